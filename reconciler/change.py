@@ -1,0 +1,97 @@
+"""The closed set of changes that a plan is made of, and what became of each. Data only, no doing."""
+
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+
+from reconciler.model import ORGANIZATION, Principal, Provenance, Role, Roles, Scope
+
+
+class Stage(IntEnum):
+    """The order of a plan. Everything of one stage is confirmed before the next begins.
+
+    All admins that a plan makes are made before it unseats one, so no prefix of a plan has fewer
+    organization admins than the start or the end.
+    """
+
+    CREATE = 0
+    PROMOTE = 1
+    """Somebody gains, nobody loses."""
+    MOVE = 2
+    """Somebody gains here and loses there, in one request."""
+    REVOKE = 3
+    """Somebody loses or is demoted."""
+    UNSEAT = 4
+    """Somebody stops being an organization admin."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeChange:
+    """The roles of one person in one scope, before and after, and the policy entries that ask for it."""
+
+    scope: Scope
+    before: Roles
+    after: Roles
+    why: tuple[Provenance, ...] = ()
+
+    @property
+    def gains(self) -> bool:
+        return max(self.after, default=0) > max(self.before, default=0)
+
+    @property
+    def loses(self) -> bool:
+        return max(self.after, default=0) < max(self.before, default=0)
+
+    @property
+    def unseats(self) -> bool:
+        """Whether it takes the organization's admin role away."""
+        return self.scope == ORGANIZATION and Role.ADMIN in self.before - self.after
+
+
+@dataclass(frozen=True, slots=True)
+class SetRoles:
+    """Give one person exactly these roles in these scopes; every other scope stays as it is."""
+
+    principal: Principal
+    scopes: tuple[ScopeChange, ...]
+    """Sorted by scope; never empty; `before` and `after` differ in each."""
+
+    @property
+    def stage(self) -> Stage:
+        if any(scope.unseats for scope in self.scopes):
+            return Stage.UNSEAT
+        if not any(scope.gains for scope in self.scopes):
+            return Stage.REVOKE
+        return Stage.MOVE if any(scope.loses for scope in self.scopes) else Stage.PROMOTE
+
+
+@dataclass(frozen=True, slots=True)
+class CreateGroup:
+    """Create the group that stands for a role in a scope, where roles are stored as groups."""
+
+    scope: Scope
+    role: Role
+    name: str
+
+    @property
+    def stage(self) -> Stage:
+        return Stage.CREATE
+
+
+Change = CreateGroup | SetRoles
+
+
+class Result(StrEnum):
+    """What became of a change."""
+
+    APPLIED = "applied"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A change, what became of it, and in words why where it is not `applied`."""
+
+    change: Change
+    result: Result
+    detail: str = ""

@@ -1,0 +1,66 @@
+"""The command line: one file per command, loaded when it is called; and the one place that exits."""
+
+import importlib
+import sys
+from typing import Any, NoReturn
+
+import click
+
+from reconciler.errors import ExitCode, PolicyError, ReconcilerError
+
+COMMANDS = {
+    "validate": "check policy files: schema and meaning",
+    "plan": "show what would change, write nothing",
+    "apply": "converge the server with the policy",
+    "sandbox": "run a SCIM server on loopback, alone or around a command",
+    "schema": "print a JSON Schema of the policy language",
+}
+"""Each command's name, which is also its module's, and its one line of help."""
+
+
+class Commands(click.Group):
+    """Imports a command's module only when that command is wanted: `--help` needs none of them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command = importlib.import_module(f"reconciler.cli.{cmd_name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """The boundary: an expected failure becomes words on standard error and an exit code."""
+        try:
+            return super().invoke(ctx)
+        except ReconcilerError as error:
+            fail(error)
+
+
+def fail(error: ReconcilerError) -> NoReturn:
+    """Print an expected failure and exit with its code."""
+    if isinstance(error, PolicyError):
+        for problem in error.problems:
+            click.echo(str(problem), err=True)
+    click.echo(f"error: {error.message}", err=True)
+    if error.hint:
+        click.echo(f"hint: {error.hint}", err=True)
+    sys.exit(error.exit_code)
+
+
+@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="reconciler")
+def cli() -> None:
+    """CircleCI access as code: reconcile a policy in git with a SCIM 2.0 service provider."""
+
+
+def main() -> NoReturn:
+    """Run the command line and exit with a code of `ExitCode`."""
+    cli(prog_name="reconciler")
+    sys.exit(ExitCode.DONE)

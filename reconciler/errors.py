@@ -1,0 +1,89 @@
+"""Every failure that the program expects, in one tree, each with its exit code.
+
+    ReconcilerError          1  unexpected failure
+    ├── SettingsError        2  the environment or the command line lacks or misstates something
+    ├── GuardrailError       4  a guardrail refused the plan
+    ├── PolicyError          6  the policy is invalid
+    ├── ReadError            7  the provider or the directory could not be read whole
+    ├── WriteError           8  one change could not be carried out
+    │   └── ConflictError    8  ... because somebody else changed the same person meanwhile
+    └── PartlyAppliedError   8  the plan was carried out in part
+
+Anything else that escapes is a bug and shows its traceback.
+"""
+
+from collections.abc import Sequence
+from enum import IntEnum
+from typing import ClassVar
+
+from reconciler.problem import Problem
+
+
+class ExitCode(IntEnum):
+    """What the program's exit status means. Never a count."""
+
+    DONE = 0
+    UNEXPECTED = 1
+    USAGE = 2
+    DRIFT = 3
+    REFUSED = 4
+    STALE = 5
+    INVALID = 6
+    UNREADABLE = 7
+    PARTLY_APPLIED = 8
+
+
+class ReconcilerError(Exception):
+    """An expected failure: what could not be done, to what, and why; `hint` names the next step."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.UNEXPECTED
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class SettingsError(ReconcilerError):
+    """The environment or the command line lacks or misstates something."""
+
+    exit_code = ExitCode.USAGE
+
+
+class GuardrailError(ReconcilerError):
+    """A guardrail refused the plan; nothing was written."""
+
+    exit_code = ExitCode.REFUSED
+
+
+class PolicyError(ReconcilerError):
+    """The policy is invalid. `problems` holds every one of them, sorted by place."""
+
+    exit_code = ExitCode.INVALID
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        count = len(problems)
+        super().__init__(f"the policy has {count} problem{'' if count == 1 else 's'}")
+        self.problems = tuple(problems)
+
+
+class ReadError(ReconcilerError):
+    """The provider or the directory could not be read whole, so nothing follows from it."""
+
+    exit_code = ExitCode.UNREADABLE
+
+
+class WriteError(ReconcilerError):
+    """One change could not be carried out."""
+
+    exit_code = ExitCode.PARTLY_APPLIED
+
+
+class ConflictError(WriteError):
+    """Somebody else changed the same person between our read and our write."""
+
+
+class PartlyAppliedError(ReconcilerError):
+    """Some of the plan was carried out, some was not."""
+
+    exit_code = ExitCode.PARTLY_APPLIED

@@ -1,0 +1,149 @@
+"""The nouns of access: who (Principal), what (Role), where (Scope), and both states made of them."""
+
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import IntEnum
+from types import MappingProxyType
+
+from reconciler.problem import Location, Problem
+
+
+def fold(name: str) -> str:
+    """The form in which names compare: normalized and without case (RFC 7643 section 2.2, caseExact)."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+
+
+class Role(IntEnum):
+    """What a principal may do in a scope. Ranked: a higher value includes the lower ones."""
+
+    VIEWER = 1
+    CONTRIBUTOR = 2
+    ADMIN = 3
+
+    def __str__(self) -> str:
+        return self.name.lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Where a role holds: one project, by its name in the policy, or the whole organization (None)."""
+
+    project: str | None = None
+
+    @property
+    def rank(self) -> tuple[bool, str]:
+        """Sort key: the organization first, then projects by name."""
+        return (self.project is not None, self.project or "")
+
+    def __str__(self) -> str:
+        return self.project if self.project is not None else "organization"
+
+
+ORGANIZATION = Scope()
+
+Roles = frozenset[Role]
+"""The roles that one principal holds in one scope. The highest applies; a converged state has one."""
+
+Holdings = Mapping[Scope, Roles]
+"""What one principal holds. A scope without roles is absent."""
+
+NOTHING: Holdings = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """A person or service account as the provider knows it (RFC 7643 sections 3.1 and 4.1).
+
+    `id` is the provider's; `user_name` keeps the provider's spelling; `active` is None where the
+    provider does not say, which is not the same as False. `version` is the ETag of what was read.
+    """
+
+    id: str
+    user_name: str
+    external_id: str | None = None
+    active: bool | None = None
+    display_name: str | None = None
+    version: str | None = field(default=None, compare=False)
+
+    @property
+    def entitled(self) -> bool:
+        """Whether this principal can be given anything: only `active: false` rules that out."""
+        return self.active is not False
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A person as a directory names them; the more of the three keys are known, the better."""
+
+    principal_id: str | None = None
+    external_id: str | None = None
+    user_name: str | None = None
+
+    def __str__(self) -> str:
+        return self.user_name or self.external_id or self.principal_id or "somebody without a name"
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryGroup:
+    """A group of the identity provider with everybody in it; None where that could not be known."""
+
+    id: str
+    name: str
+    members: frozenset[Member] | None
+    unreadable: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """What a directory answered: the groups that were asked for and, for suggestions, all names seen."""
+
+    groups: tuple[DirectoryGroup, ...]
+    names: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Why somebody is given a role: the policy entry, and the group or person that it names."""
+
+    entry: str
+    """The kind of policy entry: `binding` or `temporary grant`."""
+    name: str
+    """The group of a binding, the person of a temporary grant."""
+    at: Location
+    role: Role
+    reason: str = ""
+    until: datetime | None = None
+    """The last moment of a temporary grant, aware; None where it has no end."""
+
+
+Reasons = Mapping[Scope, tuple[Provenance, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class LiveState:
+    """What the provider reports, complete: everybody, and the roles of the policy's scopes they hold."""
+
+    people: Mapping[str, Principal]
+    """By principal id."""
+    roles: Mapping[str, Holdings]
+    """By principal id; who holds nothing may be absent."""
+    role_groups: frozenset[tuple[Scope, Role]] | None = None
+    """Where roles are groups: those that exist. None where roles are stored on the user."""
+
+    def holdings(self, principal_id: str) -> Holdings:
+        return self.roles.get(principal_id, NOTHING)
+
+
+@dataclass(frozen=True, slots=True)
+class DesiredState:
+    """What the policy asks for, by principal id, and why; with what kept it from being whole."""
+
+    roles: Mapping[str, Holdings]
+    why: Mapping[str, Reasons]
+    """Parallel to `roles`: every entry that gives or gave something in that scope, strongest first."""
+    problems: tuple[Problem, ...] = ()
+
+    def holdings(self, principal_id: str) -> Holdings:
+        return self.roles.get(principal_id, NOTHING)

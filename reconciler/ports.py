@@ -1,0 +1,56 @@
+"""What an adapter must do: read roles, write roles, read groups. Reading and writing are two types."""
+
+from collections.abc import Collection, Mapping
+from typing import Protocol
+
+from reconciler.change import Change
+from reconciler.model import Holdings, LiveState, Membership
+from reconciler.policy.document import GroupRef
+
+
+class ProviderReader(Protocol):
+    """Reads roles. Has no method that writes: whatever only reads is given this type."""
+
+    @property
+    def server(self) -> str:
+        """The base URL, for people and for the fingerprint; holds no secret."""
+        ...
+
+    def read(self) -> LiveState:
+        """Everybody and their roles in the policy's scopes, complete.
+
+        Raises ReadError where anything suggests that the answer is not whole.
+        """
+        ...
+
+    def read_back(self, principal_ids: Collection[str]) -> Mapping[str, Holdings]:
+        """The roles that these principals hold now, read anew. Who is gone is absent.
+
+        Raises ReadError.
+        """
+        ...
+
+
+class Provider(ProviderReader, Protocol):
+    """Reads and writes roles."""
+
+    def write(self, change: Change) -> None:
+        """Carry out one change; touches nothing that the change does not name.
+
+        Writing what is already so succeeds. Raises ConflictError where somebody else changed the
+        same person meanwhile, WriteError for every other failure; never retries a write that may
+        have happened without looking first.
+        """
+        ...
+
+
+class Directory(Protocol):
+    """Reads group membership."""
+
+    def read(self, groups: Collection[GroupRef]) -> Membership:
+        """Every group that one of these references could mean, with everybody in it.
+
+        A reference is matched by id, name or earlier name; a group found twice is answered twice.
+        Raises ReadError where the answer cannot be known to be complete.
+        """
+        ...
