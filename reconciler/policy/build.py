@@ -1,0 +1,156 @@
+"""Plain data that a schema accepts to typed policy; leaves out what is known to be faulty. Pure."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
+
+from reconciler.model import ORGANIZATION, Role, Scope
+from reconciler.policy import times
+from reconciler.policy.document import (
+    Binding,
+    DirectorySettings,
+    GroupRef,
+    Guardrails,
+    Limit,
+    MembersFrom,
+    Mode,
+    Organization,
+    RoleEntry,
+    RoleStorage,
+    StoredAs,
+    TemporaryGrant,
+)
+from reconciler.policy.marked import MarkedDocument, Steps
+from reconciler.problem import Location, Problem
+
+_HEAD = re.compile(r"[^.\[]+(\[[0-9]+\])?")
+
+
+class Builder:
+    """Builds what one document holds. With problems the result is for further checks only.
+
+    An entry of a list, or a key of `organization.yaml`, that any of the problems is about is left
+    out; the default stands in for a key. Of `projects:` the names are kept whatever their ids. A
+    problem of the whole file leaves out everything.
+    """
+
+    def __init__(self, document: MarkedDocument, problems: Iterable[Problem] = ()) -> None:
+        self._document = document
+        self._paths = {problem.at.path for problem in problems}
+        self._faulty = {head.group() for head in map(_HEAD.match, self._paths) if head}
+        told_all = isinstance(document.value, dict) and "" not in self._paths
+        self._value: dict[str, Any] = cast(dict[str, Any], document.value) if told_all else {}
+
+    def organization(self) -> Organization:
+        """What `organization.yaml` says."""
+        return Organization(
+            name=self._sound("organization", ""),
+            mode=Mode(self._sound("mode", Mode.REPORT)),
+            at=self._document.at(("organization",)),
+            projects=self._projects(),
+            organization_roles_managed=self._sound("organization_roles", "managed") == "managed",
+            directory=_directory(self._sound("directory", {})),
+            guardrails=_guardrails(self._sound("guardrails", {})),
+            roles=_storage(self._sound("roles", {})),
+            places=self._document.keys,
+        )
+
+    @property
+    def projects_known(self) -> bool:
+        """Whether the names of the projects in `organization` are those that its author means."""
+        projects = self._value.get("projects")
+        if isinstance(projects, dict):
+            return "projects" not in self._paths and "<<" not in projects
+        return projects is None and not self._paths
+
+    def protected_at(self) -> dict[str, Location]:
+        """Where each protected person is named."""
+        people = self._sound("guardrails", {}).get("protected", [])
+        return {name: self._document.at(("guardrails", "protected", i)) for i, name in enumerate(people)}
+
+    def bindings(self) -> tuple[Binding, ...]:
+        """The bindings of a policy file."""
+        return tuple(self._binding(steps, entry) for steps, entry in self._entries("bindings"))
+
+    def grants(self) -> tuple[TemporaryGrant, ...]:
+        """The temporary grants of a policy file."""
+        return tuple(self._grant(steps, entry) for steps, entry in self._entries("grants"))
+
+    def _sound(self, key: str, default: Any) -> Any:
+        """The value of a key at the top; the default where it is absent or faulty."""
+        return default if key in self._faulty else self._value.get(key, default)
+
+    def _entries(self, key: str) -> Iterable[tuple[Steps, Any]]:
+        for index, entry in enumerate(self._sound(key, [])):
+            if f"{key}[{index}]" not in self._faulty:
+                yield (key, index), entry
+
+    def _projects(self) -> dict[str, str]:
+        projects = self._value.get("projects")
+        if not isinstance(projects, dict):
+            return {}
+        return {name: _called(name, entry) for name, entry in projects.items()}
+
+    def _binding(self, steps: Steps, entry: Mapping[str, Any]) -> Binding:
+        group = entry["group"] if isinstance(entry["group"], dict) else {"name": entry["group"]}
+        previously = tuple(group.get("previously", ()))
+        return Binding(
+            group=GroupRef(group["name"], group.get("id"), previously),
+            roles=self._roles(steps, entry),
+            at=self._document.at(steps),
+            previously_at=tuple(
+                self._document.at((*steps, "group", "previously", i)) for i in range(len(previously))
+            ),
+        )
+
+    def _grant(self, steps: Steps, entry: Mapping[str, Any]) -> TemporaryGrant:
+        return TemporaryGrant(
+            user=entry["user"],
+            roles=self._roles(steps, entry),
+            reason=entry["reason"],
+            expires=times.end(entry["expires"]),
+            at=self._document.at(steps),
+            starts=times.begin(entry["starts"]) if "starts" in entry else None,
+        )
+
+    def _roles(self, steps: Steps, entry: Mapping[str, Any]) -> tuple[RoleEntry, ...]:
+        """The organization first, then projects in the order of the file."""
+        given = [(ORGANIZATION, (*steps, "organization"), entry.get("organization"))]
+        for project, role in entry.get("projects", {}).items():
+            given.append((Scope(project), (*steps, "projects", project), role))
+        place = self._document.key_at
+        return tuple(RoleEntry(scope, Role[role.upper()], place(at)) for scope, at, role in given if role)
+
+
+def _called(name: str, entry: Any) -> str:
+    """What the provider calls a project: its id if it has one, else its name."""
+    called = entry.get("id") if isinstance(entry, dict) else None
+    return called if isinstance(called, str) else name
+
+
+def _directory(value: Mapping[str, Any]) -> DirectorySettings:
+    default = DirectorySettings()
+    members_from = MembersFrom(value.get("members_from", default.members_from))
+    return DirectorySettings(value.get("kind", default.kind), members_from)
+
+
+def _guardrails(value: Mapping[str, Any]) -> Guardrails:
+    default = Guardrails()
+    removals = value.get("removals", {})
+    return Guardrails(
+        minimum_admins=value.get("minimum_admins", default.minimum_admins),
+        protected=tuple(value.get("protected", default.protected)),
+        removals=Limit(
+            count=removals.get("count", default.removals.count),
+            percent=removals.get("percent", default.removals.percent),
+        ),
+    )
+
+
+def _storage(value: Mapping[str, Any]) -> RoleStorage:
+    default = RoleStorage()
+    return RoleStorage(
+        stored_as=StoredAs(value.get("stored_as", default.stored_as)),
+        organization=value.get("organization", default.organization),
+        project=value.get("project", default.project),
+    )

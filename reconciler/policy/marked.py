@@ -1,0 +1,70 @@
+"""One YAML file as plain data, with the place of every key and value; neither its reading nor its meaning."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from reconciler.problem import Location, Problem
+
+Value = str | int | bool | None | list["Value"] | dict[str, "Value"]
+"""Plain data, as strict YAML holds it: there are no floats, no dates and no keys but text."""
+
+Steps = tuple[str | int, ...]
+"""The way from the root of a document to a place in it: keys and indexes."""
+
+MOST_PROBLEMS = 100
+"""Of one file, so many problems are told: with more, it is another kind of file."""
+
+LONGEST_QUOTE = 60
+"""Messages quote no more characters of a file than this."""
+
+_BARE = re.compile(r"[^\W\d][\w-]*")
+
+
+def quote(text: str) -> str:
+    """Text of a file in quotes, shortened where it is long."""
+    return f"'{shorten(text)}'"
+
+
+def shorten(text: str) -> str:
+    """The beginning of a text, as much of it as a message has room for."""
+    return text if len(text) <= LONGEST_QUOTE else f"{text[: LONGEST_QUOTE - 3]}..."
+
+
+def path_text(steps: Steps) -> str:
+    """Steps as people read them: `bindings[3].projects.storefront`."""
+    text = ""
+    for step in steps:
+        if isinstance(step, int):
+            text += f"[{step}]"
+        elif _BARE.fullmatch(shorten(step)):
+            text += f".{step}" if text else step
+        else:
+            text += f"[{json.dumps(shorten(step), ensure_ascii=False)}]"
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class MarkedDocument:
+    """What one file holds. `problems` are those of reading it; they are about its form alone.
+
+    `whole` is False where reading stopped: then `value` says nothing. `unknown` are the places whose
+    value, or key, was already found at fault and stands for nothing.
+    """
+
+    file: str
+    value: Value = None
+    keys: Mapping[Steps, Location] = field(default_factory=dict)
+    values: Mapping[Steps, Location] = field(default_factory=dict)
+    unknown: frozenset[Steps] = frozenset()
+    problems: tuple[Problem, ...] = ()
+    whole: bool = True
+
+    def at(self, steps: Steps) -> Location:
+        """Where the value at these steps stands; the file where there is none."""
+        return self.values.get(steps) or Location(self.file, path=path_text(steps))
+
+    def key_at(self, steps: Steps) -> Location:
+        """Where the key at these steps stands; the value, or the file, where there is none."""
+        return self.keys.get(steps) or self.at(steps)

@@ -1,0 +1,107 @@
+"""The published JSON Schemas, and what a document has wrong by them, in our words; owns jsonschema."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib import resources
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft202012Validator, FormatChecker, ValidationError
+from jsonschema.protocols import Validator
+from jsonschema.validators import extend
+
+from reconciler.policy import times, wording
+from reconciler.policy.marked import MOST_PROBLEMS, MarkedDocument, Steps
+from reconciler.policy.wording import Fault
+from reconciler.problem import Location, Problem
+
+SCHEMAS = {
+    "organization": "organization.yaml: what holds for a whole organization",
+    "policy": "every other file: bindings and temporary grants",
+}
+"""Each schema's name and what it describes."""
+
+
+def text(name: str) -> str:
+    """A schema of SCHEMAS, as published: from the installed package, or from the checkout around it."""
+    installed = resources.files("reconciler").joinpath("schemas", f"{name}.schema.json")
+    if installed.is_file():
+        return installed.read_text(encoding="utf-8")
+    checkout = Path(__file__).parents[2] / "schemas" / f"{name}.schema.json"
+    return checkout.read_text(encoding="utf-8")
+
+
+def check(document: MarkedDocument, name: str) -> list[Problem]:
+    """Everything that a document which was read whole has wrong by a schema of SCHEMAS, sorted.
+
+    A place tells one thing at a time: the first that the schema says of it, where the type comes
+    first. What was found while reading is not told again, nor more than MOST_PROBLEMS.
+    """
+    if document.value is None and () not in document.unknown:
+        return [wording.nothing(document, name)]
+    validator = _validator(name)
+    errors = islice(validator.iter_errors(document.value), MOST_PROBLEMS)
+    faults = [_fault(error, document, validator.schema) for error in errors]
+    found: dict[Location, Problem] = {}
+    for fault in faults:
+        for problem in islice(wording.problems(fault), MOST_PROBLEMS):
+            found.setdefault(problem.at, problem)
+    return [*sorted(found.values())[:MOST_PROBLEMS], *_more(document, len(faults), len(found))]
+
+
+def _more(document: MarkedDocument, *numbers: int) -> list[Problem]:
+    """The problem that there are more."""
+    if max(numbers) < MOST_PROBLEMS:
+        return []
+    message = f"the file has more problems than the {MOST_PROBLEMS} that are told"
+    return [Problem(Location(document.file), message, "correct these first; is this a policy file?")]
+
+
+def _fault(error: ValidationError, document: MarkedDocument, root: Any) -> Fault:
+    steps: Steps = tuple(error.absolute_path)
+    is_key = "propertyNames" in error.absolute_schema_path
+    about = _described(root, steps)
+    if is_key:
+        steps = (*steps, str(error.instance))
+        about = _resolved(about["propertyNames"], root)
+    return Fault(document, steps, str(error.validator), error.instance, error.validator_value, about, is_key)
+
+
+def _described(root: Any, steps: Steps) -> Mapping[str, Any]:
+    """The part of a schema that describes the value at these steps."""
+    node = root
+    for step in steps:
+        inside = node["items"] if isinstance(step, int) else node.get("properties", {}).get(step)
+        node = _resolved(inside or node["additionalProperties"], root)
+    inner = {key: _resolved(value, root) for key, value in node.get("properties", {}).items()}
+    return {**node, "properties": inner}
+
+
+def _resolved(node: Any, root: Any) -> Any:
+    """A schema node with what it refers to; what it says itself comes first."""
+    reference = node.get("$ref")
+    if reference is None:
+        return node
+    return {**_resolved(root["$defs"][reference.removeprefix("#/$defs/")], root), **node}
+
+
+@cache
+def _validator(name: str) -> Validator:
+    formats = FormatChecker(formats=())
+    formats.checks("date")(_exists)
+    formats.checks("date-time")(_exists)
+    strict: type[Validator] = extend(Draft202012Validator, {"pattern": _pattern})  # type: ignore[no-untyped-call]
+    return strict(json.loads(text(name)), format_checker=formats)
+
+
+def _exists(value: object) -> bool:
+    return not isinstance(value, str) or times.exists(value)
+
+
+def _pattern(_validator: Validator, pattern: str, value: object, _schema: Any) -> Iterator[ValidationError]:
+    """JSON Schema means ECMAScript's `$`, the very end; Python's also matches before a last line break."""
+    if isinstance(value, str) and not re.search(pattern.replace("$", r"\Z"), value):
+        yield ValidationError(f"{value!r} does not match {pattern!r}")

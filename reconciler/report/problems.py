@@ -1,0 +1,45 @@
+"""Problems of policies, as text for people and as JSON for programs. Returns strings, prints nothing."""
+
+import json
+from collections.abc import Sequence
+
+from reconciler.problem import Problem
+from reconciler.report.plain import printable
+
+
+def lines(problems: Sequence[Problem]) -> list[str]:
+    """One line for each problem."""
+    return [printable(str(problem)) for problem in problems]
+
+
+def summary(problems: Sequence[Problem]) -> str:
+    """How many there are, in how many files."""
+    files = len({problem.at.file for problem in problems})
+    return f"{counted(len(problems), 'problem')} in {counted(files, 'file')}"
+
+
+def as_json(problems: Sequence[Problem]) -> str:
+    """One JSON document, format `reconciler.validate/1`; line and column are null for a whole file."""
+    document = {
+        "format": "reconciler.validate/1",
+        "valid": not problems,
+        "problems": [_record(problem) for problem in problems],
+    }
+    return json.dumps(document, indent=2)
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun: `1 file`, `2 files`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _record(problem: Problem) -> dict[str, str | int | None]:
+    at = problem.at
+    return {
+        "file": at.file,
+        "line": at.line or None,
+        "column": at.column or None,
+        "path": at.path,
+        "message": problem.message,
+        "remedy": problem.remedy,
+    }

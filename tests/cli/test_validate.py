@@ -1,0 +1,175 @@
+"""`reconciler validate`: what it prints, where, and how it exits."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from reconciler.cli import cli
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "tests" / "policies"
+VALID = sorted((EXAMPLES / "valid").iterdir())
+INVALID = sorted((EXAMPLES / "invalid").iterdir())
+TEN_MISTAKES = EXAMPLES / "invalid" / "ten-mistakes-in-three-files"
+
+HEAD = "version: 1\norganization: acme\nmode: report\n"
+
+
+def validate(*arguments: str) -> Result:
+    return CliRunner().invoke(cli, ["validate", *arguments])
+
+
+def outcome(result: Result) -> tuple[int, str, str]:
+    return result.exit_code, result.stdout, result.stderr
+
+
+@pytest.fixture
+def acme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a valid organization, in the current folder."""
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "acme"
+    folder.mkdir()
+    (folder / "organization.yaml").write_text(HEAD)
+    return folder
+
+
+@pytest.mark.parametrize("example", VALID, ids=lambda path: path.name)
+def test_a_valid_example_is_accepted(example: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(example)
+    result = validate(".")
+    assert (result.exit_code, result.stdout) == (0, "")
+
+
+@pytest.mark.parametrize("example", INVALID, ids=lambda path: path.name)
+def test_an_invalid_example_prints_exactly_what_is_expected(
+    example: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(example)
+    result = validate(".")
+    assert (result.exit_code, result.stdout) == (6, (example / "expected.txt").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("example", INVALID, ids=lambda path: path.name)
+def test_json_tells_the_same_problems_as_text(example: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(example)
+    result = validate("--format", "json", ".")
+    document = json.loads(result.stdout)
+    assert (result.exit_code, document["format"], document["valid"]) == (6, "reconciler.validate/1", False)
+    lines = (example / "expected.txt").read_text(encoding="utf-8").splitlines()
+    for problem, line in zip(document["problems"], lines, strict=True):
+        place = (
+            f"{problem['file']}:{problem['line']}:{problem['column']}" if problem["line"] else problem["file"]
+        )
+        assert line.startswith(place)
+        assert line.endswith(problem["remedy"])
+
+
+def test_ten_mistakes_in_three_files_are_ten_lines_each_with_place_path_and_remedy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(TEN_MISTAKES)
+    text, data = validate("."), validate(".", "--format", "json")
+    problems = json.loads(data.stdout)["problems"]
+    assert (text.exit_code, len(text.stdout.splitlines()), text.stderr) == (6, 10, "10 problems in 3 files\n")
+    assert (data.exit_code, len(problems), data.stderr) == (6, 10, "10 problems in 3 files\n")
+    assert all(all(problem.values()) for problem in problems)
+
+
+def test_the_example_policies_are_valid(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    result = validate()
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr.startswith("policies/acme is valid: ")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "policies").rglob("*.yaml")), ids=lambda path: path.name)
+def test_each_file_of_the_example_policies_names_its_schema_for_editors(path: Path) -> None:
+    first, _, named = path.read_text(encoding="utf-8").splitlines()[0].partition("$schema=")
+    assert first == "# yaml-language-server: "
+    schema = "organization" if path.name == "organization.yaml" else "policy"
+    assert (path.parent / named).resolve() == ROOT / "schemas" / f"{schema}.schema.json"
+
+
+@pytest.mark.usefixtures("acme")
+def test_a_valid_policy_is_summed_up_on_standard_error() -> None:
+    Path("acme/web.yaml").write_text("version: 1\nbindings:\n  - {group: eng-web, organization: viewer}\n")
+    summary = "acme is valid: 2 files, 1 binding, 0 temporary grants\n"
+    assert outcome(validate("acme")) == (0, "", summary)
+    assert outcome(validate("acme/web.yaml")) == (0, "", "acme/web.yaml is valid\n")
+    assert outcome(validate("acme", "acme/web.yaml")) == (0, "", summary)
+    valid = '{\n  "format": "reconciler.validate/1",\n  "valid": true,\n  "problems": []\n}\n'
+    assert outcome(validate("acme", "--format", "json")) == (0, valid, summary)
+
+
+def test_without_a_path_the_folder_policies_is_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    told = (
+        "policies: there is no such file or folder; "
+        "give the folder of an organization, or one that holds such folders\n"
+    )
+    assert outcome(validate()) == (6, told, "1 problem in 1 file\n")
+    Path("policies/acme").mkdir(parents=True)
+    Path("policies/acme/organization.yaml").write_text(HEAD)
+    assert validate().exit_code == 0
+
+
+def test_a_file_of_fifty_megabytes_is_refused(acme: Path) -> None:
+    with (acme / "web.yaml").open("wb") as file:
+        file.truncate(50 * 1024 * 1024)
+    told = (
+        "acme/web.yaml: the file has 52,428,800 bytes, more than the 1,048,576 that a policy file may have; "
+        "split it into several files\n"
+    )
+    assert outcome(validate("acme")) == (6, told, "1 problem in 1 file\n")
+
+
+def test_an_endlessly_nested_file_is_refused(acme: Path) -> None:
+    (acme / "web.yaml").write_text("[" * 100_000)
+    result = validate("acme")
+    assert result.exit_code == 6
+    assert result.stdout.startswith("acme/web.yaml:1:21 [0][0]")
+    assert result.stdout.endswith(
+        "more than 20 levels deep; close the brackets, or correct the indentation\n"
+    )
+
+
+def test_a_file_that_is_not_utf8_is_refused(acme: Path) -> None:
+    (acme / "web.yaml").write_bytes("version: 1\nowner: Zoë\n".encode("latin-1"))
+    told = (
+        "acme/web.yaml:2:10: the file is not UTF-8: byte 0xeb at offset 20 looks like another encoding; "
+        "save the file as UTF-8\n"
+    )
+    assert outcome(validate("acme")) == (6, told, "1 problem in 1 file\n")
+
+
+def test_a_link_to_nowhere_is_refused(acme: Path) -> None:
+    (acme / "web.yaml").symlink_to("nowhere.yaml")
+    assert validate("acme").stdout == (
+        "acme/web.yaml: the file is a link to something that does not exist; correct the link or delete it\n"
+    )
+    assert validate("acme/web.yaml").stdout == validate("acme").stdout
+
+
+def test_what_a_file_says_cannot_play_tricks_on_a_terminal(acme: Path) -> None:
+    (acme / "web.yaml").write_text('version: 1\n"\\e]0;x\\a\\u202e": 1\n')
+    (acme / "\x1b[2J.yaml").write_text("version: 2\n")
+    result = validate("acme")
+    assert result.exit_code == 6
+    assert all(line.isprintable() for line in result.output.splitlines())
+
+
+def test_an_unknown_format_is_a_usage_error() -> None:
+    assert validate("--format", "xml").exit_code == 2
+
+
+def test_validate_imports_no_library_that_it_does_not_need() -> None:
+    unneeded = {"httpx", "deepdiff", "rich", "scim2_server", "hypothesis"}
+    program = f"import sys, reconciler.cli.validate; print(*{unneeded} & sys.modules.keys())"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "\n"
