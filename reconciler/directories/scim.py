@@ -1,0 +1,49 @@
+"""Group membership as the identity provider pushed it to the same SCIM server. Reads only."""
+
+from collections.abc import Collection
+
+from reconciler.model import DirectoryGroup, Member, Membership, fold
+from reconciler.policy.document import DirectorySettings, GroupRef
+from reconciler.scim import memberships
+from reconciler.scim.client import Client
+from reconciler.scim.memberships import Members, Unreadable
+from reconciler.scim.reading import Reading, Readings
+from reconciler.scim.wire import Group
+
+
+class ScimDirectory:
+    """A `ports.Directory`. Given the provider's `readings`, a run lists users and groups once for both."""
+
+    def __init__(self, client: Client, settings: DirectorySettings, readings: Readings | None = None) -> None:
+        self._settings = settings
+        self._readings = readings or Readings(client)
+
+    def read(self, groups: Collection[GroupRef]) -> Membership:
+        """Every group that one of these references could mean. Raises ReadError."""
+        reading = self._readings.take(self)
+        meant = [group for group in reading.groups.values() if any(_could_mean(ref, group) for ref in groups)]
+        members = memberships.read(reading, [group.id for group in meant], self._settings.members_from)
+        return Membership(
+            tuple(_directory_group(reading, group, members[group.id]) for group in meant),
+            frozenset(group.name for group in reading.groups.values() if group.name),
+        )
+
+
+def _could_mean(ref: GroupRef, group: Group) -> bool:
+    names = {fold(name) for name in (ref.name, *ref.previously)}
+    return group.id == ref.id or fold(group.name) in names
+
+
+def _directory_group(reading: Reading, group: Group, members: Members) -> DirectoryGroup:
+    if isinstance(members, Unreadable):
+        return DirectoryGroup(group.id, group.name, None, members.words)
+    return DirectoryGroup(group.id, group.name, frozenset(_member(reading, id_) for id_ in members))
+
+
+def _member(reading: Reading, id_: str) -> Member:
+    """A member who is not among the users keeps their id, so that it can be said who is missing."""
+    person = reading.people.get(id_)
+    if person is None:
+        return Member(principal_id=id_)
+    principal = person.principal
+    return Member(principal.id, principal.external_id, principal.user_name)

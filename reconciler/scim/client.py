@@ -1,0 +1,334 @@
+"""The verbs of SCIM over HTTP: repetition, redirects, and what a status means. Knows no resource.
+
+`Client` reads; `WritingClient` also writes. Whatever only reads is given a `Client`, which has no
+method that writes.
+"""
+
+import json
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlsplit
+
+import httpx
+
+from reconciler.errors import ReadError, WriteError
+from reconciler.scim.patience import Patience, asked_wait
+from reconciler.scim.transport import Broken, Params, Reply, Request, Transport
+from reconciler.scim.wire import JsonObject
+from reconciler.scim.words import printable, quoted, status_words
+from reconciler.settings import Connection
+
+ERROR_SCHEMA = "urn:ietf:params:scim:api:messages:2.0:error"
+HOPS = 3
+"""How many redirects one reading follows, all within the server's origin."""
+
+_HINTS = {
+    401: "the token is wrong or has expired; check CIRCLECI_SCIM_TOKEN",
+    403: "the token lacks the right for this; SCIM wants a token of an administrator",
+    404: "is the base URL right? It usually ends in /scim/v2",
+}
+
+
+class AnswerError(ReadError):
+    """The server answered, but not with what was asked for.
+
+    `status` and `scim_type` (RFC 7644 section 3.12) are what it said, `reason` the why in words.
+    """
+
+    def __init__(self, what: str, reason: str, *, status: int, scim_type: str = "", hint: str = "") -> None:
+        super().__init__(f"{what}: {reason}", hint)
+        self.reason = reason
+        self.status = status
+        self.scim_type = scim_type
+
+
+class RefusedError(WriteError):
+    """The server refused a write: it has certainly not happened."""
+
+    def __init__(self, what: str, reason: str, *, status: int, scim_type: str = "", hint: str = "") -> None:
+        super().__init__(f"{what}: {reason}", hint)
+        self.reason = reason
+        self.status = status
+        self.scim_type = scim_type
+
+
+class UncertainError(WriteError):
+    """Nobody knows whether a write has happened: look before anything else."""
+
+    def __init__(self, what: str, reason: str) -> None:
+        super().__init__(f"{what}: {reason}", "it may or may not have happened; run the plan again to see")
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A JSON object from the server and the ETag that came with it; empty where there was no body."""
+
+    document: JsonObject
+    etag: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    """The reason of an answer that is no success, with the error code of SCIM where there is one."""
+
+    reason: str
+    scim_type: str = ""
+
+
+class Client:
+    """Reads. Safe to use from several threads. Close it, or use it as a context."""
+
+    def __init__(self, connection: Connection, transport: Transport, patience: Patience) -> None:
+        self._transport = transport
+        self._patience = patience
+        self._secret = connection.token.reveal()
+
+    @property
+    def server(self) -> str:
+        """The base URL; holds no secret."""
+        return self._transport.server
+
+    def get(self, path: str, params: Params = ()) -> Answer:
+        """The JSON object at a path below the base URL.
+
+        Raises AnswerError where the server answered something else, ReadError where it did not answer.
+        """
+        what = f"could not read {self.server}{path}"
+        result = self._follow(what, Request("GET", path, params))
+        if isinstance(result, Broken):
+            raise ReadError(f"{what}: {self._clean(result.words)}", result.hint) from self._cause(result)
+        if not 200 <= result.status < 300:
+            refusal = self._refusal(result)
+            raise AnswerError(
+                what,
+                refusal.reason,
+                status=result.status,
+                scim_type=refusal.scim_type,
+                hint=_HINTS.get(result.status, ""),
+            )
+        return Answer(self._document(what, result), result.headers.get("etag"))
+
+    def _follow(self, what: str, request: Request) -> Reply | Broken:
+        """Read, following redirects within the origin (RFC 7644 section 3.12, table 8: 307 and 308)."""
+        url = self._transport.url(request.path, request.params)
+        for _ in range(HOPS + 1):
+            result = self._insist(request, url)
+            if isinstance(result, Broken) or result.status not in (301, 302, 303, 307, 308):
+                return result
+            url = self._target(what, result, url)
+        raise ReadError(f"{what}: the server redirected {HOPS + 1} times", _HINTS[404])
+
+    def _target(self, what: str, reply: Reply, url: str) -> str:
+        location = reply.headers.get("location", "")
+        target = self._transport.redirected(url, location) if location else None
+        if target is None:
+            raise ReadError(
+                f"{what}: the server redirects to {_place(location)}, where the token must not go",
+                "if that is the right server, make it the base URL",
+            )
+        if reply.status not in (307, 308):
+            raise ReadError(
+                f"{what}: the server redirects with {status_words(reply.status)}, which SCIM does not know",
+                _HINTS[404],
+            )
+        return target
+
+    def _insist(self, request: Request, url: str) -> Reply | Broken:
+        """Send a request until its result stands or time is up."""
+        patience = self._patience
+        deadline = patience.clock() + patience.budget
+        tried = 0
+        while True:
+            tried += 1
+            result = self._transport.send(request, url, deadline)
+            wait = self._wait(request, result, tried)
+            if wait is None:
+                return result
+            if patience.clock() + wait > deadline:
+                return self._out_of_time(result, wait)
+            patience.sleep(wait)
+
+    def _wait(self, request: Request, result: Reply | Broken, tried: int) -> float | None:
+        """The seconds before the same request may be sent again; None where this result stands.
+
+        A write is repeated only where the server said that it did not do it, or never received it.
+        """
+        safe = request.method == "GET"
+        again = tried < self._patience.tries
+        backoff = self._patience.backoff(tried - 1)
+        if isinstance(result, Broken):
+            return backoff if again and not result.lasting and (safe or not result.sent) else None
+        asked = asked_wait(result.headers, self._patience.now())
+        if result.status in (429, 503) and asked is not None:
+            return max(asked, backoff)
+        if again and (result.status == 429 or (safe and result.status in (408, 500, 502, 503, 504))):
+            return backoff
+        return None
+
+    def _out_of_time(self, result: Reply | Broken, wait: float) -> Reply | Broken:
+        words = (
+            f"waiting another {wait:.0f} s would exceed the {self._patience.budget:.0f} s a request may take"
+        )
+        if isinstance(result, Broken):
+            return replace(result, words=f"{result.words}; {words}")
+        return replace(result, note=words)
+
+    def _document(self, what: str, reply: Reply) -> JsonObject:
+        """The JSON object of a success. Anything else, an error under a 200 included, is none."""
+        document = _json_object(reply.body)
+        if document is None:
+            raise AnswerError(what, self._seen(reply), status=reply.status, hint=_HINTS[404])
+        if _is_error(document):
+            refusal = self._refusal(reply)
+            raise AnswerError(what, refusal.reason, status=reply.status, scim_type=refusal.scim_type)
+        return document
+
+    def _seen(self, reply: Reply) -> str:
+        """What an answer is that should have been a JSON object."""
+        kind = printable(reply.headers.get("content-type", "") or "no content type", 60)
+        if not reply.body.strip():
+            return f"the server answered {status_words(reply.status)} with nothing in it ({kind})"
+        begins = quoted(self._clean(reply.body[:4096].decode("utf-8", errors="replace")), 80)
+        return (
+            f"the server answered {status_words(reply.status)} with {len(reply.body)} bytes "
+            f"that are no JSON object ({kind}), beginning {begins}"
+        )
+
+    def _refusal(self, reply: Reply) -> _Refusal:
+        """Why the server says it did not do it (RFC 7644 section 3.12), whatever shape it says it in."""
+        document = _json_object(reply.body) or {}
+        fields = {name.casefold(): value for name, value in document.items()}
+        scim_type = _text(fields.get("scimtype"))
+        detail = _text(fields.get("detail")) or _text(fields.get("message")) or _text(fields.get("error"))
+        parts = [f"the server answered {status_words(reply.status)}"]
+        if reply.status < 300:
+            parts[0] += " with an error in it"
+        if scim_type:
+            parts.append(f" ({printable(self._clean(scim_type), 40)})")
+        if detail:
+            parts.append(f": {quoted(self._clean(detail))}")
+        if reply.note:
+            parts.append(f"; {reply.note}")
+        return _Refusal("".join(parts), scim_type)
+
+    def _clean(self, text: str) -> str:
+        """A server may well repeat the Authorization header in its complaint about it."""
+        return text.replace(self._secret, "***")
+
+    def _cause(self, broken: Broken) -> Exception | None:
+        """What broke a connection, unless it quotes the header that holds the token."""
+        return None if self._secret in str(broken.cause) else broken.cause
+
+    def close(self) -> None:
+        self._transport.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class WritingClient(Client):
+    """Reads and writes."""
+
+    def patch(self, path: str, body: JsonObject, version: str | None = None) -> Answer:
+        """RFC 7644 section 3.5.2. For `version` and what it raises, see `_write`."""
+        return self._write("PATCH", path, body, version)
+
+    def put(self, path: str, body: JsonObject, version: str | None = None) -> Answer:
+        """RFC 7644 section 3.5.1."""
+        return self._write("PUT", path, body, version)
+
+    def post(self, path: str, body: JsonObject) -> Answer:
+        """RFC 7644 section 3.3."""
+        return self._write("POST", path, body, None)
+
+    def _write(self, method: str, path: str, body: JsonObject, version: str | None) -> Answer:
+        """Send a write; with `version`, only if the resource still has it (`If-Match`, section 3.14).
+
+        Raises RefusedError where it has certainly not happened, UncertainError where nobody knows.
+        """
+        what = f"could not write {self.server}{path}"
+        headers = {"If-Match": version} if version else {}
+        content = json.dumps(body, ensure_ascii=False).encode()
+        request = Request(method, path, content=content, headers=headers)
+        result = self._insist(request, self._transport.url(path))
+        if isinstance(result, Broken):
+            reason = self._clean(result.words)
+            if result.sent:
+                raise UncertainError(what, reason) from self._cause(result)
+            raise RefusedError(what, reason, status=0, hint=result.hint) from self._cause(result)
+        if 200 <= result.status < 300:
+            return self._written(what, result)
+        raise self._failure(what, result)
+
+    def _written(self, what: str, reply: Reply) -> Answer:
+        """A success has a JSON object or nothing in it; a page of a gateway proves nothing."""
+        if not reply.body.strip():
+            return Answer({}, reply.headers.get("etag"))
+        document = _json_object(reply.body)
+        if document is None:
+            raise UncertainError(what, self._seen(reply))
+        if _is_error(document):
+            raise UncertainError(what, self._refusal(reply).reason)
+        return Answer(document, reply.headers.get("etag"))
+
+    def _failure(self, what: str, reply: Reply) -> RefusedError | UncertainError:
+        refusal = self._refusal(reply)
+        if reply.status == 408 or (reply.status >= 500 and reply.status != 501):
+            return UncertainError(what, refusal.reason)
+        hint = _HINTS.get(reply.status, "") if reply.status in (401, 403) else ""
+        return RefusedError(what, refusal.reason, status=reply.status, scim_type=refusal.scim_type, hint=hint)
+
+
+def open_client(
+    connection: Connection,
+    *,
+    transport: httpx.BaseTransport | None = None,
+    patience: Patience | None = None,
+) -> Client:
+    """A client that reads. `transport` and `patience` are the seams for tests."""
+    patience = patience or Patience()
+    return Client(connection, Transport(connection, patience.clock, transport), patience)
+
+
+def open_writing_client(
+    connection: Connection,
+    *,
+    transport: httpx.BaseTransport | None = None,
+    patience: Patience | None = None,
+) -> WritingClient:
+    """A client that reads and writes."""
+    patience = patience or Patience()
+    return WritingClient(connection, Transport(connection, patience.clock, transport), patience)
+
+
+def _json_object(body: bytes) -> JsonObject | None:
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def _is_error(document: JsonObject) -> bool:
+    schemas = document.get("schemas")
+    return isinstance(schemas, list) and any(str(schema).casefold() == ERROR_SCHEMA for schema in schemas)
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _place(location: str) -> str:
+    """The host of a redirect for a message, without the rest of its URL."""
+    try:
+        host = urlsplit(location).hostname
+    except ValueError:
+        host = None
+    return printable(host, 80) if host else "a place that it does not name"

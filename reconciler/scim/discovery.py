@@ -1,0 +1,66 @@
+"""What the server says that it can do. Only hints: saying nothing, or nonsense, is no reason to refuse it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from reconciler.scim.client import AnswerError, Client
+from reconciler.scim.wire import JsonObject, attribute, boolean
+
+PAGE = 100
+"""How many to ask for at once where the server does not say how many it gives: all known servers take it."""
+
+LARGEST_PAGE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Abilities:
+    """The `ServiceProviderConfig` of a server (RFC 7643 section 5, RFC 9865 section 4), as far as used.
+
+    The defaults are what to assume of a server that says nothing.
+    """
+
+    patch: bool = True
+    etag: bool = True
+    """Whether a version, where one was seen, is worth sending back."""
+    cursor_first: bool = False
+    """Whether to begin a listing with a cursor instead of an index."""
+    page: int = PAGE
+
+
+def abilities(client: Client) -> Abilities:
+    """Ask the server. Raises ReadError where it can't be reached, or refuses the token."""
+    try:
+        document = client.get("/ServiceProviderConfig").document
+    except AnswerError as error:
+        if error.status == 401:
+            raise
+        return Abilities()
+    return read(document)
+
+
+def read(document: JsonObject) -> Abilities:
+    """The abilities in a ServiceProviderConfig; anything odd in it counts as not said."""
+    pagination = _section(document, "pagination")
+    by_index, by_cursor = boolean(attribute(pagination, "index")), boolean(attribute(pagination, "cursor"))
+    default = attribute(pagination, "defaultPaginationMethod")
+    return Abilities(
+        patch=_supported(document, "patch"),
+        etag=_supported(document, "etag"),
+        cursor_first=by_cursor is True and (by_index is False or str(default).casefold() == "cursor"),
+        page=_page(document, pagination),
+    )
+
+
+def _supported(document: JsonObject, name: str) -> bool:
+    return boolean(attribute(_section(document, name), "supported")) is not False
+
+
+def _page(document: JsonObject, pagination: JsonObject) -> int:
+    said = [attribute(pagination, "maxPageSize"), attribute(_section(document, "filter"), "maxResults")]
+    limits = [limit for limit in said if isinstance(limit, int) and not isinstance(limit, bool) and limit > 0]
+    return min([*limits, LARGEST_PAGE]) if limits else PAGE
+
+
+def _section(document: JsonObject, name: str) -> JsonObject:
+    section = attribute(document, name)
+    return section if isinstance(section, Mapping) else {}

@@ -1,0 +1,235 @@
+"""Complete listings, by index (RFC 7644 section 3.4.2.4) and by cursor (RFC 9865), or a ReadError.
+
+Servers get paging wrong in every way there is, and a listing that lacks somebody reads as "has no
+access". So a listing advances by what it received, believes no count that it did not see confirmed,
+and gives up with the numbers in words wherever they do not add up.
+"""
+
+from collections.abc import Callable, Iterator, Sized
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from reconciler.errors import ReadError
+from reconciler.scim import wire
+from reconciler.scim.client import AnswerError, Client
+from reconciler.scim.discovery import Abilities
+from reconciler.scim.wire import JsonObject, Page
+from reconciler.scim.words import counted
+
+T = TypeVar("T")
+
+ATTEMPTS = 3
+"""How often a listing is read in all when it changes under the reader."""
+
+MOST_PAGES = 10_000
+EMPTY_PAGES = 3
+"""How many empty pages in a row a cursor may lead to; the RFC forbids none, and some servers filter late."""
+
+HINT = "nothing was changed; a plan needs a listing that is whole"
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What to list: an endpoint, the attributes that are needed, and a filter."""
+
+    path: str
+    attributes: tuple[str, ...] = ()
+    filter: str | None = None
+
+
+class _MovedError(Exception):
+    """The listing changed under the reader; from the start again it may hold still."""
+
+
+def everything(
+    client: Client,
+    query: Query,
+    abilities: Abilities,
+    convert: Callable[[JsonObject], T],
+    most_pages: int = MOST_PAGES,
+) -> dict[str, T]:
+    """All resources of a query by id, each converted as its page arrives.
+
+    Raises ReadError unless the answers prove that this is all of them.
+    """
+    moved = ""
+    for _ in range(ATTEMPTS):
+        try:
+            found = _Listing(client, query, abilities, convert, most_pages).read()
+            if not found and not query.filter:
+                _check_empty(_Listing(client, query, abilities, convert, most_pages).read())
+            return found
+        except _MovedError as error:
+            moved = str(error)
+    raise ReadError(
+        f"could not list {client.server}{query.path}: {moved}; it did not hold still in {ATTEMPTS} readings",
+        HINT,
+    )
+
+
+def _check_empty(again: Sized) -> None:
+    """Nothing at all is asked for twice: it is what a server says that has just lost its database."""
+    if len(again):
+        raise _MovedError(f"it was empty at first and held {counted(len(again), 'resource')} then")
+
+
+class _Listing(Generic[T]):
+    """One attempt at a listing: what has been received so far, and how to ask for more."""
+
+    def __init__(
+        self,
+        client: Client,
+        query: Query,
+        abilities: Abilities,
+        convert: Callable[[JsonObject], T],
+        most_pages: int,
+    ) -> None:
+        self._client = client
+        self._query = query
+        self._convert = convert
+        self._most_pages = most_pages
+        self._count = abilities.page
+        self._by_cursor = abilities.cursor_first
+        self._projected = bool(query.attributes)
+        self._found: dict[str, T] = {}
+        self._total: int | None = None
+        self._sizes: list[int] = []
+        self._cursors: set[str] = set()
+
+    def read(self) -> dict[str, T]:
+        page = self._first()
+        while True:
+            self._take(page)
+            if page.next_cursor is not None:
+                page = self._next(page.next_cursor)
+            elif self._is_whole(page):
+                return self._found
+            else:
+                page = self._ask(("startIndex", str(len(self._found) + 1)), self._count)
+
+    def _first(self) -> Page:
+        """The first page, asked for in plainer ways where the server refuses the better ones."""
+        refusal: AnswerError | None = None
+        for by_cursor, projected in self._styles():
+            self._by_cursor, self._projected = by_cursor, projected
+            try:
+                return self._ask(("cursor", "") if by_cursor else ("startIndex", "1"), self._count)
+            except AnswerError as error:
+                if error.status == 404 and self._query.filter:
+                    return Page((), 0, None)
+                if error.status not in (400, 501):
+                    raise
+                refusal = error
+        assert refusal is not None
+        raise refusal
+
+    def _styles(self) -> Iterator[tuple[bool, bool]]:
+        for projected in (True, False) if self._projected else (False,):
+            if self._by_cursor:
+                yield True, projected
+            yield False, projected
+
+    def _next(self, cursor: str) -> Page:
+        if cursor in self._cursors:
+            raise self._refused(f"the server gave the same cursor twice, after {self._so_far()}")
+        self._cursors.add(cursor)
+        self._by_cursor = True
+        try:
+            return self._ask(("cursor", cursor), self._count)
+        except AnswerError as error:
+            if error.scim_type.casefold() == "expiredcursor":
+                raise _MovedError(f"the cursor expired after {self._so_far()}") from error
+            raise
+
+    def _ask(self, start: tuple[str, str], count: int) -> Page:
+        params = [start, ("count", str(count))]
+        if self._projected:
+            params.append(("attributes", ",".join(self._query.attributes)))
+        if self._query.filter:
+            params.append(("filter", self._query.filter))
+        return wire.page(self._client.get(self._query.path, params).document)
+
+    def _take(self, page: Page) -> None:
+        """Add a page to what was found, if it fits to it."""
+        ids = [wire.identifier(resource) for resource in page.resources]
+        self._sizes.append(len(ids))
+        self._check_total(page)
+        self._check_ids(ids)
+        self._found.update(zip(ids, map(self._convert, page.resources), strict=True))
+        self._check_end(page)
+
+    def _check_total(self, page: Page) -> None:
+        if None not in (page.total, self._total) and page.total != self._total:
+            raise _MovedError(
+                f"totalResults was {self._total} at first and {page.total} on page {len(self._sizes)}"
+            )
+        self._total = page.total if self._total is None else self._total
+
+    def _check_ids(self, ids: list[str]) -> None:
+        new = set(ids) - self._found.keys()
+        if len(set(ids)) < len(ids):
+            raise self._refused(
+                f"page {len(self._sizes)} names {len(ids) - len(set(ids))} of its {len(ids)} twice"
+            )
+        if ids and not new:
+            raise self._refused(
+                f"page {len(self._sizes)} only repeats {counted(len(ids), 'resource')} of earlier pages, "
+                f"after {self._so_far()}; is {'the cursor' if self._by_cursor else 'startIndex'} ignored?"
+            )
+        if len(new) < len(ids):
+            raise _MovedError(f"page {len(self._sizes)} repeats {len(ids) - len(new)} of its {len(ids)}")
+
+    def _check_end(self, page: Page) -> None:
+        """Refuse what has no end: more than was announced, pages without number, pages without content."""
+        if self._total is not None and len(self._found) > self._total:
+            raise self._refused(f"totalResults says {self._total}, the pages hold {len(self._found)}")
+        if page.next_cursor is not None and self._sizes[-EMPTY_PAGES:] == [0] * EMPTY_PAGES:
+            raise self._refused(f"{EMPTY_PAGES} pages in a row are empty, after {self._so_far()}")
+        if len(self._sizes) >= self._most_pages:
+            raise self._refused(f"it has no end: {self._so_far()} on {len(self._sizes)} pages")
+
+    def _is_whole(self, page: Page) -> bool:
+        """Whether the last page received was the last there is. Raises ReadError where it can't be."""
+        if not self._by_cursor and self._total is None:
+            raise self._refused("the answer has no totalResults, so nobody can tell whether it is all")
+        if self._total is None or len(self._found) == self._total:
+            if not self._by_cursor and self._may_be_cut():
+                self._confirm_end()
+            return True
+        if self._by_cursor or not page.resources:
+            raise self._refused(f"totalResults says {self._total}, the pages end after {self._so_far()}")
+        return False
+
+    def _may_be_cut(self) -> bool:
+        """Whether the total may be that of the pages seen: only a page that is shorter shows an end."""
+        return self._sizes[-1] > 0 and (len(self._sizes) == 1 or self._sizes[-1] >= self._sizes[0])
+
+    def _confirm_end(self) -> None:
+        """Ask for what comes after the end: servers that give the size of a page as totalResults exist."""
+        beyond = self._beyond()
+        ids = {wire.identifier(resource) for resource in beyond.resources}
+        if ids - self._found.keys():
+            raise self._refused(f"totalResults says {self._total}, but the page after these holds more")
+        if ids and self._is_limited():
+            raise self._refused(
+                f"the server ignores startIndex: asked for what comes after the first {len(self._found)}, "
+                f"it answered {len(ids)} of them again, so nobody can tell whether there are more"
+            )
+
+    def _beyond(self) -> Page:
+        try:
+            return self._ask(("startIndex", str(len(self._found) + 1)), self._count)
+        except AnswerError as error:
+            if error.status in (400, 404):
+                return Page((), None, None)
+            raise
+
+    def _is_limited(self) -> bool:
+        """Whether a server that ignores startIndex heeds count; if not even that, it never cuts anything."""
+        return len(self._ask(("startIndex", "1"), 1).resources) < len(self._found)
+
+    def _so_far(self) -> str:
+        return counted(len(self._found), "resource")
+
+    def _refused(self, reason: str) -> ReadError:
+        return ReadError(f"could not list {self._client.server}{self._query.path}: {reason}", HINT)

@@ -1,0 +1,126 @@
+"""Who is in which group, by whichever way the server shows it, or a ReadError where no way can be believed.
+
+Some servers answer every group without members, always. "Nobody" is believed only of a way that shows
+somebody somewhere.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from uuid import uuid4
+
+from reconciler.errors import ReadError
+from reconciler.policy.document import MembersFrom
+from reconciler.scim import listing, wire
+from reconciler.scim.client import AnswerError
+from reconciler.scim.listing import Query
+from reconciler.scim.reading import Reading
+from reconciler.scim.wire import Reference
+from reconciler.scim.words import counted, quoted
+
+HINT = "if the server does show members, say how: directory.members_from in organization.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Why the members of one group can't be known."""
+
+    words: str
+
+
+Members = frozenset[str] | Unreadable
+"""The ids of everybody in a group, through groups within it too."""
+
+
+def read(reading: Reading, wanted: Collection[str], members_from: MembersFrom) -> Mapping[str, Members]:
+    """The members of each of these groups, by group id.
+
+    Raises ReadError where no way shows anybody in any group of the server.
+    """
+    if not wanted:
+        return {}
+    ways = _WAYS if members_from is MembersFrom.AUTO else {members_from: _WAYS[members_from]}
+    tried: list[str] = []
+    for name, way in ways.items():
+        answer = way(reading, wanted)
+        if not isinstance(answer, Unreadable):
+            return answer
+        tried.append(f"by {name}: {answer.words}")
+    raise ReadError(
+        f"could not tell who is in which group: {reading.client.server} lists "
+        f"{counted(len(reading.groups), 'group')}, but no way shows a single member: 'nobody' can't be told "
+        f"from 'not shown' ({'; '.join(tried)})",
+        HINT,
+    )
+
+
+def _by_group_members(reading: Reading, wanted: Collection[str]) -> Mapping[str, Members] | Unreadable:
+    if not any(group.members for group in reading.groups.values()):
+        return Unreadable("every group is answered without members")
+    return {id_: _expanded(reading, id_) for id_ in wanted}
+
+
+def _expanded(reading: Reading, group_id: str) -> Members:
+    """Everybody in a group and in the groups within it, which may contain each other."""
+    people: set[str] = set()
+    seen, waiting = {group_id}, [group_id]
+    while waiting:
+        current = waiting.pop()
+        for member in reading.groups[current].members if current in reading.groups else ():
+            if not _is_group(reading, member):
+                people.add(member.id)
+            elif member.id not in reading.groups:
+                return Unreadable(
+                    f"it contains the group {quoted(member.id)}, which the server does not list"
+                )
+            elif member.id not in seen:
+                seen.add(member.id)
+                waiting.append(member.id)
+    return frozenset(people)
+
+
+def _is_group(reading: Reading, member: Reference) -> bool:
+    if member.is_group is None:
+        return member.id in reading.groups and member.id not in reading.people
+    return member.is_group
+
+
+def _by_user_groups(reading: Reading, wanted: Collection[str]) -> Mapping[str, Members] | Unreadable:
+    people = defaultdict(set)
+    for person in reading.people.values():
+        for group_id in person.groups:
+            people[group_id].add(person.principal.id)
+    if not people:
+        return Unreadable("every user is answered without groups")
+    return {id_: frozenset(people[id_]) for id_ in wanted}
+
+
+def _by_filter(reading: Reading, wanted: Collection[str]) -> Mapping[str, Members] | Unreadable:
+    """One query for each group, `groups.value eq "..."`, which is how AWS shows it."""
+    try:
+        if _members_by_filter(reading, f"no-such-group-{uuid4()}"):
+            return Unreadable("the filter is ignored: a group that does not exist has members")
+        answers: dict[str, Members] = {id_: _members_by_filter(reading, id_) for id_ in wanted}
+        if any(answers.values()) or any(_members_by_filter(reading, id_) for id_ in _others(reading, wanted)):
+            return answers
+    except AnswerError as error:
+        if error.status not in (400, 403, 404, 501):
+            raise
+        return Unreadable(error.reason)
+    return Unreadable("the query answers nobody for every group")
+
+
+def _others(reading: Reading, wanted: Collection[str]) -> Iterator[str]:
+    return (id_ for id_ in reading.groups if id_ not in wanted)
+
+
+def _members_by_filter(reading: Reading, group_id: str) -> frozenset[str]:
+    query = Query("/Users", ("userName",), f"groups.value eq {wire.quote(group_id)}")
+    return frozenset(listing.everything(reading.client, query, reading.abilities, wire.identifier))
+
+
+_WAYS: Mapping[MembersFrom, Callable[[Reading, Collection[str]], Mapping[str, Members] | Unreadable]] = {
+    MembersFrom.GROUPS: _by_group_members,
+    MembersFrom.USERS: _by_user_groups,
+    MembersFrom.FILTER: _by_filter,
+}

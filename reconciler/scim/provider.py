@@ -1,0 +1,110 @@
+"""The provider: roles on a SCIM 2.0 server, in both ways of storing them (`ports.Provider`).
+
+with open_client(connection) as client:                    # or open_writing_client
+readings = Readings(client)                            # shares listings between the two
+provider = ScimReader(client, names, organization, readings)   # or ScimProvider
+directory = ScimDirectory(client, organization.directory, readings)
+"""
+
+from collections.abc import Collection, Mapping
+from typing import assert_never
+
+from reconciler.change import Change, CreateGroup, SetRoles
+from reconciler.errors import WriteError
+from reconciler.model import NOTHING, Holdings, LiveState
+from reconciler.naming import RoleNames
+from reconciler.policy.document import Organization, StoredAs
+from reconciler.scim import role_groups, user_roles
+from reconciler.scim.client import Client, WritingClient
+from reconciler.scim.reading import Reading, Readings
+from reconciler.scim.role_groups import RoleGroupsWriter
+from reconciler.scim.user_roles import UserRolesWriter
+from reconciler.scim.words import quoted
+
+
+class ScimReader:
+    """A `ports.ProviderReader`. Everything it sends is a GET."""
+
+    def __init__(
+        self, client: Client, names: RoleNames, organization: Organization, readings: Readings | None = None
+    ) -> None:
+        self._client = client
+        self._names = names
+        self._stored_as = organization.roles.stored_as
+        self._members_from = organization.directory.members_from
+        self._readings = readings or Readings(client)
+        self._people = 0
+
+    @property
+    def server(self) -> str:
+        """The base URL; holds no secret."""
+        return self._client.server
+
+    def read(self) -> LiveState:
+        """Everybody and their roles in the policy's scopes, complete. Raises ReadError."""
+        return self._live(self._readings.take(self))
+
+    def read_back(self, principal_ids: Collection[str]) -> Mapping[str, Holdings]:
+        """The roles that these principals hold now, read anew. Raises ReadError."""
+        if not principal_ids:
+            return {}
+        reading = Reading(self._client, self._readings.abilities)
+        if self._stored_as is StoredAs.USER_ROLES:
+            return user_roles.read_back(reading, self._names, principal_ids, self._people)
+        state = self._live(reading)
+        return {id_: state.roles.get(id_, NOTHING) for id_ in principal_ids if id_ in state.people}
+
+    def _live(self, reading: Reading) -> LiveState:
+        match self._stored_as:
+            case StoredAs.USER_ROLES:
+                state = user_roles.live(reading, self._names)
+            case StoredAs.GROUPS:
+                state = role_groups.live(reading, self._names, self._members_from)
+            case _ as never:
+                assert_never(never)
+        self._people = len(state.people)
+        return state
+
+
+class ScimProvider(ScimReader):
+    """A `ports.Provider`. `write` may be called from several threads, for different people."""
+
+    def __init__(
+        self,
+        client: WritingClient,
+        names: RoleNames,
+        organization: Organization,
+        readings: Readings | None = None,
+    ) -> None:
+        super().__init__(client, names, organization, readings)
+        self._user_roles = UserRolesWriter(client, names, self._readings)
+        self._role_groups = RoleGroupsWriter(client, names, self._readings, self._members_from)
+
+    def _live(self, reading: Reading) -> LiveState:
+        state = super()._live(reading)
+        match self._stored_as:
+            case StoredAs.USER_ROLES:
+                self._user_roles.remember(reading.people)
+            case StoredAs.GROUPS:
+                self._role_groups.remember(reading.groups)
+            case _ as never:
+                assert_never(never)
+        return state
+
+    def write(self, change: Change) -> None:
+        """Carry out one change. Raises ConflictError or WriteError, see `ports.Provider`."""
+        self._readings.forget()
+        match change:
+            case SetRoles() if self._stored_as is StoredAs.USER_ROLES:
+                self._user_roles.set_roles(change)
+            case SetRoles():
+                self._role_groups.set_roles(change)
+            case CreateGroup() if self._stored_as is StoredAs.GROUPS:
+                self._role_groups.create(change)
+            case CreateGroup():
+                raise WriteError(
+                    f"could not create the group {quoted(change.name)}: roles are stored on the user here",
+                    "make a new plan",
+                )
+            case _ as never:
+                assert_never(never)

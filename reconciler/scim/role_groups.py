@@ -1,0 +1,166 @@
+"""Roles stored as membership of one SCIM Group per role and scope: reading, joining, leaving, creating.
+
+Only single members are added and removed. A list of members is never replaced, so nobody who joined
+meanwhile is thrown out.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from urllib.parse import quote
+
+from reconciler.change import CreateGroup, SetRoles
+from reconciler.errors import ReadError, WriteError
+from reconciler.model import LiveState, Role, Scope
+from reconciler.naming import RoleNames
+from reconciler.policy.document import MembersFrom
+from reconciler.scim import listing, memberships, wire
+from reconciler.scim.client import RefusedError, UncertainError, WritingClient
+from reconciler.scim.listing import Query
+from reconciler.scim.memberships import Unreadable
+from reconciler.scim.reading import Reading, Readings
+from reconciler.scim.user_roles import gathered
+from reconciler.scim.wire import Group, JsonObject
+from reconciler.scim.words import quoted
+
+TRIES = 3
+
+Meaning = tuple[Scope, Role]
+
+
+def live(reading: Reading, names: RoleNames, members_from: MembersFrom) -> LiveState:
+    """Everybody, what they hold, and which role groups there are. Raises ReadError."""
+    groups = find(reading.groups.values(), names)
+    members = memberships.read(reading, [group.id for group in groups.values()], members_from)
+    roles: dict[str, set[Meaning]] = defaultdict(set)
+    for meaning, group in groups.items():
+        found = members[group.id]
+        if isinstance(found, Unreadable):
+            raise ReadError(f"could not tell who is in the role group {quoted(group.name)}: {found.words}")
+        for id_ in found & reading.people.keys():
+            roles[id_].add(meaning)
+    return LiveState(
+        {id_: person.principal for id_, person in reading.people.items()},
+        {id_: gathered(meanings) for id_, meanings in roles.items()},
+        frozenset(groups),
+    )
+
+
+def find(groups: Iterable[Group], names: RoleNames) -> Mapping[Meaning, Group]:
+    """The groups that stand for roles. Raises ReadError where two stand for the same one."""
+    found: dict[Meaning, Group] = {}
+    for group in groups:
+        meaning = names.meaning(group.name)
+        if meaning is None:
+            continue
+        other = found.setdefault(meaning, group)
+        if other is not group:
+            raise ReadError(
+                f"two groups stand for the role {meaning[1]} in {meaning[0]}: {quoted(other.name)} "
+                f"(id {quoted(other.id)}) and {quoted(group.name)} (id {quoted(group.id)})",
+                "one of the two must be renamed or removed on the server",
+            )
+    return found
+
+
+class RoleGroupsWriter:
+    """Adds people to role groups, removes them, creates the groups."""
+
+    def __init__(
+        self, client: WritingClient, names: RoleNames, readings: Readings, members_from: MembersFrom
+    ) -> None:
+        self._client = client
+        self._names = names
+        self._readings = readings
+        self._members_from = members_from
+        self._ids: dict[Meaning, str] = {}
+
+    def remember(self, groups: Mapping[str, Group]) -> None:
+        """What was read in this run, by id, which saves looking before each write."""
+        self._ids = {meaning: group.id for meaning, group in find(groups.values(), self._names).items()}
+
+    def create(self, change: CreateGroup) -> None:
+        """Create a role group that is not there. Never asked twice: names need not be unique in SCIM."""
+        meaning = (change.scope, change.role)
+        if self._listed(meaning):
+            return
+        try:
+            answer = self._client.post("/Groups", wire.new_group(change.name))
+        except (RefusedError, UncertainError) as error:
+            if self._listed(meaning):
+                return
+            raise WriteError(
+                f"could not create the group {quoted(change.name)}: {error.reason}", error.hint
+            ) from error
+        id_ = wire.attribute(answer.document, "id")
+        if isinstance(id_, str):
+            self._ids[meaning] = id_
+
+    def set_roles(self, change: SetRoles) -> None:
+        """Carry out a change, joining before leaving, so that nobody is without access in between."""
+        for scope in change.scopes:
+            for role in sorted(scope.after - scope.before):
+                self._edit(change, (scope.scope, role), joins=True)
+        for scope in change.scopes:
+            for role in sorted(scope.before - scope.after):
+                self._edit(change, (scope.scope, role), joins=False)
+
+    def _edit(self, change: SetRoles, meaning: Meaning, *, joins: bool) -> None:
+        """One member of one group; where the server objects or falls silent, look before anything else."""
+        group_id = self._id(change, meaning)
+        person_id = change.principal.id
+        operation = wire.add_member(person_id) if joins else wire.remove_member(person_id)
+        failure: RefusedError | UncertainError | None = None
+        for _ in range(TRIES):
+            failure = self._attempt(group_id, operation)
+            if failure is None or self._is_member(change, group_id) is joins:
+                return
+            if isinstance(failure, RefusedError):
+                break
+        assert failure is not None
+        person, group = quoted(change.principal.user_name), quoted(self._names.name(*meaning))
+        what = f"add {person} to" if joins else f"remove {person} from"
+        raise WriteError(f"could not {what} the group {group}: {failure.reason}", failure.hint) from failure
+
+    def _attempt(self, group_id: str, operation: JsonObject) -> RefusedError | UncertainError | None:
+        try:
+            self._client.patch(f"/Groups/{quote(group_id, safe='')}", wire.patch([operation]))
+        except (RefusedError, UncertainError) as error:
+            return error
+        return None
+
+    def _id(self, change: SetRoles, meaning: Meaning) -> str:
+        id_ = self._ids.get(meaning) or self._listed(meaning)
+        if id_ is None:
+            raise WriteError(
+                f"could not set the roles of {quoted(change.principal.user_name)}: "
+                f"there is no group {quoted(self._names.name(*meaning))}",
+                "run the plan again",
+            )
+        return id_
+
+    def _listed(self, meaning: Meaning) -> str | None:
+        """The id of a role group as the server lists it now. A filter would not do: some answer nothing."""
+        query = Query("/Groups", ("displayName",))
+        try:
+            groups = listing.everything(self._client, query, self._readings.abilities, wire.group)
+            found = find(groups.values(), self._names).get(meaning)
+        except ReadError as error:
+            raise WriteError(f"could not tell which groups there are: {error.message}", error.hint) from error
+        if found is None:
+            return None
+        self._ids[meaning] = found.id
+        return found.id
+
+    def _is_member(self, change: SetRoles, group_id: str) -> bool:
+        reading = Reading(self._client, self._readings.abilities)
+        try:
+            members = memberships.read(reading, [group_id], self._members_from)[group_id]
+        except ReadError as error:
+            words, hint = error.message, error.hint
+        else:
+            if not isinstance(members, Unreadable):
+                return change.principal.id in members
+            words, hint = members.words, ""
+        raise WriteError(
+            f"could not tell which roles {quoted(change.principal.user_name)} has now: {words}", hint
+        )

@@ -1,0 +1,167 @@
+"""One HTTP request to the server and what came of it, as a value. The owner of httpx; repeats nothing."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+from urllib.parse import quote, urlencode
+
+import httpx
+
+from reconciler.scim.words import printable
+from reconciler.settings import Connection
+
+MEDIA_TYPE = "application/scim+json"
+LARGEST_BODY = 64 * 1024 * 1024
+
+CONNECT_SECONDS = 10.0
+READ_SECONDS = 30.0
+WRITE_SECONDS = 30.0
+
+Params = Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request by its path below the base URL; `content` is JSON text."""
+
+    method: str
+    path: str
+    params: Params = ()
+    content: bytes | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer that arrived whole. Header names are in lower case; `note` adds why we stopped asking."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """No whole answer. `sent` is False only where the request certainly never reached the server."""
+
+    words: str
+    sent: bool
+    lasting: bool
+    """Whether asking again is pointless."""
+    cause: Exception | None = None
+    hint: str = ""
+
+
+class Transport:
+    """Connections to one server. The token leaves with requests to its origin and no other."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        clock: Callable[[], float],
+        inner: httpx.BaseTransport | None = None,
+        largest_body: int = LARGEST_BODY,
+    ) -> None:
+        self.server = connection.url
+        self._clock = clock
+        self._largest_body = largest_body
+        self._http = httpx.Client(
+            transport=inner,
+            headers={
+                "Accept": MEDIA_TYPE,
+                "User-Agent": "reconciler",
+                "Authorization": f"Bearer {connection.token.reveal()}",
+            },
+            follow_redirects=False,
+            # A proxy from the environment sees a tunnel of TLS; plain http it could read.
+            trust_env=connection.url.startswith("https://"),
+        )
+
+    def url(self, path: str, params: Params = ()) -> str:
+        """The absolute URL of a path below the base, whose own path is kept."""
+        query = urlencode(params, quote_via=quote, safe="")
+        return f"{self.server}{path}?{query}" if query else f"{self.server}{path}"
+
+    def redirected(self, url: str, location: str) -> str | None:
+        """The URL that a redirect leads to, or None where it leaves the server's origin."""
+        try:
+            target = httpx.URL(url).join(location)
+        except httpx.InvalidURL:
+            return None
+        return str(target) if _origin(target) == _origin(httpx.URL(self.server)) else None
+
+    def send(self, request: Request, url: str, deadline: float) -> Reply | Broken:
+        """Send one request and read all of its answer before `deadline` (of the given clock)."""
+        headers = {**request.headers, **({"Content-Type": MEDIA_TYPE} if request.content is not None else {})}
+        try:
+            with self._http.stream(
+                request.method,
+                url,
+                content=request.content,
+                headers=headers,
+                timeout=self._timeout(deadline),
+            ) as response:
+                return self._read(response, deadline)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            return _broken(error)
+
+    def _timeout(self, deadline: float) -> httpx.Timeout:
+        left = max(0.1, deadline - self._clock())
+        return httpx.Timeout(
+            connect=min(CONNECT_SECONDS, left),
+            read=min(READ_SECONDS, left),
+            write=min(WRITE_SECONDS, left),
+            pool=min(CONNECT_SECONDS, left),
+        )
+
+    def _read(self, response: httpx.Response, deadline: float) -> Reply | Broken:
+        body = bytearray()
+        for chunk in response.iter_bytes():
+            body += chunk
+            if len(body) > self._largest_body:
+                return Broken(
+                    f"the answer is larger than {self._largest_body} bytes", sent=True, lasting=True
+                )
+            if self._clock() > deadline:
+                return Broken("the answer did not arrive whole in the time allowed", sent=True, lasting=True)
+        return Reply(response.status_code, dict(response.headers), bytes(body))
+
+    def close(self) -> None:
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _origin(url: httpx.URL) -> tuple[str, str, int]:
+    return url.scheme, url.host, url.port or (443 if url.scheme == "https" else 80)
+
+
+def _broken(error: httpx.HTTPError | httpx.InvalidURL) -> Broken:
+    match error:
+        case httpx.ConnectTimeout() | httpx.PoolTimeout():
+            return Broken(
+                f"no connection within {CONNECT_SECONDS:g} s", sent=False, lasting=False, cause=error
+            )
+        case httpx.ConnectError() if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            words = f"the server's certificate is not trusted: {printable(str(error))}"
+            hint = "SSL_CERT_FILE may name a file with the authority that issued it"
+            return Broken(words, sent=False, lasting=True, cause=error, hint=hint)
+        case httpx.ConnectError() | httpx.ProxyError():
+            words = f"no connection: {printable(str(error))}"
+            return Broken(words, sent=False, lasting=False, cause=error)
+        case httpx.UnsupportedProtocol() | httpx.InvalidURL() | httpx.LocalProtocolError():
+            words = f"the request can't be sent: {printable(str(error))}"
+            return Broken(words, sent=False, lasting=True, cause=error)
+        case httpx.TimeoutException():
+            return Broken(f"no answer within {READ_SECONDS:g} s", sent=True, lasting=False, cause=error)
+        case _:
+            words = f"the connection broke before the answer was whole: {printable(str(error))}"
+            return Broken(words, sent=True, lasting=False, cause=error)

@@ -1,0 +1,306 @@
+"""JSON of SCIM to values and back. Pure: sends nothing and decides nothing about access.
+
+Tolerant of spelling, strict about sense: attribute names compare without case (RFC 7643 section 2.1),
+missing is null is empty (section 2.5), and what can't be understood is a ReadError, never a guess.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from reconciler.errors import ReadError
+from reconciler.model import Principal, fold
+from reconciler.scim.words import quoted
+
+JsonObject = Mapping[str, object]
+
+LIST_SCHEMA = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
+GROUP_SCHEMA = "urn:ietf:params:scim:schemas:core:2.0:Group"
+PATCH_SCHEMA = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
+
+USER_ATTRIBUTES = ("userName", "externalId", "displayName", "active", "roles", "groups", "meta")
+GROUP_ATTRIBUTES = ("displayName", "members", "meta")
+
+
+@dataclass(frozen=True, slots=True)
+class RoleValue:
+    """One value of `User.roles`: what it means, how it is spelled, and the whole entry as it came."""
+
+    value: str
+    """The role value; unwrapped where Entra wrote it as a JSON object in a string."""
+    raw: str
+    """`roles[].value` to the letter, which a filter must repeat."""
+    entry: object
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A member of a group, or a group of a user; `is_group` is None where the server does not say."""
+
+    id: str
+    is_group: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A User resource, as far as access is concerned."""
+
+    principal: Principal
+    roles: tuple[RoleValue, ...] = ()
+    groups: tuple[str, ...] = ()
+    """The ids of `User.groups`, direct and indirect."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A Group resource, as far as access is concerned."""
+
+    id: str
+    name: str
+    members: tuple[Reference, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One answer of a listing (RFC 7644 section 3.4.2, RFC 9865 section 2)."""
+
+    resources: tuple[JsonObject, ...]
+    total: int | None
+    next_cursor: str | None
+
+
+def attribute(resource: JsonObject, name: str) -> object:
+    """An attribute by its name in any letter case; None where it is missing, null or empty."""
+    value = resource.get(name)
+    if value is None:
+        folded = name.casefold()
+        value = next((v for k, v in resource.items() if k.casefold() == folded and v is not None), None)
+    return None if value in ("", [], {}) else value
+
+
+def identifier(resource: JsonObject) -> str:
+    """The `id` of a resource (RFC 7643 section 3.1). Raises ReadError where it has none."""
+    value = attribute(resource, "id")
+    if not isinstance(value, str) or not _is_text(value):
+        raise ReadError(f"the server answered a resource whose id is {_shown(value)}")
+    return value
+
+
+def person(resource: JsonObject) -> Person:
+    """A User (RFC 7643 section 4.1). Raises ReadError where it makes no sense."""
+    id_ = identifier(resource)
+    what = f"user {quoted(id_)}"
+    user_name = _text(resource, "userName", what)
+    if user_name is None:
+        raise ReadError(f"the server answered {what} without a userName")
+    return Person(
+        Principal(
+            id=id_,
+            user_name=user_name,
+            external_id=_text(resource, "externalId", what),
+            active=_boolean(resource, "active", what),
+            display_name=_text(resource, "displayName", what),
+            version=version(resource),
+        ),
+        roles=tuple(_role(entry) for entry in _list(resource, "roles", what)),
+        groups=tuple(_reference(entry, f"a group of {what}").id for entry in _list(resource, "groups", what)),
+    )
+
+
+def group(resource: JsonObject) -> Group:
+    """A Group (RFC 7643 section 4.2). Raises ReadError where it makes no sense."""
+    id_ = identifier(resource)
+    what = f"group {quoted(id_)}"
+    members = (_reference(entry, f"a member of {what}") for entry in _list(resource, "members", what))
+    return Group(id_, _text(resource, "displayName", what) or "", tuple(dict.fromkeys(members)))
+
+
+def version(resource: JsonObject) -> str | None:
+    """The `meta.version` of a resource, which is its ETag (RFC 7644 section 3.14)."""
+    meta = attribute(resource, "meta")
+    value = attribute(meta, "version") if isinstance(meta, dict) else None
+    return value if isinstance(value, str) and value.isascii() and value.isprintable() else None
+
+
+def page(document: JsonObject) -> Page:
+    """A ListResponse. Raises ReadError where it is none."""
+    resources, total = attribute(document, "Resources"), attribute(document, "totalResults")
+    if not _is_list(document):
+        raise ReadError("the server answered something that is no list: no Resources, no totalResults")
+    if resources is not None and not isinstance(resources, list):
+        raise ReadError(f"the server answered a list whose Resources are {_shown(resources)}")
+    entries = tuple(entry for entry in resources or () if isinstance(entry, dict))
+    if len(entries) != len(resources or ()):
+        raise ReadError("the server answered a list with entries that are no JSON objects")
+    cursor = attribute(document, "nextCursor")
+    if cursor is not None and not isinstance(cursor, str):
+        raise ReadError(f"the server answered a list whose nextCursor is {_shown(cursor)}")
+    return Page(entries, number(total), cursor)
+
+
+def number(value: object) -> int | None:
+    """A count that some servers write as text; None where there is none. Raises ReadError for nonsense."""
+    if value is None:
+        return None
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        return int(value[:18])
+    raise ReadError(f"the server answered a list whose totalResults is {_shown(value)}")
+
+
+def boolean(value: object) -> bool | None:
+    """A boolean, also as the text that some clients write; None for anything else."""
+    if isinstance(value, bool):
+        return value
+    return {"true": True, "false": False}.get(value.casefold()) if isinstance(value, str) else None
+
+
+def quote(value: str) -> str:
+    """A value of a filter: a JSON string (RFC 7644 section 3.4.2.2), so that no value can end it early."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def patch(operations: Sequence[JsonObject]) -> JsonObject:
+    """The body of a PATCH (RFC 7644 section 3.5.2)."""
+    return {"schemas": [PATCH_SCHEMA], "Operations": list(operations)}
+
+
+def add_roles(values: Iterable[str]) -> JsonObject:
+    """One operation that adds role values."""
+    return {"op": "add", "path": "roles", "value": [{"value": value} for value in values]}
+
+
+def remove_role(raw: str) -> JsonObject:
+    """One operation that removes the role value spelled so, and no other."""
+    return {"op": "remove", "path": f"roles[value eq {quote(raw)}]"}
+
+
+def replace_roles(entries: Sequence[object]) -> JsonObject:
+    """One operation that puts a whole list in the place of `roles`."""
+    return {"op": "replace", "path": "roles", "value": list(entries)}
+
+
+def add_member(person_id: str) -> JsonObject:
+    """One operation that adds a person to a group."""
+    return {"op": "add", "path": "members", "value": [{"value": person_id}]}
+
+
+def remove_member(person_id: str) -> JsonObject:
+    """One operation that removes a person from a group. Never without the filter: that removes everybody."""
+    return {"op": "remove", "path": f"members[value eq {quote(person_id)}]"}
+
+
+def new_group(name: str) -> JsonObject:
+    """The body that creates a group without members."""
+    return {"schemas": [GROUP_SCHEMA], "displayName": name}
+
+
+def with_roles(resource: JsonObject, entries: Sequence[object]) -> JsonObject:
+    """A whole User with other roles; every other attribute, known or not, as it was."""
+    others = {name: value for name, value in resource.items() if fold(name) != "roles"}
+    return {**others, "roles": list(entries)}
+
+
+def _role(entry: object) -> RoleValue:
+    raw = attribute(entry, "value") if isinstance(entry, dict) else entry
+    if not isinstance(raw, str) or not _is_text(raw):
+        return RoleValue("", "", entry)
+    return RoleValue(_unwrapped(raw), raw, entry)
+
+
+def _unwrapped(raw: str) -> str:
+    """The role in `{"id": "...", "value": "Admin"}`, which Entra's complex assignments write as text."""
+    if not raw.startswith("{"):
+        return raw
+    try:
+        inner = json.loads(raw)
+    except (ValueError, RecursionError):
+        return raw
+    value = attribute(inner, "value") if isinstance(inner, dict) else None
+    return value if isinstance(value, str) and _is_text(value) else raw
+
+
+def _reference(entry: object, what: str) -> Reference:
+    if isinstance(entry, str) and entry and _is_text(entry):
+        return Reference(entry)
+    if not isinstance(entry, dict):
+        raise ReadError(f"the server answered {what} that is {_shown(entry)}")
+    ref, kind = attribute(entry, "$ref"), attribute(entry, "type")
+    parts = ref.rstrip("/").split("/") if isinstance(ref, str) else []
+    id_ = attribute(entry, "value") or (unquote(parts[-1]) if len(parts) > 1 else None)
+    if not isinstance(id_, str) or not _is_text(id_):
+        raise ReadError(f"the server answered {what} whose value is {_shown(id_)}")
+    return Reference(id_, _is_group(kind, parts))
+
+
+def _is_group(kind: object, parts: Sequence[str]) -> bool | None:
+    """RFC 7643 section 4.2: `type` says User or Group; `$ref` says it by its endpoint."""
+    said = kind.casefold() if isinstance(kind, str) else ""
+    endpoint = parts[-2].casefold() if len(parts) > 1 else ""
+    if said == "group" or endpoint == "groups":
+        return True
+    return False if said == "user" or endpoint == "users" else None
+
+
+def _list(resource: JsonObject, name: str, what: str) -> Sequence[object]:
+    value = attribute(resource, name)
+    if value is None:
+        return ()
+    if isinstance(value, dict):
+        return (value,)
+    if not isinstance(value, list):
+        raise ReadError(f"the server answered {what} whose {name} are {_shown(value)}, not a list")
+    return value
+
+
+def _text(resource: JsonObject, name: str, what: str) -> str | None:
+    value = attribute(resource, name)
+    if value is None:
+        return None
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if not isinstance(value, str) or not _is_text(value):
+        raise ReadError(f"the server answered {what} whose {name} is {_shown(value)}")
+    return value
+
+
+def _boolean(resource: JsonObject, name: str, what: str) -> bool | None:
+    value = attribute(resource, name)
+    said = boolean(value)
+    if value is not None and said is None:
+        raise ReadError(f"the server answered {what} whose {name} is {_shown(value)}")
+    return said
+
+
+def _is_text(value: str) -> bool:
+    """Whether it can be written at all: JSON may escape halves of characters."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _is_list(document: JsonObject) -> bool:
+    """Whether it is a ListResponse by its schema, or by what is in it where the schema is missing."""
+    schemas = attribute(document, "schemas")
+    says_so = isinstance(schemas, list) and any(fold(str(schema)) == fold(LIST_SCHEMA) for schema in schemas)
+    return says_so or not {"resources", "totalresults"}.isdisjoint(fold(name) for name in document)
+
+
+def _shown(value: object) -> str:
+    match value:
+        case None:
+            return "missing"
+        case str():
+            return f"the text {quoted(value, 60)}"
+        case bool():
+            return str(value).lower()
+        case int() | float():
+            return f"the number {value}"
+        case list():
+            return "a list"
+        case _:
+            return "a JSON object"

@@ -1,0 +1,271 @@
+"""What every provider does, over the fake server and over the sandbox, so that the fake can't lie."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import pytest
+from scim import fake_server
+from scim.fake_server import FakeServer
+from scim.worlds import NONE, STOREFRONT, organization, role_names, set_roles, some
+
+from reconciler import sandbox, settings
+from reconciler.change import CreateGroup
+from reconciler.directories.scim import ScimDirectory
+from reconciler.errors import ConflictError
+from reconciler.model import NOTHING, ORGANIZATION, Holdings, Principal, Role, Scope
+from reconciler.policy.document import GroupRef, StoredAs
+from reconciler.sandbox.seed import Group, Person, Seed
+from reconciler.scim.client import WritingClient, open_writing_client
+from reconciler.scim.provider import ScimProvider
+from reconciler.scim.reading import Readings
+
+PEOPLE = {
+    "ada@acme.example": ("org-admin", "gadget"),
+    "bob@acme.example": ("Org-Viewer", "project-admin:storefront"),
+    "eve@acme.example": ("org-admin",),
+    "zoë@acme.example": (),
+}
+GROUPS = {
+    "eng-web": ("ada@acme.example", "bob@acme.example"),
+    "ops": (),
+    "circleci-org-admin": ("eve@acme.example", "ada@acme.example"),
+    "circleci-org-viewer": ("bob@acme.example",),
+}
+
+
+@dataclass(frozen=True)
+class World:
+    """One server, whichever it is: how to open it, what it holds, what it was asked."""
+
+    open: Callable[[], WritingClient]
+    roles: Callable[[], dict[str, list[str]]]
+    members: Callable[[], dict[str, list[str]]]
+    writes: Callable[[], int]
+
+
+@contextmanager
+def fake() -> Iterator[World]:
+    ids = {name: name.partition("@")[0] for name in PEOPLE}
+    server = FakeServer(
+        [fake_server.user(ids[name], *roles) for name, roles in PEOPLE.items()],
+        [fake_server.group(name, *(ids[member] for member in members)) for name, members in GROUPS.items()],
+        page=2,
+    )
+
+    def name(user_id: str) -> str:
+        user_name: str = server.data["Users"][user_id]["userName"]
+        return user_name
+
+    yield World(
+        server.writing_client,
+        lambda: {
+            user["userName"]: sorted(entry["value"] for entry in user["roles"])
+            for user in server.data["Users"].values()
+        },
+        lambda: {
+            group["displayName"]: sorted(name(member["value"]) for member in group["members"])
+            for group in server.data["Groups"].values()
+        },
+        lambda: len(server.writes),
+    )
+
+
+@contextmanager
+def real() -> Iterator[World]:
+    seed = Seed(
+        {name: Person(roles=roles) for name, roles in PEOPLE.items()},
+        {name: Group(members) for name, members in GROUPS.items()},
+        other_roles=frozenset({"gadget"}),
+    )
+    with sandbox.run(seed) as server:
+        environ = {"CIRCLECI_SCIM_URL": server.url, "CIRCLECI_SCIM_TOKEN": server.token}
+        yield World(
+            lambda: open_writing_client(settings.connection("acme", environ)),
+            server.roles,
+            server.members,
+            lambda: sum(request.writes for request in server.requests),
+        )
+
+
+@pytest.fixture(params=[fake, real])
+def world(request: pytest.FixtureRequest) -> Iterator[World]:
+    with request.param() as world:
+        yield world
+
+
+@pytest.fixture
+def client(world: World) -> Iterator[WritingClient]:
+    with world.open() as client:
+        yield client
+
+
+def people(provider: ScimProvider) -> dict[str, Principal]:
+    return {entry.user_name.partition("@")[0]: entry for entry in provider.read().people.values()}
+
+
+class TestProviderOfUserRoles:
+    @pytest.fixture
+    def provider(self, client: WritingClient) -> ScimProvider:
+        return ScimProvider(client, role_names(), organization())
+
+    def test_everybody_is_read_with_the_roles_of_the_policy(
+        self, world: World, provider: ScimProvider
+    ) -> None:
+        state = provider.read()
+
+        held: dict[str, Holdings] = {who.user_name: state.holdings(who.id) for who in state.people.values()}
+        assert held == {
+            "ada@acme.example": {ORGANIZATION: some(Role.ADMIN)},
+            "bob@acme.example": {ORGANIZATION: some(Role.VIEWER), STOREFRONT: some(Role.ADMIN)},
+            "eve@acme.example": {ORGANIZATION: some(Role.ADMIN)},
+            "zoë@acme.example": {},
+        }
+        assert state.role_groups is None
+        assert world.writes() == 0
+
+    def test_a_change_is_one_request_and_leaves_the_rest_alone(
+        self, world: World, provider: ScimProvider
+    ) -> None:
+        bob = people(provider)["bob"]
+
+        provider.write(
+            set_roles(
+                bob,
+                (ORGANIZATION, some(Role.VIEWER), some(Role.CONTRIBUTOR)),
+                (STOREFRONT, some(Role.ADMIN), NONE),
+                (Scope("checkout"), NONE, some(Role.VIEWER)),
+            )
+        )
+
+        assert world.writes() == 1
+        assert world.roles() == {
+            "ada@acme.example": ["gadget", "org-admin"],
+            "bob@acme.example": ["org-contributor", "project-viewer:5d1f"],
+            "eve@acme.example": ["org-admin"],
+            "zoë@acme.example": [],
+        }
+
+    def test_what_is_foreign_survives_the_loss_of_every_role(
+        self, world: World, provider: ScimProvider
+    ) -> None:
+        ada = people(provider)["ada"]
+
+        provider.write(set_roles(ada, (ORGANIZATION, some(Role.ADMIN), NONE)))
+
+        assert world.roles()["ada@acme.example"] == ["gadget"]
+        assert provider.read_back([ada.id]) == {ada.id: {}}
+
+    def test_writing_what_is_so_already_succeeds(self, world: World, provider: ScimProvider) -> None:
+        ada = people(provider)["ada"]
+
+        provider.write(set_roles(ada, (ORGANIZATION, NONE, some(Role.ADMIN))))
+
+        assert world.writes() == 0
+
+    def test_a_plan_that_is_out_of_date_is_a_conflict(self, world: World, provider: ScimProvider) -> None:
+        zoë = people(provider)["zoë"]
+
+        with pytest.raises(ConflictError):
+            provider.write(set_roles(zoë, (ORGANIZATION, some(Role.VIEWER), some(Role.ADMIN))))
+
+        assert world.writes() == 0
+
+    def test_two_changes_of_one_person_follow_each_other(self, world: World, provider: ScimProvider) -> None:
+        zoë = people(provider)["zoë"]
+
+        provider.write(set_roles(zoë, (ORGANIZATION, NONE, some(Role.VIEWER))))
+        provider.write(set_roles(zoë, (ORGANIZATION, some(Role.VIEWER), some(Role.CONTRIBUTOR))))
+
+        assert world.roles()["zoë@acme.example"] == ["org-contributor"]
+
+    def test_a_change_between_reading_and_writing_is_survived(
+        self, world: World, client: WritingClient, provider: ScimProvider
+    ) -> None:
+        bob = people(provider)["bob"]
+        other = ScimProvider(client, role_names(), organization())
+        other.write(set_roles(bob, (STOREFRONT, some(Role.ADMIN), some(Role.VIEWER))))
+
+        provider.write(set_roles(bob, (ORGANIZATION, some(Role.VIEWER), some(Role.ADMIN))))
+
+        assert world.roles()["bob@acme.example"] == ["org-admin", "project-viewer:storefront"]
+
+    def test_who_is_gone_is_absent_when_read_back(self, provider: ScimProvider) -> None:
+        eve = people(provider)["eve"]
+
+        assert provider.read_back([eve.id, "nobody"]) == {eve.id: {ORGANIZATION: some(Role.ADMIN)}}
+
+
+class TestProviderOfRoleGroups:
+    @pytest.fixture
+    def provider(self, client: WritingClient) -> ScimProvider:
+        return ScimProvider(client, role_names(StoredAs.GROUPS), organization(StoredAs.GROUPS))
+
+    def test_everybody_is_read_with_the_roles_of_their_groups(self, provider: ScimProvider) -> None:
+        state = provider.read()
+
+        held = {who.user_name: state.holdings(who.id) for who in state.people.values()}
+        assert held == {
+            "ada@acme.example": {ORGANIZATION: some(Role.ADMIN)},
+            "bob@acme.example": {ORGANIZATION: some(Role.VIEWER)},
+            "eve@acme.example": {ORGANIZATION: some(Role.ADMIN)},
+            "zoë@acme.example": NOTHING,
+        }
+        assert state.role_groups == frozenset({(ORGANIZATION, Role.ADMIN), (ORGANIZATION, Role.VIEWER)})
+
+    def test_a_group_is_created_and_joined_and_left(self, world: World, provider: ScimProvider) -> None:
+        bob = people(provider)["bob"]
+
+        provider.write(CreateGroup(STOREFRONT, Role.ADMIN, "circleci-storefront-admin"))
+        provider.write(
+            set_roles(bob, (ORGANIZATION, some(Role.VIEWER), NONE), (STOREFRONT, NONE, some(Role.ADMIN)))
+        )
+
+        assert world.members() == {
+            "eng-web": ["ada@acme.example", "bob@acme.example"],
+            "ops": [],
+            "circleci-org-admin": ["ada@acme.example", "eve@acme.example"],
+            "circleci-org-viewer": [],
+            "circleci-storefront-admin": ["bob@acme.example"],
+        }
+        assert provider.read_back([bob.id, "nobody"]) == {bob.id: {STOREFRONT: some(Role.ADMIN)}}
+        assert provider.read().holdings(bob.id) == {STOREFRONT: some(Role.ADMIN)}
+
+    def test_joining_and_leaving_twice_is_as_once(self, world: World, provider: ScimProvider) -> None:
+        bob = people(provider)["bob"]
+        change = set_roles(bob, (ORGANIZATION, some(Role.VIEWER), some(Role.ADMIN)))
+
+        provider.write(change)
+        provider.write(change)
+
+        assert world.members()["circleci-org-admin"] == [
+            "ada@acme.example",
+            "bob@acme.example",
+            "eve@acme.example",
+        ]
+
+
+class TestDirectory:
+    def test_groups_are_answered_with_everybody_in_them(self, world: World, client: WritingClient) -> None:
+        directory = ScimDirectory(client, organization().directory, Readings(client))
+
+        found = directory.read([GroupRef("ENG-web"), GroupRef("ops"), GroupRef("unknown")])
+
+        assert {
+            group.name: sorted(str(member) for member in group.members or ()) for group in found.groups
+        } == {"eng-web": ["ada@acme.example", "bob@acme.example"], "ops": []}
+        assert found.names == GROUPS.keys()
+        assert world.writes() == 0
+
+
+def test_the_fake_and_the_sandbox_see_the_same_patch(world: World, client: WritingClient) -> None:
+    """A guard of the guards: what the fake accepts, a server of the RFC accepts."""
+    provider = ScimProvider(client, role_names(), organization())
+    bob = people(provider)["bob"]
+    before = json.dumps(world.roles(), sort_keys=True)
+
+    provider.write(set_roles(bob, (ORGANIZATION, some(Role.VIEWER), some(Role.ADMIN))))
+    provider.write(set_roles(bob, (ORGANIZATION, some(Role.ADMIN), some(Role.VIEWER))))
+
+    assert json.dumps(world.roles(), sort_keys=True) == before.replace("Org-Viewer", "org-viewer")
