@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from typing import assert_never
 
 from reconciler.model import ORGANIZATION, Principal, Provenance, Role, Roles, Scope
 
@@ -19,7 +20,7 @@ class Stage(IntEnum):
     MOVE = 2
     """Somebody gains here and loses there, in one request."""
     REVOKE = 3
-    """Somebody loses or is demoted."""
+    """Somebody loses or is demoted, or is rid of a lower role beside a higher one."""
     UNSEAT = 4
     """Somebody stops being an organization admin."""
 
@@ -56,12 +57,19 @@ class SetRoles:
     """Sorted by scope; never empty; `before` and `after` differ in each."""
 
     @property
+    def seats(self) -> bool:
+        """Whether it makes an organization admin."""
+        return any(s.scope == ORGANIZATION and Role.ADMIN in s.after - s.before for s in self.scopes)
+
+    @property
     def stage(self) -> Stage:
         if any(scope.unseats for scope in self.scopes):
             return Stage.UNSEAT
-        if not any(scope.gains for scope in self.scopes):
-            return Stage.REVOKE
-        return Stage.MOVE if any(scope.loses for scope in self.scopes) else Stage.PROMOTE
+        gains = any(scope.gains for scope in self.scopes)
+        if any(scope.loses for scope in self.scopes):
+            return Stage.MOVE if gains else Stage.REVOKE
+        adds_only = all(scope.after >= scope.before for scope in self.scopes)
+        return Stage.PROMOTE if gains or adds_only else Stage.REVOKE
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +86,40 @@ class CreateGroup:
 
 
 Change = CreateGroup | SetRoles
+
+
+def data(change: Change) -> dict[str, object]:
+    """A change as plain data: what it does to whom, without the reasons. The base of every fingerprint."""
+    match change:
+        case CreateGroup():
+            return {
+                "kind": "create-group",
+                "group": change.name,
+                "scope": scope_data(change.scope),
+                "role": str(change.role),
+            }
+        case SetRoles():
+            return {
+                "kind": "set-roles",
+                "id": change.principal.id,
+                "user": change.principal.user_name,
+                "scopes": [
+                    {"scope": scope_data(s.scope), "before": words(s.before), "after": words(s.after)}
+                    for s in change.scopes
+                ],
+            }
+        case _ as never:
+            assert_never(never)
+
+
+def scope_data(scope: Scope) -> dict[str, str | None]:
+    """A scope as plain data. A project may be called `organization`, so the words of `str` would not do."""
+    return {"project": scope.project}
+
+
+def words(roles: Roles) -> list[str]:
+    """The names of roles, the highest first."""
+    return [str(role) for role in sorted(roles, reverse=True)]
 
 
 class Result(StrEnum):

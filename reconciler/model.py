@@ -142,8 +142,11 @@ class DesiredState:
 
     roles: Mapping[str, Holdings]
     why: Mapping[str, Reasons]
-    """Parallel to `roles`: every entry that gives or gave something in that scope, strongest first."""
+    """Every entry that gives something in that scope, strongest first, then those that are over."""
     problems: tuple[Problem, ...] = ()
+    """What could not be resolved; nobody loses what it could have given."""
+    given: int = 0
+    """How many roles the policy gives, all people together; 0: it grants nothing to anybody."""
 
     def holdings(self, principal_id: str) -> Holdings:
         return self.roles.get(principal_id, NOTHING)

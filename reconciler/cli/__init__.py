@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 import click
 
 from reconciler.errors import ExitCode, PolicyError, ReconcilerError
+from reconciler.report.plain import printable
 
 COMMANDS = {
     "validate": "check policy files: schema and meaning",
@@ -45,13 +46,18 @@ class Commands(click.Group):
 
 def fail(error: ReconcilerError) -> NoReturn:
     """Print an expected failure and exit with its code."""
+    report_failure(error)
+    sys.exit(error.exit_code)
+
+
+def report_failure(error: ReconcilerError) -> None:
+    """Print an expected failure on standard error: its problems if it has any, what it is, the next step."""
     if isinstance(error, PolicyError):
         for problem in error.problems:
-            click.echo(str(problem), err=True)
-    click.echo(f"error: {error.message}", err=True)
+            click.echo(printable(str(problem)), err=True)
+    click.echo(f"error: {printable(error.message)}", err=True)
     if error.hint:
-        click.echo(f"hint: {error.hint}", err=True)
-    sys.exit(error.exit_code)
+        click.echo(f"hint: {printable(error.hint)}", err=True)
 
 
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

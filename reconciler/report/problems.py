@@ -23,7 +23,7 @@ def as_json(problems: Sequence[Problem]) -> str:
     document = {
         "format": "reconciler.validate/1",
         "valid": not problems,
-        "problems": [_record(problem) for problem in problems],
+        "problems": [record(problem) for problem in problems],
     }
     return json.dumps(document, indent=2)
 
@@ -33,7 +33,8 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def _record(problem: Problem) -> dict[str, str | int | None]:
+def record(problem: Problem) -> dict[str, str | int | None]:
+    """A problem with its place; line and column are null where it is the whole file's."""
     at = problem.at
     return {
         "file": at.file,

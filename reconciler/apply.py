@@ -1,0 +1,150 @@
+"""Carries a plan out, stage by stage, and says what became of each change. Decides nothing of its own.
+
+Every stage is read back before the next begins: somebody is unseated only once their successor is seen to
+hold the role, and leaves one role group only once they are seen in the other.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import groupby
+
+from reconciler.change import Change, CreateGroup, Outcome, Result, SetRoles, Stage
+from reconciler.errors import ReadError, WriteError
+from reconciler.guardrails import admins
+from reconciler.model import LiveState, Role, Scope
+from reconciler.plan import Plan
+from reconciler.ports import Provider
+
+PATIENCE = 5
+"""After so many failures in a row the rest is not tried: what fails is not one person's entry."""
+
+Progress = Callable[[Change], None]
+
+
+def carry_out(
+    plan: Plan, provider: Provider, live: LiveState, minimum_admins: int, progress: Progress
+) -> tuple[Outcome, ...]:
+    """Write the plan's changes in order; one outcome for each, in that order.
+
+    `live` is the state that the plan was made from. `progress` is called as each change is done with.
+    An interrupt ends the writing, not the account of it.
+    """
+    run = _Run(provider, live, minimum_admins, progress)
+    for _, changes in groupby(plan.changes, lambda change: change.stage):
+        run.stage(list(changes))
+    return tuple(run.outcomes[id(change)] for change in plan.changes)
+
+
+@dataclass(slots=True)
+class _Run:
+    """What is known while a plan is carried out."""
+
+    provider: Provider
+    live: LiveState
+    minimum_admins: int
+    progress: Progress
+    outcomes: dict[int, Outcome] = field(default_factory=dict)
+    """By the identity of the change: equal changes do not occur, and hashing them would cost."""
+    admins: set[str] = field(default_factory=set)
+    """Who is an organization admin for certain."""
+    broken: set[str | tuple[Scope, Role]] = field(default_factory=set)
+    """People and role groups for whom an earlier change did not come about."""
+    failures: int = 0
+    stopped: str = ""
+    floor: int = 0
+
+    def __post_init__(self) -> None:
+        self.admins = set(admins(self.live, self.live.roles))
+        self.floor = min(self.minimum_admins, len(self.admins))
+
+    def stage(self, changes: list[Change]) -> None:
+        """Write all changes of one stage, then read back what was written."""
+        written = [change for change in changes if self._written(change)]
+        for change, detail in self._confirm(written):
+            self._settle(change, Result.FAILED if detail else Result.APPLIED, detail)
+
+    def _written(self, change: Change) -> bool:
+        """Whether the provider took a change; otherwise its outcome is settled."""
+        detail = self.stopped or self._hindrance(change)
+        if detail:
+            self._settle(change, Result.SKIPPED, detail)
+            return False
+        self._unseat(change)
+        try:
+            self.provider.write(change)
+        except (WriteError, ReadError) as error:
+            self._failed(change, error.message)
+            return False
+        except KeyboardInterrupt:
+            self.stopped = "the run was interrupted before it"
+            self._settle(change, Result.FAILED, "interrupted; it may have been written")
+            return False
+        self.failures = 0
+        self.progress(change)
+        return True
+
+    def _hindrance(self, change: Change) -> str:
+        """Why a change must not be tried after what came before it, or nothing."""
+        match change:
+            case CreateGroup():
+                return ""
+            case SetRoles():
+                if change.principal.id in self.broken:
+                    return "an earlier change of the same person did not come about"
+                if any((s.scope, role) in self.broken for s in change.scopes for role in s.after - s.before):
+                    return "the group that it needs could not be created"
+                left = len(self.admins - {change.principal.id})
+                if change.stage is Stage.UNSEAT and left < self.floor:
+                    return f"it would leave {left} organization admins, for one who was to become one did not"
+                return ""
+
+    def _confirm(self, written: list[Change]) -> Iterator[tuple[Change, str]]:
+        """Each written change with what is wrong with it now that it is read back, or nothing."""
+        people = [change for change in written if isinstance(change, SetRoles)]
+        try:
+            held = self.provider.read_back([change.principal.id for change in people]) if people else {}
+        except (ReadError, KeyboardInterrupt) as error:
+            self.stopped = "what came before it could not be read back"
+            reason = error.message if isinstance(error, ReadError) else "interrupted"
+            yield from ((change, f"written, but could not be read back: {reason}") for change in written)
+            return
+        for change in written:
+            if isinstance(change, CreateGroup):
+                yield change, ""
+            elif (holdings := held.get(change.principal.id)) is None:
+                yield change, "the person is not on the server any more"
+            else:
+                lost = [s for s in change.scopes if holdings.get(s.scope, frozenset()) != s.after]
+                yield change, _not_kept(str(scope.scope) for scope in lost)
+
+    def _settle(self, change: Change, result: Result, detail: str) -> None:
+        self.outcomes[id(change)] = Outcome(change, result, detail)
+        if result is Result.APPLIED:
+            self._seat(change)
+            return
+        match change:
+            case CreateGroup():
+                self.broken.add((change.scope, change.role))
+            case SetRoles():
+                self.broken.add(change.principal.id)
+
+    def _failed(self, change: Change, detail: str) -> None:
+        self._settle(change, Result.FAILED, detail)
+        self.progress(change)
+        self.failures += 1
+        if self.failures >= PATIENCE:
+            self.stopped = f"not tried after {PATIENCE} failures in a row"
+
+    def _seat(self, change: Change) -> None:
+        if isinstance(change, SetRoles) and change.seats and change.principal.entitled:
+            self.admins.add(change.principal.id)
+
+    def _unseat(self, change: Change) -> None:
+        """Count somebody out before the request is sent: it may take effect whatever comes back."""
+        if change.stage is Stage.UNSEAT and isinstance(change, SetRoles):
+            self.admins.discard(change.principal.id)
+
+
+def _not_kept(scopes: Iterable[str]) -> str:
+    names = ", ".join(scopes)
+    return f"the server accepted it and did not keep it: {names}" if names else ""

@@ -1,0 +1,69 @@
+"""How the live state differs from the desired one, as a fact; what to do about it is the plan's."""
+
+from dataclasses import dataclass
+
+from deepdiff import DeepDiff
+
+from reconciler.model import DesiredState, Holdings, LiveState, Principal, Provenance, Roles, Scope, fold
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeDrift:
+    """One scope in which somebody holds something else than they should."""
+
+    scope: Scope
+    live: Roles
+    desired: Roles
+    why: tuple[Provenance, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PersonDrift:
+    """Somebody who holds something else than they should; `scopes` is sorted and never empty."""
+
+    principal: Principal
+    scopes: tuple[ScopeDrift, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """Everybody who differs, sorted by userName."""
+
+    people: tuple[PersonDrift, ...] = ()
+
+
+def detect(desired: DesiredState, live: LiveState) -> Drift:
+    """Compare everybody by id; who holds what they should is not in the answer."""
+    differing = [
+        principal for id_, principal in live.people.items() if desired.holdings(id_) != live.holdings(id_)
+    ]
+    differing.sort(key=lambda person: (fold(person.user_name), person.id))
+    return Drift(tuple(_person(principal, desired, live) for principal in differing))
+
+
+def _person(principal: Principal, desired: DesiredState, live: LiveState) -> PersonDrift:
+    should, does = desired.holdings(principal.id), live.holdings(principal.id)
+    why = desired.why.get(principal.id, {})
+    none: Roles = frozenset()
+    return PersonDrift(
+        principal,
+        tuple(
+            ScopeDrift(scope, does.get(scope, none), should.get(scope, none), why.get(scope, ()))
+            for scope in _differing(does, should)
+        ),
+    )
+
+
+def _differing(does: Holdings, should: Holdings) -> list[Scope]:
+    """The scopes in which two holdings differ, sorted."""
+    scopes = {_key(scope): scope for scope in (*does, *should)}
+    difference = DeepDiff(
+        {_key(scope): roles for scope, roles in does.items()},
+        {_key(scope): roles for scope, roles in should.items()},
+        threshold_to_diff_deeper=0,  # else two dicts with little in common differ as a whole, without keys
+    )
+    return sorted((scopes[key] for key in difference.affected_root_keys), key=lambda scope: scope.rank)
+
+
+def _key(scope: Scope) -> str:
+    return scope.project if scope.project is not None else ""

@@ -1,0 +1,102 @@
+"""Plans and outcomes as plain data, ready to be written as one JSON document."""
+
+from collections.abc import Sequence
+
+from reconciler.change import CreateGroup, Outcome, ScopeChange, SetRoles, data, scope_data, words
+from reconciler.errors import ReconcilerError
+from reconciler.guardrails import Violation
+from reconciler.model import Provenance
+from reconciler.plan import FORMAT
+from reconciler.planning import Prepared
+from reconciler.report.problems import record
+
+Document = dict[str, object]
+
+
+def plans(prepared: Sequence[Prepared], failures: Sequence[tuple[str, ReconcilerError]]) -> Document:
+    """Format `reconciler.plan/1`: one entry for each organization that could be read, and what failed."""
+    return {
+        "format": FORMAT,
+        "plans": [plan(one) for one in prepared],
+        "failures": [failure(organization, error) for organization, error in failures],
+    }
+
+
+def plan(prepared: Prepared) -> Document:
+    """One organization's plan; `withheld` is what its mode leaves as it is."""
+    planned = prepared.plan
+    return {
+        "organization": planned.organization,
+        "server": planned.server,
+        "mode": planned.mode,
+        "drift": planned.drifted,
+        "fingerprint": planned.fingerprint,
+        "changes": [_change(change) for change in planned.changes],
+        "withheld": [_change(change) for change in planned.withheld],
+        "problems": [record(one) for one in planned.problems],
+        "violations": [_violation(one) for one in prepared.violations],
+    }
+
+
+def applied(
+    results: Sequence[tuple[Prepared, Sequence[Outcome]]], failures: Sequence[tuple[str, ReconcilerError]]
+) -> Document:
+    """Format `reconciler.apply/1`: each organization's plan with what became of each of its changes."""
+    return {
+        "format": "reconciler.apply/1",
+        "runs": [{**plan(one), "outcomes": [_outcome(o) for o in outcomes]} for one, outcomes in results],
+        "failures": [failure(organization, error) for organization, error in failures],
+    }
+
+
+def failure(organization: str, error: ReconcilerError) -> Document:
+    """Why an organization has no plan."""
+    return {
+        "organization": organization,
+        "message": error.message,
+        "hint": error.hint,
+        "exit_code": int(error.exit_code),
+    }
+
+
+def _change(change: CreateGroup | SetRoles) -> Document:
+    match change:
+        case CreateGroup():
+            return data(change)
+        case SetRoles():
+            return {**data(change), "scopes": [_scope(scope) for scope in change.scopes]}
+
+
+def _scope(change: ScopeChange) -> Document:
+    return {
+        "scope": scope_data(change.scope),
+        "before": words(change.before),
+        "after": words(change.after),
+        "why": [_reason(reason) for reason in change.why],
+    }
+
+
+def _reason(reason: Provenance) -> Document:
+    return {
+        "entry": reason.entry,
+        "name": reason.name,
+        "role": str(reason.role),
+        "file": reason.at.file,
+        "line": reason.at.line,
+        "path": reason.at.path,
+        "reason": reason.reason or None,
+        "until": reason.until.isoformat() if reason.until else None,
+    }
+
+
+def _violation(violation: Violation) -> Document:
+    return {
+        "guardrail": violation.guardrail,
+        "message": violation.message,
+        "remedy": violation.remedy,
+        "people": list(violation.people),
+    }
+
+
+def _outcome(outcome: Outcome) -> Document:
+    return {"change": data(outcome.change), "result": outcome.result, "detail": outcome.detail}

@@ -1,0 +1,81 @@
+"""A plan as people read it: who gains or loses what, and why. Words only; layout is the renderers'."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC
+
+from reconciler.change import ScopeChange, SetRoles
+from reconciler.model import Provenance, Roles
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeRow:
+    """One scope of one person: `before` and `after` are role names or `none`."""
+
+    scope: str
+    before: str
+    after: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class PersonRow:
+    """One person of a plan: `verb` says what happens to them, such as `loses everything`."""
+
+    user: str
+    verb: str
+    scopes: tuple[ScopeRow, ...]
+
+
+def rows(people: Iterable[SetRoles]) -> tuple[PersonRow, ...]:
+    """One row for each person, in the order given."""
+    return tuple(
+        PersonRow(
+            change.principal.user_name,
+            verb(change),
+            tuple(
+                ScopeRow(str(s.scope), roles(s.before), roles(s.after), _why(change, s))
+                for s in change.scopes
+            ),
+        )
+        for change in people
+    )
+
+
+def verb(change: SetRoles) -> str:
+    """What a change means for its person, in a word or two."""
+    gains = any(scope.gains for scope in change.scopes)
+    loses = any(scope.loses for scope in change.scopes)
+    if gains and loses:
+        return "moves"
+    if gains:
+        return "gains"
+    if loses:
+        return "loses"
+    return "keeps access"
+
+
+def roles(held: Roles) -> str:
+    """Role names, the highest first, or `none`."""
+    return " + ".join(str(role) for role in sorted(held, reverse=True)) or "none"
+
+
+def _why(change: SetRoles, scope: ScopeChange) -> str:
+    highest = max(scope.after, default=0)
+    given = [_source(reason) for reason in scope.why if reason.role == highest]
+    over = [_source(reason, ended=True) for reason in scope.why if reason.until and reason.role > highest]
+    if not change.principal.entitled and not scope.after:
+        return "not active"
+    if scope.loses and not given and not over:
+        return "nothing in the policy gives more" if scope.after else "nothing in the policy gives it"
+    if not scope.gains and not scope.loses:
+        return "one role is enough; " + "".join(given[:1]) if given else "one role is enough"
+    return "; ".join([*over, *given[:1]])
+
+
+def _source(reason: Provenance, *, ended: bool = False) -> str:
+    place = f"{reason.at.file}:{reason.at.line}"
+    if reason.until is None:
+        return f"group {reason.name} ({place})"
+    end = f"{'ended' if ended else 'until'} {reason.until.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    return f"temporary grant {end}, {reason.reason} ({place})"

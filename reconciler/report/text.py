@@ -1,0 +1,129 @@
+"""Plans and outcomes as plain text, for logs and pipes. Returns lines, prints nothing."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from reconciler.change import CreateGroup, Outcome, Result, SetRoles
+from reconciler.guardrails import Violation, admins
+from reconciler.plan import Plan, after
+from reconciler.planning import Prepared
+from reconciler.policy.document import Mode
+from reconciler.report import people
+from reconciler.report.plain import printable
+from reconciler.report.problems import counted
+
+SHOWN = 10
+"""How many names a guardrail lists before it only counts."""
+
+
+_VERBS = {
+    "gains": ("gains", "gain"),
+    "moves": ("moves", "move"),
+    "loses": ("loses", "lose"),
+    "keeps access": ("keeps access", "keep access"),
+}
+"""What happens to one person, and to several."""
+
+
+def plan(prepared: Prepared) -> list[str]:
+    """The verdict first, then people, then what was held back and what is wrong."""
+    lines = [heading(prepared.plan), verdict(prepared)]
+    lines += created(prepared.plan)
+    lines += _people(people.rows(prepared.plan.people))
+    if prepared.plan.withheld:
+        lines += ["", withheld(prepared.plan), *_people(people.rows(prepared.plan.withheld))]
+    lines += trailer(prepared)
+    return [printable(line) for line in lines]
+
+
+def heading(plan: Plan) -> str:
+    """Which organization, on which server, and how far a run may go."""
+    return f"{plan.organization} on {plan.server}, mode {plan.mode}"
+
+
+def verdict(prepared: Prepared) -> str:
+    """How many people change, how, and what becomes of the number of admins."""
+    plan = prepared.plan
+    if not plan.drifted:
+        return "no drift: everybody has what the policy gives them"
+    if not plan.changes:
+        return "nothing to write"
+    verbs = Counter(people.verb(change) for change in plan.people)
+    told = ", ".join(f"{n} {_VERBS[verb][n != 1]}" for verb in _VERBS if (n := verbs[verb]))
+    live = prepared.live
+    before, left = len(admins(live, live.roles)), len(admins(live, after(plan, live.roles)))
+    return f"{counted_people(len(plan.people))}: {told}; organization admins: {before} before, {left} after"
+
+
+def trailer(prepared: Prepared) -> list[str]:
+    """What stands below the people: problems, guardrails, fingerprint."""
+    lines: list[str] = []
+    if prepared.plan.problems:
+        lines += ["", "not resolved, so nobody loses what it could have given:"]
+        lines += [f"  {problem}" for problem in prepared.plan.problems]
+    for violation in prepared.violations:
+        lines += ["", *refusal(violation)]
+    if prepared.plan.changes:
+        lines += ["", f"fingerprint {prepared.plan.fingerprint}"]
+    return lines
+
+
+def withheld(plan: Plan) -> str:
+    """Why drift is left as it is."""
+    if plan.mode is Mode.REPORT:
+        return "mode report never writes; this stays as it is:"
+    return "mode additive takes nothing away; this stays as it is:"
+
+
+def refusal(violation: Violation) -> list[str]:
+    """A broken guardrail: what was measured, who is concerned, what to do."""
+    shown = ", ".join(violation.people[:SHOWN])
+    more = f" and {len(violation.people) - SHOWN} more" if len(violation.people) > SHOWN else ""
+    lines = [f"refused by guardrail {violation.guardrail}: {violation.message}"]
+    if shown:
+        lines.append(f"  people: {shown}{more}")
+    return [*lines, f"  remedy: {violation.remedy}"]
+
+
+def outcomes(results: Sequence[Outcome]) -> list[str]:
+    """What became of a plan: how many changes came about, and each that did not."""
+    if not results:
+        return ["nothing to write"]
+    missed = [outcome for outcome in results if outcome.result is not Result.APPLIED]
+    lines = [f"applied {len(results) - len(missed)} of {counted(len(results), 'change')}"]
+    lines += [f"{o.result} {subject(o.change)}: {o.detail}" for o in missed]
+    return [printable(line) for line in lines]
+
+
+def subject(change: CreateGroup | SetRoles) -> str:
+    """Whom or what a change is about."""
+    match change:
+        case CreateGroup():
+            return f"group {change.name}"
+        case SetRoles():
+            return change.principal.user_name
+
+
+def counted_people(number: int) -> str:
+    """`1 person changes`, `2 people change`."""
+    return "1 person changes" if number == 1 else f"{number} people change"
+
+
+def created(plan: Plan) -> list[str]:
+    """A line for each group that the plan creates."""
+    return [f"creates the group {c.name}" for c in plan.changes if isinstance(c, CreateGroup)]
+
+
+def _people(rows: Sequence[people.PersonRow]) -> list[str]:
+    scopes = [scope for row in rows for scope in row.scopes]
+    wide = max((len(scope.scope) for scope in scopes), default=0)
+    before = max((len(scope.before) for scope in scopes), default=0)
+    after_ = max((len(scope.after) for scope in scopes), default=0)
+    lines: list[str] = []
+    for row in rows:
+        lines += ["", f"{row.user} {row.verb}"]
+        lines += [
+            f"  {s.scope:<{wide}}  {s.before:>{before}} -> {s.after:<{after_}}  {s.why}".rstrip()
+            for s in row.scopes
+        ]
+    return lines
