@@ -2,12 +2,16 @@
 
 import importlib
 import sys
+from io import TextIOWrapper
 from typing import Any, NoReturn
 
 import click
 
 from reconciler.errors import ExitCode, PolicyError, ReconcilerError
 from reconciler.report.plain import printable
+
+INTERRUPTED = 130
+"""What a shell expects of a program that Ctrl-C ended."""
 
 COMMANDS = {
     "validate": "check policy files: schema and meaning",
@@ -42,6 +46,9 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except ReconcilerError as error:
             fail(error)
+        except KeyboardInterrupt:
+            click.echo("error: interrupted", err=True)
+            sys.exit(INTERRUPTED)
 
 
 def fail(error: ReconcilerError) -> NoReturn:
@@ -68,5 +75,8 @@ def cli() -> None:
 
 def main() -> NoReturn:
     """Run the command line and exit with a code of `ExitCode`."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        # Names have letters that the encoding of a terminal may lack.
+        sys.stdout.reconfigure(errors="backslashreplace")
     cli(prog_name="reconciler")
     sys.exit(ExitCode.DONE)

@@ -1,13 +1,12 @@
 """`reconciler plan`: who would gain and lose what, and why. Has no way to write."""
 
-import json
 from pathlib import Path
 
 import click
 
 from reconciler.cli import terminal
-from reconciler.cli.session import Session, format_option, path_argument, prepare
-from reconciler.errors import ExitCode
+from reconciler.cli.run import Run, format_option, path_argument, prepare
+from reconciler.errors import ExitCode, GuardrailError, PolicyError
 from reconciler.planning import Prepared
 from reconciler.policy.document import Policy
 from reconciler.report import data
@@ -21,13 +20,28 @@ def command(path: Path, exit_code: bool, output: str) -> None:
     """Show what would change, people first. Writes nothing.
 
     PATH is the folder of an organization or a folder of such folders; `policies/` if none is given.
-    The server is named by CIRCLECI_SCIM_URL and CIRCLECI_SCIM_TOKEN, also with the organization's name in
-    front: ACME_CIRCLECI_SCIM_URL.
 
-    Exits 0, or 3 with --exit-code where there is drift, 4 where a guardrail refuses the plan, 6 where the
-    policy is invalid or names what does not exist, 7 where the server could not be read whole.
-    """
-    session = Session.of(path)
+    \b
+    The server is told by the environment:
+      CIRCLECI_SCIM_URL            its base URL
+      CIRCLECI_SCIM_TOKEN          its token, or else
+      CIRCLECI_SCIM_TOKEN_FILE     a file that holds it, or else
+      CIRCLECI_SCIM_TOKEN_COMMAND  a command that prints it
+    Where there are several organizations, the name of each stands in front:
+    ACME_CIRCLECI_SCIM_URL. In a name, a dash becomes an underscore.
+
+    \b
+    Exit codes:
+      0    done
+      2    the command line or the environment is wrong
+      3    there is drift (only with --exit-code)
+      4    a guardrail refuses the plan
+      6    the policy is invalid, or names what does not exist
+      7    the server could not be read whole
+      130  interrupted
+    Of several organizations, the gravest counts.
+    """  # noqa: D301 (the control character is click's sign for "leave these lines as they are")
+    run = Run.of(path)
     plans: list[Prepared] = []
 
     def work(policy: Policy) -> ExitCode:
@@ -35,18 +49,22 @@ def command(path: Path, exit_code: bool, output: str) -> None:
         plans.append(prepared)
         if output == "text":
             terminal.show_plan(prepared, first=len(plans) == 1)
-        return code(prepared, exit_code)
+        check(prepared)
+        return ExitCode.DRIFT if exit_code and prepared.plan.drifted else ExitCode.DONE
 
-    session.each(work)
+    run.each(work)
     if output == "json":
-        click.echo(json.dumps(data.plans(plans, session.failures), indent=2))
-    session.exit()
+        run.show(data.plans(plans, run.failures))
+    run.exit()
 
 
-def code(prepared: Prepared, exit_code: bool) -> ExitCode:
-    """How a plan ends the program."""
+def check(prepared: Prepared) -> None:
+    """Raise GuardrailError where a guardrail is broken, PolicyError where not all of it could be resolved."""
     if prepared.violations:
-        return ExitCode.REFUSED
+        names = ", ".join(violation.guardrail for violation in prepared.violations)
+        raise GuardrailError(
+            f"this plan for {prepared.plan.organization} would be refused by {names}",
+            prepared.violations[0].remedy,
+        )
     if prepared.plan.problems:
-        return ExitCode.INVALID
-    return ExitCode.DRIFT if exit_code and prepared.plan.drifted else ExitCode.DONE
+        raise PolicyError(prepared.plan.problems)

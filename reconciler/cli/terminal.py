@@ -1,11 +1,15 @@
 """Where results meet a person: tables and a progress bar on a terminal, plain lines everywhere else."""
 
+import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import click
+from rich import box
+from rich.cells import cell_len
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
@@ -16,7 +20,16 @@ from reconciler.planning import Prepared
 from reconciler.report import people, text
 from reconciler.report.plain import printable
 
-COLOURS = {"gains": "green", "moves": "yellow", "loses": "red", "keeps access": "dim"}
+COLOURS = {
+    "gains": "green",
+    "moves": "yellow",
+    "loses": "red",
+    "loses everything": "bold red",
+    "keeps access": "dim",
+}
+
+ROOM_FOR_WHY = 38
+"""A table whose last column would be narrower is no help: then the same is told in lines."""
 
 
 def show_plan(prepared: Prepared, *, first: bool) -> None:
@@ -39,11 +52,13 @@ def show_outcomes(outcomes: Sequence[Outcome]) -> None:
 @contextmanager
 def progress(total: int) -> Iterator[Progress]:
     """Shows on standard error how far a run is: a bar on a terminal, else a line for each change."""
-    if not sys.stderr.isatty():
+    console = Console(stderr=True)
+    if not sys.stderr.isatty() or console.is_dumb_terminal:
         yield _Lines(total).step
         return
-    with Bar(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("applying", total=total)
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}", markup=False))
+    with Bar(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("", total=total)
         yield lambda change: bar.update(task, advance=1, description=printable(text.subject(change)))
 
 
@@ -56,32 +71,77 @@ class _Lines:
 
     def step(self, change: Change) -> None:
         self._done += 1
-        click.echo(f"[{self._done}/{self._total}] {printable(text.subject(change))}", err=True)
+        try:
+            click.echo(f"[{self._done}/{self._total}] {printable(text.subject(change))}", err=True)
+        except BrokenPipeError:  # that nobody listens any more must not end a run half-way
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 def _show_tables(prepared: Prepared) -> None:
     console = Console(highlight=False)
     plan = prepared.plan
-    console.print(Text(printable(text.heading(plan)), "bold"))
-    console.print(Text(text.verdict(prepared)))
-    for name in text.created(plan):
-        console.print(Text(printable(name)))
-    if plan.people:
-        _table(console, people.rows(plan.people))
+    _line(console, text.heading(plan), "bold")
+    for line in (*text.verdict(prepared).split("\n"), *text.created(plan)):
+        _line(console, line)
+    _people(console, people.rows(plan.people, people.emptied(prepared)))
     if plan.withheld:
-        console.print(Text(text.withheld(plan)))
-        _table(console, people.rows(plan.withheld))
+        _line(console, "")
+        _line(console, text.withheld(plan))
+        _people(console, people.rows(plan.withheld))
     for line in text.trailer(prepared):
-        console.print(Text(printable(line)))
+        _line(console, line)
 
 
-def _table(console: Console, rows: Sequence[people.PersonRow]) -> None:
-    table = Table("Person", "", "Scope", "Before", "After", "Why", header_style="bold")
+def _people(console: Console, rows: Sequence[people.PersonRow]) -> None:
+    """A table where the terminal is wide enough for whole names and a readable why, else lines."""
+    if not rows:
+        return
+    table = _table(rows)
+    if table.__rich_measure__(console, console.options).minimum <= console.width:
+        console.print(table)
+    else:
+        _lines(console, rows)
+
+
+def _table(rows: Sequence[people.PersonRow]) -> Table:
+    """One row for each scope, a rule between people. No column is narrower than what it must hold whole."""
+    table = Table(box=box.HORIZONTALS, header_style="bold", padding=(0, 1, 0, 0), show_edge=False)
+    cells = [_cells(row) for row in rows]
+    lines = [line for person in cells for line in person]
+    table.add_column("Person", min_width=_widest(line[0] for line in lines))
+    table.add_column("", width=_widest(word for line in lines for word in line[1].split()))
+    for index, title in enumerate(("Scope", "Before", "After"), start=2):
+        table.add_column(title, min_width=_widest([title, *(line[index] for line in lines)]))
+    table.add_column("Why", min_width=ROOM_FOR_WHY, overflow="fold")
+    for row, person in zip(rows, cells, strict=True):
+        for line in person:
+            table.add_row(*(Text(cell, COLOURS[row.verb]) for cell in line))
+        table.add_section()
+    return table
+
+
+def _widest(words: Iterable[str]) -> int:
+    return max(map(cell_len, words), default=0)
+
+
+def _cells(row: people.PersonRow) -> list[tuple[str, ...]]:
+    """The lines of one person: their name in the first alone."""
+    heads = [(row.user, row.verb), *[("", "")] * (len(row.scopes) - 1)]
+    return [
+        tuple(map(printable, (*head, scope.scope, scope.before, scope.after, scope.why)))
+        for head, scope in zip(heads, row.scopes, strict=True)
+    ]
+
+
+def _lines(console: Console, rows: Sequence[people.PersonRow]) -> None:
     for row in rows:
-        colour = COLOURS[row.verb]
-        for index, scope in enumerate(row.scopes):
-            person = (row.user, row.verb) if index == 0 else ("", "")
-            cells = (*person, scope.scope, scope.before, scope.after, scope.why)
-            last = index == len(row.scopes) - 1
-            table.add_row(*(Text(printable(cell), colour) for cell in cells), end_section=last)
-    console.print(table)
+        _line(console, "")
+        _line(console, f"{row.user} {row.verb}", COLOURS[row.verb])
+        for scope in row.scopes:
+            _line(console, f"  {scope.scope}: {scope.before} -> {scope.after}")
+            _line(console, f"    {scope.why}", "dim")
+
+
+def _line(console: Console, line: str, style: str = "") -> None:
+    """A line that the terminal wraps itself, so that what is copied from it is whole."""
+    console.print(Text(printable(line), style), soft_wrap=True)

@@ -156,7 +156,8 @@ def _broken(error: httpx.HTTPError | httpx.InvalidURL) -> Broken:
             return Broken(words, sent=False, lasting=True, cause=error, hint=hint)
         case httpx.ConnectError() | httpx.ProxyError():
             words = f"no connection: {printable(str(error))}"
-            return Broken(words, sent=False, lasting=False, cause=error)
+            hint = "is the host in the base URL right, and can it be reached from here?"
+            return Broken(words, sent=False, lasting=False, cause=error, hint=hint)
         case httpx.UnsupportedProtocol() | httpx.InvalidURL() | httpx.LocalProtocolError():
             words = f"the request can't be sent: {printable(str(error))}"
             return Broken(words, sent=False, lasting=True, cause=error)

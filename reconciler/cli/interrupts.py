@@ -1,0 +1,31 @@
+"""Being asked to stop while a server is written to: noted, so that the account of it can still be given."""
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import NoReturn
+
+_STOPPING = (signal.SIGINT, signal.SIGTERM)
+"""Ctrl-C, and what a pipeline sends to a job that is cancelled."""
+
+
+@contextmanager
+def noted() -> Iterator[Callable[[], bool]]:
+    """Each signal that asks to stop raises KeyboardInterrupt; what is yielded tells whether any arrived.
+
+    A signal that is ignored, as in the background of a shell, stays so.
+    """
+    arrived: list[int] = []
+
+    def note(number: int, _: FrameType | None) -> NoReturn:
+        arrived.append(number)
+        raise KeyboardInterrupt
+
+    heeded = [number for number in _STOPPING if signal.getsignal(number) is not signal.SIG_IGN]
+    former = {number: signal.signal(number, note) for number in heeded}
+    try:
+        yield lambda: bool(arrived)
+    finally:
+        for number, disposition in former.items():
+            signal.signal(number, disposition)

@@ -1,0 +1,105 @@
+"""The program as a whole: help, version, usage errors, and the one place that exits."""
+
+import subprocess
+import sys
+from importlib.metadata import version
+
+import pytest
+from cli.small_world import run
+
+from reconciler.cli import COMMANDS
+from reconciler.cli.run import SEVERITY, worst
+from reconciler.errors import ExitCode
+
+
+def test_help_lists_every_command_with_what_it_does() -> None:
+    code, out, err = run({}, "--help")
+    assert (code, err) == (0, "")
+    for name, about in COMMANDS.items():
+        assert f"  {name:<8}  {about}\n" in out
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_explains_itself(name: str) -> None:
+    code, out, err = run({}, name, "-h")
+    assert (code, err) == (0, "")
+    assert out.startswith(f"Usage: cli {name} ")
+
+
+@pytest.mark.parametrize(
+    ("name", "codes"),
+    [
+        ("validate", ["0", "6"]),
+        ("plan", ["0", "2", "3", "4", "6", "7", "130"]),
+        ("apply", ["0", "2", "4", "6", "7", "8", "130"]),
+    ],
+)
+def test_help_tells_the_exit_codes(name: str, codes: list[str]) -> None:
+    _, _, told = run({}, name, "--help")[1].partition("\n  Exit")
+    told, _, _ = told.partition("\nOptions:")
+    assert [word for word in told.replace(",", " ").split() if word.isdigit()] == codes
+
+
+def test_help_of_plan_names_the_variables_of_the_environment() -> None:
+    out = run({}, "plan", "--help")[1]
+    for name in ("URL", "TOKEN", "TOKEN_FILE", "TOKEN_COMMAND"):
+        assert f"    CIRCLECI_SCIM_{name}  " in out
+    assert "ACME_CIRCLECI_SCIM_URL" in out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(["plann"], id="unknown command"),
+        pytest.param(["plan", "--frmat", "json"], id="unknown option"),
+        pytest.param(["plan", "--format", "xml"], id="unknown format"),
+        pytest.param(["plan", "one", "two"], id="one path too many"),
+        pytest.param(["apply", "--format"], id="option without its value"),
+        pytest.param(["apply", "--exit-code"], id="option of another command"),
+        pytest.param(["schema", "polcy"], id="unknown schema"),
+    ],
+)
+def test_a_usage_error_exits_2_and_prints_no_result(arguments: list[str]) -> None:
+    code, out, err = run({}, *arguments)
+    assert (code, out) == (2, "")
+    assert "Error: " in err
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    assert run({}, "--version") == (0, f"cli, version {version('reconciler')}\n", "")
+
+
+def test_as_a_module_it_is_the_same_program() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "reconciler", "plan", "--help"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("Usage: reconciler plan [OPTIONS] [PATH]\n")
+
+
+def test_help_imports_nothing_that_is_slow() -> None:
+    slow = ("httpx", "rich", "deepdiff", "jsonschema", "yaml", "scim2_server")
+    code = (
+        "import sys; from reconciler.cli import cli; cli(['--help'], standalone_mode=False); "
+        f"sys.exit(' '.join(name for name in {slow!r} if name in sys.modules) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_every_exit_code_of_a_run_has_its_rank() -> None:
+    assert set(SEVERITY) == set(ExitCode) - {ExitCode.STALE}
+
+
+@pytest.mark.parametrize(
+    ("codes", "gravest"),
+    [
+        ([], ExitCode.DONE),
+        ([ExitCode.DONE, ExitCode.DRIFT], ExitCode.DRIFT),
+        ([ExitCode.DRIFT, ExitCode.INVALID, ExitCode.DONE], ExitCode.INVALID),
+        ([ExitCode.PARTLY_APPLIED, ExitCode.REFUSED], ExitCode.REFUSED),
+        ([ExitCode.REFUSED, ExitCode.UNREADABLE], ExitCode.UNREADABLE),
+    ],
+)
+def test_the_gravest_of_several_exit_codes_is_told(codes: list[ExitCode], gravest: ExitCode) -> None:
+    assert worst(codes) is gravest

@@ -1,0 +1,379 @@
+"""`reconciler plan`: whole outputs, streams and exit codes."""
+
+import json
+import os
+import re
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cli.small_world import BINDINGS, ORGANIZATION, acme, run, write_policy
+from cli.terminals import ended, on_terminal, start
+from e2e.loopback import environment, serving
+from scim.fake_server import FakeServer, group, refusal, user
+
+ESCAPE = "\x1b"
+COLOUR = re.compile(r"\x1b\[(?:\d+;)*(?:3\d|4\d|9\d)[;m]")
+
+TEXT = """\
+acme on SERVER, mode enforce
+2 people change: 1 gains, 1 loses everything
+organization admins: 2 before, 2 after
+
+cleo@acme.example gains
+  organization    none -> viewer  group eng-web (policies/acme/web.yaml:6)
+  storefront      none -> admin   group eng-web (policies/acme/web.yaml:7)
+
+dan@acme.example loses everything
+  organization  viewer -> none    nothing in the policy gives it
+"""
+
+
+@pytest.fixture(autouse=True)
+def policy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A small policy in the current folder, and no connection to anywhere."""
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if "SCIM" in name]:
+        monkeypatch.delenv(name)
+    return write_policy(tmp_path / "policies/acme")
+
+
+@pytest.fixture
+def server() -> FakeServer:
+    return acme()
+
+
+@pytest.fixture
+def url(server: FakeServer) -> Iterator[str]:
+    with serving(server) as base:
+        yield base
+
+
+def plan(server: FakeServer, *arguments: str) -> tuple[int, str, str]:
+    with serving(server) as url:
+        code, out, err = run(environment(url), "plan", *arguments)
+    assert server.writes == []
+    return code, out.replace(url, "SERVER"), err.replace(url, "SERVER")
+
+
+# What it shows
+
+
+def test_people_come_first_with_what_they_gain_and_lose_and_why(server: FakeServer) -> None:
+    code, out, err = plan(server)
+    shown, _, fingerprint = out.rpartition("\nfingerprint ")
+    assert (code, shown, err) == (0, TEXT, "")
+    assert re.fullmatch(r"[0-9a-f]{32}\n", fingerprint)
+
+
+def test_nothing_to_do_is_said_in_two_lines(server: FakeServer) -> None:
+    del server.data["Users"]["u-cleo"], server.data["Users"]["u-dan"]
+    server.data["Groups"]["g-eng-web"]["members"] = []
+    assert plan(server, "--exit-code") == (
+        0,
+        "acme on SERVER, mode enforce\nno drift: everybody has what the policy gives them\n",
+        "",
+    )
+
+
+def test_drift_is_an_exit_code_only_where_that_was_asked_for(server: FakeServer) -> None:
+    assert (plan(server)[0], plan(server, "--exit-code")[0]) == (0, 3)
+
+
+def test_as_json_it_is_one_document(server: FakeServer) -> None:
+    code, out, err = plan(server, "--format", "json")
+    document = json.loads(out)
+    assert (code, err) == (0, "")
+    assert (document["format"], document["problems"], document["failures"]) == ("reconciler.plan/1", [], [])
+    [planned] = document["plans"]
+    assert (planned["organization"], planned["server"], planned["mode"]) == ("acme", "SERVER", "enforce")
+    assert [(change["user"], change["scopes"]) for change in planned["changes"]] == [
+        (
+            "cleo@acme.example",
+            [scope(None, [], ["viewer"], 6, "organization"), scope("storefront", [], ["admin"], 7)],
+        ),
+        (
+            "dan@acme.example",
+            [{"scope": {"project": None}, "before": ["viewer"], "after": [], "why": []}],
+        ),
+    ]
+
+
+def scope(
+    project: str | None, before: list[str], after: list[str], line: int, path: str = "projects.storefront"
+) -> dict[str, object]:
+    why = {
+        "entry": "binding",
+        "name": "eng-web",
+        "role": after[0],
+        "file": "policies/acme/web.yaml",
+        "line": line,
+        "path": f"bindings[1].{path}",
+        "reason": None,
+        "until": None,
+    }
+    return {"scope": {"project": project}, "before": before, "after": after, "why": [why]}
+
+
+# What is wrong with the policy
+
+
+@pytest.mark.parametrize("output", ["text", "json"])
+def test_every_problem_of_an_invalid_policy_is_told_before_any_server_is_asked(
+    output: str, policy: Path, server: FakeServer
+) -> None:
+    (policy / "web.yaml").write_text(BINDINGS.replace("admin", "admn") + "colour: red\n", encoding="utf-8")
+    code, out, err = plan(server, "--format", output)
+    assert (code, server.requests) == (6, [])
+    assert err.splitlines()[-1] == "error: the policy has 3 problems"
+    if output == "text":
+        assert out == ""
+    else:
+        document = json.loads(out)
+        assert (document["plans"], document["failures"]) == ([], [])
+        assert [problem["line"] for problem in document["problems"]] == [4, 7, 8]
+
+
+def test_a_group_that_the_directory_does_not_know_is_told_and_nobody_loses_what_it_could_give(
+    policy: Path, server: FakeServer
+) -> None:
+    (policy / "web.yaml").write_text(BINDINGS.replace("eng-web", "eng-wbe"), encoding="utf-8")
+    code, out, err = plan(server)
+    problem = (
+        "policies/acme/web.yaml:5:5 bindings[1]: the directory has no group 'eng-wbe', "
+        "did you mean 'eng-web'?"
+    )
+    assert (code, err) == (6, f"{problem}\nerror: the policy has 1 problem\n")
+    assert "dan@acme.example" not in out
+    assert problem in out
+
+
+def test_a_single_file_is_refused_for_the_rest_would_read_as_nobody(server: FakeServer) -> None:
+    assert plan(server, "policies/acme/web.yaml") == (
+        2,
+        "",
+        "error: policies/acme/web.yaml is no folder, and a plan is of an organization as a whole\n"
+        "hint: name the folder that holds its organization.yaml\n",
+    )
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("arguments", [["nowhere"], ["--format", "json", "nowhere"]], ids=["text", "json"])
+def test_a_folder_that_is_not_there_is_told(arguments: list[str], server: FakeServer) -> None:
+    code, _, err = plan(server, *arguments)
+    assert (code, err) == (
+        6,
+        "nowhere: there is no such file or folder; give the folder of an organization, "
+        "or one that holds such folders\nerror: the policy has 1 problem\n",
+    )
+
+
+# Guardrails
+
+
+def test_a_plan_that_a_guardrail_refuses_is_shown_with_the_reason(policy: Path, server: FakeServer) -> None:
+    limits = ORGANIZATION.replace("count: 10", "count: 0")
+    (policy / "organization.yaml").write_text(limits, encoding="utf-8")
+    code, out, err = plan(server, "--exit-code")
+    assert code == 4
+    assert "dan@acme.example loses everything" in out
+    assert "refused by guardrail removals: " in out
+    assert err.splitlines()[0] == "error: this plan for acme would be refused by removals"
+    assert err.splitlines()[1].startswith("hint: ")
+
+
+# The connection
+
+TOKEN = "tok-12345"
+GOOD = "https://scim.example/v2"
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        pytest.param({}, "CIRCLECI_SCIM_URL is not set", id="nothing"),
+        pytest.param({"CIRCLECI_SCIM_URL": GOOD}, "CIRCLECI_SCIM_TOKEN is not set", id="no token"),
+        pytest.param({"CIRCLECI_SCIM_TOKEN": TOKEN}, "CIRCLECI_SCIM_URL is not set", id="no URL"),
+        pytest.param(
+            {"CIRCLECI_SCIM_URL": GOOD, "CIRCLECI_SCIM_TOKEN": f"{TOKEN}\nx"},
+            "the token of CIRCLECI_SCIM_TOKEN has a line break",
+            id="token with a line break",
+        ),
+        pytest.param(
+            {"CIRCLECI_SCIM_URL": "http://scim.example/v2", "CIRCLECI_SCIM_TOKEN": TOKEN},
+            "CIRCLECI_SCIM_URL would send the token unencrypted to scim.example: "
+            "http:// is for loopback only",
+            id="http to another host",
+        ),
+        pytest.param(
+            {"CIRCLECI_SCIM_URL": f"https://me:{TOKEN}@scim.example/v2", "CIRCLECI_SCIM_TOKEN": TOKEN},
+            "CIRCLECI_SCIM_URL holds credentials, which belong in no URL: "
+            "the token has a variable of its own",
+            id="URL with credentials",
+        ),
+        pytest.param(
+            {"CIRCLECI_SCIM_URL": f"https://scim.example/v2?key={TOKEN}", "CIRCLECI_SCIM_TOKEN": TOKEN},
+            "CIRCLECI_SCIM_URL has a query or a fragment, which a base URL can't have",
+            id="URL with a query",
+        ),
+        pytest.param(
+            {"CIRCLECI_SCIM_URL": GOOD, "CIRCLECI_SCIM_TOKEN_FILE": "/no/such/file"},
+            "the token file that CIRCLECI_SCIM_TOKEN_FILE names can't be read: No such file or directory",
+            id="token file that is missing",
+        ),
+    ],
+)
+@pytest.mark.parametrize("command", ["plan", "apply"])
+def test_a_connection_that_is_wrong_is_a_usage_error_that_leaks_nothing(
+    command: str, variables: dict[str, str], message: str
+) -> None:
+    code, out, err = run(variables, command)
+    assert (code, out) == (2, "")
+    error, hint = err.splitlines()
+    assert error == f"error: {message}"
+    assert hint.startswith("hint: ")
+    assert TOKEN not in err
+
+
+def test_the_documents_tell_a_failure_too() -> None:
+    code, out, _ = run({}, "plan", "--format", "json")
+    assert code == 2
+    assert json.loads(out) == {
+        "format": "reconciler.plan/1",
+        "plans": [],
+        "failures": [
+            {
+                "organization": "acme",
+                "message": "CIRCLECI_SCIM_URL is not set",
+                "hint": "set CIRCLECI_SCIM_URL to the base URL of the SCIM server, "
+                "such as https://scim.example.com/scim/v2",
+                "exit_code": 2,
+            }
+        ],
+        "problems": [],
+    }
+
+
+# Several organizations
+
+
+def test_an_organization_that_fails_does_not_stop_the_others(
+    policy: Path, server: FakeServer, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = FakeServer(faults=[refusal("GET", 401, detail="no")])
+    write_policy(policy.parent / "aaa", ORGANIZATION.replace("organization: acme", "organization: aaa"))
+    with serving(broken) as other:
+        monkeypatch.setenv("AAA_CIRCLECI_SCIM_URL", other)
+        monkeypatch.setenv("AAA_CIRCLECI_SCIM_TOKEN", "of-another")
+        code, out, err = run(environment(url), "plan", "--exit-code")
+    assert code == 7
+    assert out.startswith(f"acme on {url}, mode enforce\n")
+    assert err.startswith(f"error: could not read {other}/ServiceProviderConfig: ")
+    assert [request.headers["authorization"] for request in broken.requests] == ["Bearer of-another"]
+    assert server.writes == []
+
+
+# Streams and terminals
+
+
+def test_on_a_terminal_there_is_a_table(url: str) -> None:
+    code, seen = on_terminal(environment(url), "plan")
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", seen).splitlines()
+    header = next(line for line in lines if line.startswith("Person"))
+    assert header.split() == ["Person", "Scope", "Before", "After", "Why"]
+    cleo = next(line for line in lines if line.startswith("cleo"))
+    assert re.split(r"  +", cleo.rstrip()) == [
+        "cleo@acme.example",
+        "gains",
+        "organization",
+        "none",
+        "viewer",
+        "group eng-web (policies/acme/web.yaml:6)",
+    ]
+    assert code == 0
+    assert COLOUR.search(seen)
+
+
+def test_on_a_terminal_without_colours_there_are_none(url: str) -> None:
+    _, seen = on_terminal({**environment(url), "NO_COLOR": "1"}, "plan")
+    assert "Person" in seen
+    assert not COLOUR.search(seen)
+
+
+def test_on_a_terminal_that_obeys_nothing_there_are_no_escapes(url: str) -> None:
+    _, seen = on_terminal({**environment(url), "TERM": "dumb"}, "plan")
+    assert "cleo@acme.example" in seen
+    assert ESCAPE not in seen
+
+
+@pytest.mark.parametrize("columns", [20, 40, 80, 100, 120, 200])
+def test_names_stay_whole_however_narrow_the_terminal_is(columns: int, server: FakeServer) -> None:
+    long = "maria-magdalena.de-la-concepcion-y-todos-los-santos@subsidiary.acme.example"
+    server.data["Users"]["u-cleo"]["userName"] = long
+    server.data["Users"]["u-dan"]["userName"] = "李雷[/red]@acme.example"
+    with serving(server) as url:
+        _, seen = on_terminal(environment(url), "plan", columns=columns)
+    assert long in seen
+    assert "李雷[/red]@acme.example" in seen
+    assert "…" not in seen
+
+
+def test_piped_it_is_plain_text_whatever_the_environment_says_of_colours(url: str) -> None:
+    process = start({**environment(url), "FORCE_COLOR": "1"}, "plan")
+    code, out, err = ended(process)
+    assert (code, err) == (0, "")
+    assert ESCAPE not in out
+
+
+def test_a_reader_that_goes_away_is_no_reason_for_a_traceback(url: str) -> None:
+    process = start(environment(url), "plan")
+    assert process.stdout is not None
+    process.stdout.close()
+    _, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (1, "")
+
+
+def test_ctrl_c_ends_a_plan_with_one_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(30)
+        process = start(environment(f"http://127.0.0.1:{silent.getsockname()[1]}"), "plan")
+        connection, _ = silent.accept()
+        with connection:
+            connection.recv(1)
+            process.send_signal(signal.SIGINT)
+            assert ended(process) == (130, "", "error: interrupted\n")
+
+
+def test_a_name_cannot_speak_to_the_terminal(url: str, server: FakeServer) -> None:
+    server.data["Users"]["u-cleo"]["userName"] = "cleo\x1b[2J\nerror: none"
+    code, out, _ = run(environment(url), "plan")
+    assert code == 0
+    assert "\ncleo\\x1b[2J\\nerror: none gains\n" in out
+
+
+def test_who_is_unknown_is_told_with_where_it_stands(policy: Path, server: FakeServer) -> None:
+    (policy / "day.yaml").write_text(
+        "version: 1\ngrants:\n  - user: clio@acme.example\n    organization: viewer\n"
+        "    reason: INC-1\n    expires: 2999-01-01\n",
+        encoding="utf-8",
+    )
+    code, _, err = plan(server)
+    assert code == 6
+    assert err.splitlines()[0] == (
+        "policies/acme/day.yaml:3:5 grants[0]: there is no person 'clio@acme.example' on the server, "
+        "did you mean 'cleo@acme.example'? people are named by their userName"
+    )
+
+
+def test_a_group_that_is_there_twice_is_told_with_both_ids() -> None:
+    twins = [group("platform", "ada", "bob"), group("eng-web", "cleo"), group("Eng-Web", "dan")]
+    server = acme(users=[user("ada", "org-admin"), user("bob", "org-admin"), user("cleo")], groups=twins[:2])
+    server.data["Groups"]["g-2"] = {**twins[2], "id": "g-2", "members": []}
+    code, _, err = plan(server)
+    assert code == 6
+    assert err.splitlines()[0] == (
+        "policies/acme/web.yaml:5:5 bindings[1]: the directory has 2 groups 'eng-web' "
+        "(ids g-2, g-eng-web); name the one that is meant by its id: `group: {name: …, id: …}`"
+    )
