@@ -18,6 +18,8 @@ from reconciler.ports import Provider
 PATIENCE = 5
 """After so many failures in a row the rest is not tried: what fails is not one person's entry."""
 
+INTERRUPTED = "the run was interrupted before it"
+
 Progress = Callable[[Change], None]
 
 
@@ -26,8 +28,8 @@ def carry_out(
 ) -> tuple[Outcome, ...]:
     """Write the plan's changes in order; one outcome for each, in that order.
 
-    `live` is the state that the plan was made from. `progress` is called as each change is done with.
-    An interrupt ends the writing, not the account of it.
+    `live` is the state that the plan was made from. `progress` is called once for each change that was
+    tried. An interrupt ends the writing, not the account of it.
     """
     run = _Run(provider, live, minimum_admins, progress)
     for _, changes in groupby(plan.changes, lambda change: change.stage):
@@ -76,11 +78,11 @@ class _Run:
             self._failed(change, error.message)
             return False
         except KeyboardInterrupt:
-            self.stopped = "the run was interrupted before it"
+            self.stopped = INTERRUPTED
             self._settle(change, Result.FAILED, "interrupted; it may have been written")
             return False
         self.failures = 0
-        self.progress(change)
+        self._done_with(change)
         return True
 
     def _hindrance(self, change: Change) -> str:
@@ -130,10 +132,16 @@ class _Run:
 
     def _failed(self, change: Change, detail: str) -> None:
         self._settle(change, Result.FAILED, detail)
-        self.progress(change)
         self.failures += 1
         if self.failures >= PATIENCE:
             self.stopped = f"not tried after {PATIENCE} failures in a row"
+        self._done_with(change)
+
+    def _done_with(self, change: Change) -> None:
+        try:
+            self.progress(change)
+        except KeyboardInterrupt:
+            self.stopped = INTERRUPTED
 
     def _seat(self, change: Change) -> None:
         if isinstance(change, SetRoles) and change.seats and change.principal.entitled:

@@ -97,10 +97,11 @@ class _Expansion:
     given: dict[str, dict[Scope, list[Provenance]]] = field(default_factory=dict)
     ended: dict[str, dict[Scope, list[Provenance]]] = field(default_factory=dict)
     held_for_all: dict[Scope, Role] = field(default_factory=dict)
-    """The highest role in each scope that an unresolved group could have given to anybody."""
+    """The highest role in each scope that an unknown group, or a grant to an unknown name, could give."""
     held_for_unmatched: dict[Scope, Role] = field(default_factory=dict)
-    """The same for an unresolved person, who can only be somebody whom nothing else identified."""
+    """The same for a stranger among a group's members, who is nobody that the directory told apart."""
     matched: set[str] = field(default_factory=set)
+    """Who is known to be a certain person of the directory."""
     problems: dict[Problem, None] = field(default_factory=dict)
 
     def bind(self, binding: Binding) -> None:
@@ -115,21 +116,21 @@ class _Expansion:
             if person is None:
                 strangers.append(str(member))
             else:
+                self.matched.add(person.id)
                 self._give(person, reasons)
         if strangers:
             _raise_to(self.held_for_unmatched, binding.roles)
             self._problem(binding, _strangers(group, strangers), "")
 
     def grant(self, grant: TemporaryGrant, now: datetime) -> None:
-        over = now > grant.expires
         person = self.people.named(grant.user)
+        begun = grant.starts is None or grant.starts <= now
+        over = now > grant.expires
         if person is None:
             if not over:
-                _raise_to(self.held_for_unmatched, grant.roles)
                 self._unknown_person(grant)
-            return
-        if grant.starts is not None and now < grant.starts:
-            self.matched.add(person.id)
+            if begun and not over:
+                _raise_to(self.held_for_all, grant.roles)
             return
         reasons = [
             (e.scope, Provenance("temporary grant", grant.user, e.at, e.role, grant.reason, grant.expires))
@@ -138,7 +139,7 @@ class _Expansion:
         if over:
             for scope, reason in reasons:
                 self.ended.setdefault(person.id, {}).setdefault(scope, []).append(reason)
-        else:
+        elif begun:
             self._give(person, reasons)
 
     def state(self, live: LiveState, protected_ids: frozenset[str]) -> DesiredState:
@@ -163,7 +164,6 @@ class _Expansion:
         )
 
     def _give(self, person: Principal, reasons: Iterable[tuple[Scope, Provenance]]) -> None:
-        self.matched.add(person.id)
         if not person.entitled:
             return
         scopes = self.given.setdefault(person.id, {})
@@ -198,11 +198,14 @@ class _Expansion:
                     binding, f"cannot tell who is in the group '{found[0].name}'", found[0].unreadable
                 )
             return found[0]
-        name = binding.group.id or binding.group.name
+        name = binding.group.name
         if found:
             ids = ", ".join(sorted(group.id for group in found))
             remedy = "name the one that is meant by its id: `group: {name: …, id: …}`"
             self._problem(binding, f"the directory has {len(found)} groups '{name}' (ids {ids})", remedy)
+        elif binding.group.id is not None:
+            message = f"the directory has no group with the id '{binding.group.id}', as '{name}' should have"
+            self._problem(binding, message, "correct the id, or leave it out to go by the name")
         else:
             meant = did_you_mean(name, self.membership.names)
             remedy = "correct the name, or say what it was called before with `previously:`"
@@ -211,10 +214,12 @@ class _Expansion:
 
     def _unknown_person(self, grant: TemporaryGrant) -> None:
         names = [person.user_name for person in self.people.by_id.values()]
+        # Everybody is alike behind the @, so what stands before it has to be alike by itself.
+        alike = [name for name in names if did_you_mean(_local(grant.user), [_local(name)])]
         self.problems[
             Problem(
                 grant.at,
-                f"there is no person '{grant.user}' on the server{did_you_mean(grant.user, names)}",
+                f"there is no person '{grant.user}' on the server{did_you_mean(grant.user, alike)}",
                 "people are named by their userName",
             )
         ] = None
@@ -232,6 +237,11 @@ def _candidates(wanted: GroupRef, groups: Iterable[DirectoryGroup]) -> list[Dire
         if found:
             return found
     return []
+
+
+def _local(user_name: str) -> str:
+    """What stands before the @ of a userName that looks like an address, else all of it."""
+    return user_name.partition("@")[0] or user_name
 
 
 def _strangers(group: DirectoryGroup, strangers: list[str]) -> str:

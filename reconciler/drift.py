@@ -61,6 +61,7 @@ def _differing(does: Holdings, should: Holdings) -> list[Scope]:
         {_key(scope): roles for scope, roles in does.items()},
         {_key(scope): roles for scope, roles in should.items()},
         threshold_to_diff_deeper=0,  # else two dicts with little in common differ as a whole, without keys
+        ignore_private_variables=False,  # else a project called `__name` is passed over
     )
     return sorted((scopes[key] for key in difference.affected_root_keys), key=lambda scope: scope.rank)
 

@@ -46,11 +46,13 @@ def admins(live: LiveState, roles: Mapping[str, Holdings]) -> frozenset[str]:
 def _minimum_admins(plan: Plan, live: LiveState, minimum: int) -> Violation | None:
     before = admins(live, live.roles)
     left = admins(live, after(plan, live.roles))
-    if len(left) >= min(minimum, len(before)):
+    floor = min(minimum, len(before))
+    if len(left) >= floor:
         return None
     return Violation(
         "minimum_admins",
-        f"{len(left)} organization admins would be left of {len(before)}; at least {minimum} must stay",
+        f"the number of organization admins would fall from {len(before)} to {len(left)}; "
+        f"at least {floor} must stay",
         "give the admin role to somebody else first, in the same policy or in an earlier one",
         _user_names(live, before - left),
     )
@@ -100,14 +102,15 @@ def _share(percent: int, population: int) -> int:
 
 
 def _empty_policy(plan: Plan, desired: DesiredState, live: LiveState) -> Violation | None:
-    if desired.given or not any(_loses(change) for change in plan.people):
+    losing = tuple(change.principal.user_name for change in plan.people if _loses(change))
+    if desired.given or not losing:
         return None
     holding = sum(1 for holdings in live.roles.values() if holdings)
     return Violation(
         "empty_policy",
-        f"the policy grants nothing to anybody, and {holding} people on the server have roles",
+        f"the policy grants nothing to anybody; {len(losing)} of {holding} people with roles would lose one",
         "check that all policy files are there, and that the groups they name have members",
-        tuple(change.principal.user_name for change in plan.people if _loses(change)),
+        losing,
     )
 
 

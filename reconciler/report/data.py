@@ -50,7 +50,7 @@ def applied(
 
 
 def failure(organization: str, error: ReconcilerError) -> Document:
-    """Why an organization has no plan."""
+    """Why an organization is not as its policy says: unread, refused, or applied in part."""
     return {
         "organization": organization,
         "message": error.message,

@@ -1,11 +1,13 @@
 """A plan as people read it: who gains or loses what, and why. Words only; layout is the renderers'."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from datetime import UTC
 
 from reconciler.change import ScopeChange, SetRoles
 from reconciler.model import Provenance, Roles
+from reconciler.plan import after
+from reconciler.planning import Prepared
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +29,12 @@ class PersonRow:
     scopes: tuple[ScopeRow, ...]
 
 
-def rows(people: Iterable[SetRoles]) -> tuple[PersonRow, ...]:
-    """One row for each person, in the order given."""
+def rows(people: Iterable[SetRoles], emptied: Set[str] = frozenset()) -> tuple[PersonRow, ...]:
+    """One row for each person, in the order given. `emptied` are the ids of those who lose everything."""
     return tuple(
         PersonRow(
             change.principal.user_name,
-            verb(change),
+            "loses everything" if change.principal.id in emptied else verb(change),
             tuple(
                 ScopeRow(str(s.scope), roles(s.before), roles(s.after), _why(change, s))
                 for s in change.scopes
@@ -55,6 +57,13 @@ def verb(change: SetRoles) -> str:
     return "keeps access"
 
 
+def emptied(prepared: Prepared) -> frozenset[str]:
+    """The ids of those who hold something before the plan and nothing after it."""
+    live = prepared.live.roles
+    left = after(prepared.plan, live)
+    return frozenset(id_ for id_, holdings in live.items() if holdings and id_ not in left)
+
+
 def roles(held: Roles) -> str:
     """Role names, the highest first, or `none`."""
     return " + ".join(str(role) for role in sorted(held, reverse=True)) or "none"
@@ -70,7 +79,7 @@ def _why(change: SetRoles, scope: ScopeChange) -> str:
         return "nothing in the policy gives more" if scope.after else "nothing in the policy gives it"
     if not scope.gains and not scope.loses:
         return "one role is enough; " + "".join(given[:1]) if given else "one role is enough"
-    return "; ".join([*over, *given[:1]])
+    return "; ".join([*(over if scope.loses else ()), *given[:1]])
 
 
 def _source(reason: Provenance, *, ended: bool = False) -> str:

@@ -13,8 +13,7 @@ from reconciler.report.plain import printable
 from reconciler.report.problems import counted
 
 SHOWN = 10
-"""How many names a guardrail lists before it only counts."""
-
+"""How many names a line lists before it only counts."""
 
 _VERBS = {
     "gains": ("gains", "gain"),
@@ -27,9 +26,9 @@ _VERBS = {
 
 def plan(prepared: Prepared) -> list[str]:
     """The verdict first, then people, then what was held back and what is wrong."""
-    lines = [heading(prepared.plan), verdict(prepared)]
+    lines = [heading(prepared.plan), *verdict(prepared).split("\n")]
     lines += created(prepared.plan)
-    lines += _people(people.rows(prepared.plan.people))
+    lines += _people(people.rows(prepared.plan.people, people.emptied(prepared)))
     if prepared.plan.withheld:
         lines += ["", withheld(prepared.plan), *_people(people.rows(prepared.plan.withheld))]
     lines += trailer(prepared)
@@ -42,17 +41,36 @@ def heading(plan: Plan) -> str:
 
 
 def verdict(prepared: Prepared) -> str:
-    """How many people change, how, and what becomes of the number of admins."""
+    """How many people change and how, and in a second line what becomes of the organization admins."""
     plan = prepared.plan
+    if not plan.drifted and plan.problems:
+        return "no drift, as far as the policy could be resolved"
     if not plan.drifted:
         return "no drift: everybody has what the policy gives them"
     if not plan.changes:
-        return "nothing to write"
-    verbs = Counter(people.verb(change) for change in plan.people)
-    told = ", ".join(f"{n} {_VERBS[verb][n != 1]}" for verb in _VERBS if (n := verbs[verb]))
+        return f"drift, none of which mode {plan.mode} mends"
+    return f"{counted_people(len(plan.people))}: {_verbs(prepared)}\n{_admins(prepared)}"
+
+
+def _verbs(prepared: Prepared) -> str:
+    """How many people gain, move, lose and so on."""
+    counts = Counter(people.verb(change) for change in prepared.plan.people)
+    told = {verb: f"{n} {_VERBS[verb][n != 1]}" for verb in _VERBS if (n := counts[verb])}
+    if emptied := len(people.emptied(prepared)):
+        all_of_them = emptied == counts["loses"]
+        told["loses"] += " everything" if all_of_them else f" ({emptied} of them everything)"
+    return ", ".join(told.values())
+
+
+def _admins(prepared: Prepared) -> str:
+    """How many organization admins there are before and after, who becomes one and who stops being one."""
     live = prepared.live
-    before, left = len(admins(live, live.roles)), len(admins(live, after(plan, live.roles)))
-    return f"{counted_people(len(plan.people))}: {told}; organization admins: {before} before, {left} after"
+    before, left = admins(live, live.roles), admins(live, after(prepared.plan, live.roles))
+    parts = [f"organization admins: {len(before)} before, {len(left)} after"]
+    for word, ids in ("new", left - before), ("no longer", before - left):
+        if ids:
+            parts.append(f"{word}: {_shortened(sorted(live.people[id_].user_name for id_ in ids))}")
+    return printable("; ".join(parts))
 
 
 def trailer(prepared: Prepared) -> list[str]:
@@ -71,18 +89,21 @@ def trailer(prepared: Prepared) -> list[str]:
 def withheld(plan: Plan) -> str:
     """Why drift is left as it is."""
     if plan.mode is Mode.REPORT:
-        return "mode report never writes; this stays as it is:"
-    return "mode additive takes nothing away; this stays as it is:"
+        return "mode report never writes, so none of this happens:"
+    return "mode additive takes nothing away, so none of this happens:"
 
 
 def refusal(violation: Violation) -> list[str]:
     """A broken guardrail: what was measured, who is concerned, what to do."""
-    shown = ", ".join(violation.people[:SHOWN])
-    more = f" and {len(violation.people) - SHOWN} more" if len(violation.people) > SHOWN else ""
     lines = [f"refused by guardrail {violation.guardrail}: {violation.message}"]
-    if shown:
-        lines.append(f"  people: {shown}{more}")
+    if violation.people:
+        lines.append(f"  people: {_shortened(violation.people)}")
     return [*lines, f"  remedy: {violation.remedy}"]
+
+
+def _shortened(names: Sequence[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
 
 
 def outcomes(results: Sequence[Outcome]) -> list[str]:

@@ -1,0 +1,228 @@
+"""Builders of the nouns of access, with defaults, for tests that care about one thing at a time.
+
+People are named in short: `ann` is the principal `u-ann` with the userName `ann@acme.example`. Roles are
+given as words, those in the organization first: `holds("viewer", web="admin")`.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import MappingProxyType
+
+from reconciler.change import ScopeChange, SetRoles
+from reconciler.model import (
+    ORGANIZATION,
+    DesiredState,
+    DirectoryGroup,
+    Holdings,
+    LiveState,
+    Member,
+    Membership,
+    Principal,
+    Provenance,
+    Reasons,
+    Role,
+    Roles,
+    Scope,
+)
+from reconciler.plan import Plan
+from reconciler.policy.document import (
+    Binding,
+    GroupRef,
+    Guardrails,
+    Limit,
+    Mode,
+    Organization,
+    Policy,
+    RoleEntry,
+    RoleStorage,
+    StoredAs,
+    TemporaryGrant,
+)
+from reconciler.problem import Location, Problem
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+END = datetime(2026, 11, 27, 23, 59, 59, 999999, tzinfo=UTC)
+SERVER = "https://scim.example/v2"
+WEB, APP = Scope("web"), Scope("app")
+UNLIMITED = Guardrails(minimum_admins=0, removals=Limit(count=1000, percent=100))
+
+
+def at(line: int = 1, file: str = "team.yaml") -> Location:
+    return Location(file, line, 1)
+
+
+def some(words: str = "") -> Roles:
+    """Roles from words: `admin viewer`."""
+    return frozenset(Role[word.upper()] for word in words.split())
+
+
+def holds(organization: str = "", /, **projects: str) -> Holdings:
+    scopes = {ORGANIZATION: organization} | {Scope(project): words for project, words in projects.items()}
+    return {scope: some(words) for scope, words in scopes.items() if words}
+
+
+def principal(
+    name: str = "ann",
+    *,
+    id: str | None = None,
+    user_name: str | None = None,
+    external_id: str | None = None,
+    active: bool | None = True,
+    version: str | None = None,
+) -> Principal:
+    return Principal(
+        f"u-{name}" if id is None else id,
+        user_name or f"{name}@acme.example",
+        external_id,
+        active,
+        version=version,
+    )
+
+
+def by_id(people: Mapping[str, Holdings]) -> dict[str, Holdings]:
+    return {f"u-{name}": holdings for name, holdings in people.items()}
+
+
+def live(
+    people: Mapping[str, Holdings] = MappingProxyType({}),
+    *others: Principal,
+    role_groups: frozenset[tuple[Scope, Role]] | None = None,
+) -> LiveState:
+    """Everybody by short name with what they hold; `others` hold nothing, or are somebody in particular."""
+    principals = [principal(name) for name in people] + list(others)
+    roles = {id_: holdings for id_, holdings in by_id(people).items() if holdings}
+    return LiveState({person.id: person for person in principals}, roles, role_groups)
+
+
+def desired(
+    people: Mapping[str, Holdings] = MappingProxyType({}),
+    *,
+    why: Mapping[str, Reasons] = MappingProxyType({}),
+    given: int = 1,
+) -> DesiredState:
+    return DesiredState(by_id(people), {f"u-{name}": reasons for name, reasons in why.items()}, given=given)
+
+
+def entries(organization: str, projects: Mapping[str, str], line: int) -> tuple[RoleEntry, ...]:
+    scopes = {ORGANIZATION: organization} | {Scope(project): word for project, word in projects.items()}
+    return tuple(RoleEntry(scope, Role[word.upper()], at(line)) for scope, word in scopes.items() if word)
+
+
+def binding(
+    group: str = "eng",
+    organization: str = "",
+    /,
+    *,
+    group_id: str | None = None,
+    previously: tuple[str, ...] = (),
+    line: int = 1,
+    **projects: str,
+) -> Binding:
+    return Binding(GroupRef(group, group_id, previously), entries(organization, projects, line), at(line))
+
+
+def grant(
+    name: str = "ann",
+    organization: str = "",
+    /,
+    *,
+    reason: str = "INC-1",
+    starts: datetime | None = None,
+    expires: datetime = END,
+    line: int = 1,
+    **projects: str,
+) -> TemporaryGrant:
+    roles = entries(organization, projects, line)
+    return TemporaryGrant(f"{name}@acme.example", roles, reason, expires, at(line), starts)
+
+
+def organization(
+    mode: Mode = Mode.ENFORCE,
+    *,
+    name: str = "acme",
+    stored_as: StoredAs = StoredAs.USER_ROLES,
+    guardrails: Guardrails = UNLIMITED,
+    projects: Mapping[str, str] = MappingProxyType({"web": "web", "app": "5d1f"}),
+    managed: bool = True,
+) -> Organization:
+    storage = RoleStorage()
+    if stored_as is StoredAs.GROUPS:
+        storage = RoleStorage(stored_as, "circleci-org-{role}", "circleci-{project}-{role}")
+    return Organization(name, mode, at(), projects, managed, guardrails=guardrails, roles=storage)
+
+
+def policy(*written: Binding | TemporaryGrant, of: Organization | None = None) -> Policy:
+    return Policy(
+        of or organization(),
+        tuple(entry for entry in written if isinstance(entry, Binding)),
+        tuple(entry for entry in written if isinstance(entry, TemporaryGrant)),
+    )
+
+
+def group(name: str = "eng", /, *members: str | Member, id: str | None = None) -> DirectoryGroup:
+    """A group whose members are people by short name, known by their id, or as they are given."""
+    people = (Member(f"u-{member}") if isinstance(member, str) else member for member in members)
+    return DirectoryGroup(id or f"g-{name}", name, frozenset(people))
+
+
+def membership(*groups: DirectoryGroup, names: Collection[str] = ()) -> Membership:
+    return Membership(groups, frozenset(names) | {group.name for group in groups})
+
+
+def provenance(
+    name: str = "eng",
+    role: str = "viewer",
+    *,
+    line: int = 1,
+    reason: str = "",
+    until: datetime | None = None,
+) -> Provenance:
+    """Of a binding, or of a temporary grant where it has an end."""
+    entry = "temporary grant" if until else "binding"
+    return Provenance(entry, name, at(line), Role[role.upper()], reason, until)
+
+
+def scope_change(scope: Scope, before: str = "", after: str = "", *why: Provenance) -> ScopeChange:
+    return ScopeChange(scope, some(before), some(after), why)
+
+
+def set_roles(who: str | Principal, *scopes: ScopeChange) -> SetRoles:
+    return SetRoles(principal(who) if isinstance(who, str) else who, scopes)
+
+
+def plan(
+    *changes: SetRoles,
+    mode: Mode = Mode.ENFORCE,
+    withheld: tuple[SetRoles, ...] = (),
+    problems: tuple[Problem, ...] = (),
+) -> Plan:
+    return Plan("acme", SERVER, mode, changes, withheld, problems)
+
+
+@dataclass
+class Server:
+    """A `ports.ProviderReader` over a live state; counts how often it was read."""
+
+    state: LiveState
+    server: str = SERVER
+    reads: int = 0
+
+    def read(self) -> LiveState:
+        self.reads += 1
+        return self.state
+
+    def read_back(self, principal_ids: Collection[str]) -> Mapping[str, Holdings]:
+        return {id_: self.state.holdings(id_) for id_ in principal_ids if id_ in self.state.people}
+
+
+@dataclass
+class Groups:
+    """A `ports.Directory` over a membership; keeps what it was asked for."""
+
+    membership: Membership
+    asked: frozenset[GroupRef] = frozenset()
+
+    def read(self, groups: Collection[GroupRef]) -> Membership:
+        self.asked = frozenset(groups)
+        return self.membership

@@ -1,0 +1,405 @@
+"""Carrying a plan out: what is written when, what is not, and what is said of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import build
+import pytest
+from build import holds, live, organization, principal
+from fakes import FakeProvider, Fault
+
+from reconciler import apply, drift, plan
+from reconciler.change import Change, CreateGroup, Outcome, Result, SetRoles
+from reconciler.model import ORGANIZATION, Holdings, LiveState, Role
+from reconciler.plan import Plan
+from reconciler.policy.document import StoredAs
+
+People = Mapping[str, Holdings]
+Told = list[tuple[str, str, Result, str]]
+
+APPLIED, FAILED, SKIPPED = Result
+EARLIER = "an earlier change of the same person did not come about"
+NOT_READ = "what came before it could not be read back"
+NOT_TRIED = "not tried after 5 failures in a row"
+
+
+@dataclass
+class Run:
+    """A plan from how people are to how they should be, and the server that it is for."""
+
+    live: LiveState
+    plan: Plan
+    provider: FakeProvider
+    progress: list[str] = field(default_factory=list)
+
+    def apply(self, minimum_admins: int = 0) -> Told:
+        """What is told of each change: who, at which stage, what became of it, and why."""
+        outcomes = apply.carry_out(self.plan, self.provider, self.live, minimum_admins, self._step)
+        assert tuple(outcome.change for outcome in outcomes) == self.plan.changes
+        return [told(outcome) for outcome in outcomes]
+
+    @property
+    def asked(self) -> list[str]:
+        """The calls that the server saw, in short."""
+        return [
+            "read back " + " ".join(sorted(id_.removeprefix("u-") for id_ in call))
+            if isinstance(call, frozenset)
+            else f"{call.stage.name.lower()} {who(call)}"
+            for call in self.provider.calls
+        ]
+
+    @property
+    def admins(self) -> set[str]:
+        held = self.provider.holdings().items()
+        return {id_.removeprefix("u-") for id_, roles in held if Role.ADMIN in roles.get(ORGANIZATION, ())}
+
+    def _step(self, change: Change) -> None:
+        self.progress.append(who(change))
+
+
+def run(
+    before: People,
+    wanted: People,
+    *,
+    stored_as: StoredAs = StoredAs.USER_ROLES,
+    faults: Mapping[int, Fault] | None = None,
+    read_faults: Mapping[int, Fault] | None = None,
+    inactive: str = "",
+) -> Run:
+    everybody = {name: before.get(name, {}) for name in {**before, **wanted}}
+    in_groups = stored_as is StoredAs.GROUPS
+    held = {(scope, role) for holdings in before.values() for scope in holdings for role in holdings[scope]}
+    state = live(everybody, role_groups=frozenset(held) if in_groups else None)
+    if inactive:
+        gone = principal(inactive, active=False)
+        state = replace(state, people={**state.people, gone.id: gone})
+    of = organization(stored_as=stored_as)
+    planned = plan.build(drift.detect(build.desired(wanted), state), of, build.SERVER, state.role_groups)
+    provider = FakeProvider.holding(of, state)
+    provider.faults, provider.read_faults = faults or {}, read_faults or {}
+    return Run(state, planned, provider)
+
+
+def who(change: Change) -> str:
+    match change:
+        case CreateGroup():
+            return change.name
+        case SetRoles():
+            return change.principal.id.removeprefix("u-")
+
+
+def told(outcome: Outcome) -> tuple[str, str, Result, str]:
+    return (who(outcome.change), outcome.change.stage.name.lower(), outcome.result, outcome.detail)
+
+
+SUCCESSION = (
+    {"ann": holds("admin"), "bob": holds("admin"), "eve": holds("admin")},
+    {"ann": holds("viewer"), "bob": holds("viewer"), "cat": holds("admin"), "eve": holds("admin")},
+)
+"""Ann and Bob give the admin role up, Cat gets it, Eve keeps it: with a floor of two, one can go before."""
+
+MANY = [f"p{number:02}" for number in range(12)]
+
+
+def promotions(count: int, faults: Mapping[int, Fault]) -> Run:
+    return run({}, {name: holds("viewer") for name in MANY[:count]}, faults=faults)
+
+
+def test_nothing_to_do_asks_nothing() -> None:
+    same = {"ann": holds("admin")}
+    nothing = run(same, same)
+
+    assert nothing.apply() == []
+    assert nothing.asked == []
+
+
+@pytest.mark.parametrize("stored_as", StoredAs)
+def test_everybody_ends_with_what_they_should_have(stored_as: StoredAs) -> None:
+    before = {"ann": holds("admin viewer", web="viewer"), "bob": holds(web="admin"), "cat": holds("viewer")}
+    wanted = {"ann": holds("contributor"), "bob": holds("admin"), "cat": holds("viewer", app="contributor")}
+    work = run(before, wanted, stored_as=stored_as)
+
+    assert {result for _, _, result, _ in work.apply()} == {APPLIED}
+    assert work.provider.holdings() == build.by_id(wanted)
+
+
+def test_each_stage_is_read_back_before_the_next() -> None:
+    work = run(
+        {
+            "ann": holds("admin"),
+            "bob": holds(web="admin"),
+            "cat": holds("viewer", app="viewer"),
+            "dan": holds("viewer"),
+        },
+        {"bob": holds("admin"), "cat": holds(web="viewer", app="viewer"), "eve": holds("viewer")},
+    )
+
+    assert work.apply() == [
+        ("eve", "promote", APPLIED, ""),
+        ("bob", "move", APPLIED, ""),
+        ("cat", "move", APPLIED, ""),
+        ("dan", "revoke", APPLIED, ""),
+        ("ann", "unseat", APPLIED, ""),
+    ]
+    assert work.asked == [
+        "promote eve",
+        "read back eve",
+        "move bob",
+        "move cat",
+        "read back bob cat",
+        "revoke dan",
+        "read back dan",
+        "unseat ann",
+        "read back ann",
+    ]
+
+
+def test_a_group_is_created_and_joined_before_another_is_left() -> None:
+    work = run({"ann": holds("admin")}, {"ann": holds("viewer")}, stored_as=StoredAs.GROUPS)
+
+    assert work.apply() == [
+        ("circleci-org-viewer", "create", APPLIED, ""),
+        ("ann", "promote", APPLIED, ""),
+        ("ann", "unseat", APPLIED, ""),
+    ]
+    assert work.asked == [
+        "create circleci-org-viewer",
+        "promote ann",
+        "read back ann",
+        "unseat ann",
+        "read back ann",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (Fault.REFUSED, "the server said no"),
+        (Fault.DROPPED, "the server accepted it and did not keep it: organization"),
+        (Fault.UNANSWERED, "the connection was reset"),
+    ],
+    ids=["refused", "dropped", "unanswered"],
+)
+def test_a_successor_who_failed_keeps_as_many_admins_as_must_stay(fault: Fault, words: str) -> None:
+    work = run(*SUCCESSION, faults={1: fault})
+
+    assert work.apply(minimum_admins=2) == [
+        ("cat", "promote", FAILED, words),
+        ("ann", "unseat", APPLIED, ""),
+        (
+            "bob",
+            "unseat",
+            SKIPPED,
+            "it would leave 1 organization admins, for one who was to become one did not",
+        ),
+    ]
+    assert {"bob", "eve"} <= work.admins
+
+
+def test_an_unseating_that_may_have_happened_counts_as_one() -> None:
+    work = run(*SUCCESSION, faults={1: Fault.REFUSED, 2: Fault.UNANSWERED})
+
+    assert [(name, result) for name, _, result, _ in work.apply(minimum_admins=2)] == [
+        ("cat", FAILED),
+        ("ann", FAILED),
+        ("bob", SKIPPED),
+    ]
+    assert work.admins == {"bob", "eve"}
+
+
+def test_an_unseating_that_failed_does_not_keep_another_from_being_tried() -> None:
+    work = run(*SUCCESSION, faults={2: Fault.REFUSED})
+
+    assert [(name, result) for name, _, result, _ in work.apply(minimum_admins=2)] == [
+        ("cat", APPLIED),
+        ("ann", FAILED),
+        ("bob", APPLIED),
+    ]
+
+
+def test_with_fewer_admins_than_the_floor_from_the_start_none_is_lost_without_a_successor() -> None:
+    work = run({"ann": holds("admin")}, {"bob": holds("admin")}, faults={1: Fault.REFUSED})
+
+    assert [(name, result) for name, _, result, _ in work.apply(minimum_admins=2)] == [
+        ("bob", FAILED),
+        ("ann", SKIPPED),
+    ]
+    assert work.admins == {"ann"}
+
+
+def test_an_admin_who_is_not_active_counts_for_nothing_and_can_always_go() -> None:
+    before = {"ann": holds("admin"), "bob": holds("admin"), "cat": holds("admin")}
+    wanted = {"cat": holds("admin"), "dan": holds("admin")}
+    work = run(before, wanted, inactive="ann", faults={1: Fault.REFUSED})
+
+    assert [(name, result) for name, _, result, _ in work.apply(minimum_admins=2)] == [
+        ("dan", FAILED),
+        ("ann", APPLIED),
+        ("bob", SKIPPED),
+    ]
+
+
+def test_who_could_not_join_a_group_does_not_leave_the_other() -> None:
+    work = run(
+        {"ann": holds("viewer"), "bob": holds("viewer"), "cat": holds("admin")},
+        {"ann": holds("admin"), "bob": holds("admin"), "cat": holds("admin")},
+        stored_as=StoredAs.GROUPS,
+        faults={1: Fault.REFUSED},
+    )
+
+    assert work.apply() == [
+        ("ann", "promote", FAILED, "the server said no"),
+        ("bob", "promote", APPLIED, ""),
+        ("ann", "revoke", SKIPPED, EARLIER),
+        ("bob", "revoke", APPLIED, ""),
+    ]
+    assert work.provider.holdings()["u-ann"] == holds("viewer")
+
+
+def test_whose_joining_was_not_kept_does_not_leave_the_other() -> None:
+    work = run(
+        {"ann": holds("viewer"), "cat": holds("admin")},
+        {"ann": holds("admin"), "cat": holds("admin")},
+        stored_as=StoredAs.GROUPS,
+        faults={1: Fault.DROPPED},
+    )
+
+    assert work.apply() == [
+        ("ann", "promote", FAILED, "the server accepted it and did not keep it: organization"),
+        ("ann", "revoke", SKIPPED, EARLIER),
+    ]
+    assert work.provider.holdings()["u-ann"] == holds("viewer")
+
+
+def test_a_group_that_could_not_be_created_skips_who_needs_it_and_nobody_else() -> None:
+    work = run(
+        {"ann": holds(web="viewer"), "dan": holds("viewer")},
+        {"ann": holds(web="admin"), "bob": holds("viewer"), "cat": holds(web="viewer")},
+        stored_as=StoredAs.GROUPS,
+        faults={1: Fault.REFUSED},
+    )
+
+    assert work.apply() == [
+        ("circleci-web-admin", "create", FAILED, "the server said no"),
+        ("ann", "promote", SKIPPED, "the group that it needs could not be created"),
+        ("bob", "promote", APPLIED, ""),
+        ("cat", "promote", APPLIED, ""),
+        ("ann", "revoke", SKIPPED, EARLIER),
+        ("dan", "revoke", APPLIED, ""),
+    ]
+
+
+def test_five_failures_in_a_row_stop_the_rest_of_every_stage() -> None:
+    before = {"zoë": holds("viewer")}
+    wanted = {name: holds("viewer") for name in MANY[:7]}
+    work = run(before, wanted, faults=dict.fromkeys(range(2, 100), Fault.REFUSED))
+
+    assert [(name, result, why) for name, _, result, why in work.apply()] == [
+        ("p00", APPLIED, ""),
+        *((name, FAILED, "the server said no") for name in MANY[1:6]),
+        ("p06", SKIPPED, NOT_TRIED),
+        ("zoë", SKIPPED, NOT_TRIED),
+    ]
+    assert len(work.provider.writes) == 6
+
+
+def test_a_success_between_failures_begins_the_count_anew() -> None:
+    work = promotions(9, dict.fromkeys((1, 2, 3, 4, 6, 7, 8, 9), Fault.REFUSED))
+
+    assert SKIPPED not in {result for _, _, result, _ in work.apply()}
+
+
+@pytest.mark.parametrize("fault", [Fault.INTERRUPTED, Fault.INTERRUPTED_AFTER], ids=["before", "after"])
+def test_an_interrupt_ends_the_writing_and_accounts_for_everything(fault: Fault) -> None:
+    before = {"zoë": holds("viewer")}
+    work = run(before, {name: holds("viewer") for name in MANY[:3]}, faults={2: fault})
+
+    assert work.apply() == [
+        ("p00", "promote", APPLIED, ""),
+        ("p01", "promote", FAILED, "interrupted; it may have been written"),
+        ("p02", "promote", SKIPPED, "the run was interrupted before it"),
+        ("zoë", "revoke", SKIPPED, "the run was interrupted before it"),
+    ]
+    assert work.asked == ["promote p00", "promote p01", "read back p00"]
+
+
+def test_an_interrupt_between_two_writes_accounts_for_everything() -> None:
+    work = promotions(3, {2: Fault.REFUSED})
+
+    def interrupted(change: Change) -> None:
+        work.progress.append(who(change))
+        if len(work.progress) == 2:
+            raise KeyboardInterrupt
+
+    outcomes = apply.carry_out(work.plan, work.provider, work.live, 0, interrupted)
+
+    assert [told(outcome) for outcome in outcomes] == [
+        ("p00", "promote", APPLIED, ""),
+        ("p01", "promote", FAILED, "the server said no"),
+        ("p02", "promote", SKIPPED, "the run was interrupted before it"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [(Fault.REFUSED, "the listing of people is short"), (Fault.INTERRUPTED, "interrupted")],
+    ids=["unreadable", "interrupted"],
+)
+def test_what_cannot_be_read_back_is_failed_and_ends_the_writing(fault: Fault, words: str) -> None:
+    before = {"ann": holds("admin"), "zoë": holds("viewer")}
+    work = run(before, {"bob": holds("admin"), "cat": holds("viewer")}, read_faults={1: fault})
+
+    assert work.apply() == [
+        ("bob", "promote", FAILED, f"written, but could not be read back: {words}"),
+        ("cat", "promote", FAILED, f"written, but could not be read back: {words}"),
+        ("zoë", "revoke", SKIPPED, NOT_READ),
+        ("ann", "unseat", SKIPPED, NOT_READ),
+    ]
+    assert work.asked == ["promote bob", "promote cat", "read back bob cat"]
+
+
+def test_who_is_gone_meanwhile_is_said() -> None:
+    work = run({}, {"ann": holds("viewer"), "bob": holds("viewer")})
+    del work.provider.people["u-bob"]
+
+    assert work.apply() == [
+        ("ann", "promote", APPLIED, ""),
+        ("bob", "promote", FAILED, "the server does not know them any more"),
+    ]
+
+
+def test_who_is_gone_after_the_write_is_said() -> None:
+    work = run({}, {"ann": holds("viewer"), "bob": holds("viewer")}, faults={2: Fault.DROPPED})
+    del work.provider.people["u-bob"]
+
+    assert work.apply() == [
+        ("ann", "promote", APPLIED, ""),
+        ("bob", "promote", FAILED, "the person is not on the server any more"),
+    ]
+
+
+def test_what_was_accepted_and_not_kept_is_named_by_scope() -> None:
+    wanted = {"ann": holds("viewer", app="viewer", web="viewer"), "bob": holds("viewer")}
+    work = run({}, wanted, faults={1: Fault.DROPPED})
+    work.provider.roles["u-ann"] = ["project-viewer:5d1f"]
+
+    assert work.apply() == [
+        ("ann", "promote", FAILED, "the server accepted it and did not keep it: organization, web"),
+        ("bob", "promote", APPLIED, ""),
+    ]
+
+
+def test_a_change_by_somebody_else_meanwhile_fails_in_their_words() -> None:
+    work = run({"ann": holds("viewer")}, {"ann": holds("admin")})
+    work.provider.roles["u-ann"] = ["org-contributor"]
+
+    assert work.apply() == [("ann", "promote", FAILED, "somebody else changed them meanwhile")]
+    assert work.provider.holdings()["u-ann"] == holds("contributor")
+
+
+def test_progress_is_told_once_for_each_change_that_was_tried() -> None:
+    work = promotions(8, dict.fromkeys(range(2, 100), Fault.REFUSED))
+
+    work.apply()
+
+    assert work.progress == MANY[:6]

@@ -1,0 +1,123 @@
+"""What kind a change is, in which stage it belongs, and what it is as plain data."""
+
+import pytest
+from build import APP, WEB, principal, provenance, scope_change, set_roles
+
+from reconciler.change import CreateGroup, ScopeChange, Stage, data
+from reconciler.model import ORGANIZATION, Role, Scope
+
+
+@pytest.mark.parametrize(
+    ("change", "gains", "loses", "unseats"),
+    [
+        (scope_change(WEB, "", "viewer"), True, False, False),
+        (scope_change(WEB, "viewer", "admin"), True, False, False),
+        (scope_change(WEB, "admin", "viewer"), False, True, False),
+        (scope_change(WEB, "viewer", ""), False, True, False),
+        (scope_change(WEB, "admin viewer", "admin"), False, False, False),
+        (scope_change(WEB, "admin", "admin viewer"), False, False, False),
+        (scope_change(ORGANIZATION, "admin", "contributor"), False, True, True),
+        (scope_change(ORGANIZATION, "admin viewer", "viewer"), False, True, True),
+        (scope_change(ORGANIZATION, "admin viewer", "admin"), False, False, False),
+        (scope_change(ORGANIZATION, "contributor", ""), False, True, False),
+        (scope_change(Scope("organization"), "admin", ""), False, True, False),
+    ],
+    ids=[
+        "a first role",
+        "a higher role",
+        "a lower role",
+        "no role any more",
+        "rid of a surplus",
+        "a lower one beside it",
+        "no organization admin any more",
+        "the lower role stays",
+        "the admin role stays",
+        "another role of the organization",
+        "a project that is called organization",
+    ],
+)
+def test_a_change_of_a_scope_gains_or_loses_by_its_highest_role(
+    change: ScopeChange, gains: bool, loses: bool, unseats: bool
+) -> None:
+    assert (change.gains, change.loses, change.unseats) == (gains, loses, unseats)
+
+
+@pytest.mark.parametrize(
+    ("scopes", "stage"),
+    [
+        ([scope_change(WEB, "", "admin")], Stage.PROMOTE),
+        ([scope_change(WEB, "", "admin"), scope_change(APP, "viewer", "admin")], Stage.PROMOTE),
+        ([scope_change(WEB, "admin", "admin viewer")], Stage.PROMOTE),
+        ([scope_change(WEB, "", "admin"), scope_change(APP, "viewer", "")], Stage.MOVE),
+        ([scope_change(ORGANIZATION, "", "admin"), scope_change(APP, "viewer", "")], Stage.MOVE),
+        ([scope_change(WEB, "", "admin"), scope_change(APP, "admin viewer", "admin")], Stage.PROMOTE),
+        ([scope_change(WEB, "admin", "viewer")], Stage.REVOKE),
+        ([scope_change(WEB, "admin viewer", "admin")], Stage.REVOKE),
+        ([scope_change(ORGANIZATION, "admin viewer", "admin")], Stage.REVOKE),
+        ([scope_change(ORGANIZATION, "admin", "viewer")], Stage.UNSEAT),
+        ([scope_change(ORGANIZATION, "admin", ""), scope_change(WEB, "", "admin")], Stage.UNSEAT),
+    ],
+    ids=[
+        "gains",
+        "gains twice",
+        "adds a lower role",
+        "gains here and loses there",
+        "becomes admin and loses elsewhere",
+        "gains and is rid of a surplus",
+        "is lowered",
+        "is rid of a surplus",
+        "stays an admin",
+        "stops being an admin",
+        "stops being an admin and gains elsewhere",
+    ],
+)
+def test_everybody_is_changed_in_the_stage_that_their_gravest_change_needs(
+    scopes: list[ScopeChange], stage: Stage
+) -> None:
+    assert set_roles("ann", *scopes).stage is stage
+
+
+def test_the_stages_make_every_admin_before_they_unseat_one() -> None:
+    assert list(Stage) == [Stage.CREATE, Stage.PROMOTE, Stage.MOVE, Stage.REVOKE, Stage.UNSEAT]
+    assert CreateGroup(WEB, Role.ADMIN, "web-admin").stage is Stage.CREATE
+
+
+@pytest.mark.parametrize(
+    ("scope", "seats"),
+    [
+        (scope_change(ORGANIZATION, "viewer", "admin"), True),
+        (scope_change(ORGANIZATION, "viewer", "admin viewer"), True),
+        (scope_change(ORGANIZATION, "admin viewer", "admin"), False),
+        (scope_change(ORGANIZATION, "", "contributor"), False),
+        (scope_change(WEB, "", "admin"), False),
+    ],
+    ids=["becomes admin", "beside a lower role", "is admin already", "becomes another", "of a project"],
+)
+def test_who_becomes_an_organization_admin_is_told(scope: ScopeChange, seats: bool) -> None:
+    assert set_roles("ann", scope).seats is seats
+
+
+def test_a_change_of_a_person_as_data_says_what_becomes_of_whom_and_not_why() -> None:
+    change = set_roles(
+        principal("ann", version='W/"1"'),
+        scope_change(ORGANIZATION, "viewer admin contributor", "", provenance()),
+        scope_change(Scope("organization"), "", "admin", provenance()),
+    )
+    assert data(change) == {
+        "kind": "set-roles",
+        "id": "u-ann",
+        "user": "ann@acme.example",
+        "scopes": [
+            {"scope": {"project": None}, "before": ["admin", "contributor", "viewer"], "after": []},
+            {"scope": {"project": "organization"}, "before": [], "after": ["admin"]},
+        ],
+    }
+
+
+def test_a_new_group_as_data() -> None:
+    assert data(CreateGroup(WEB, Role.ADMIN, "circleci-web-admin")) == {
+        "kind": "create-group",
+        "group": "circleci-web-admin",
+        "scope": {"project": "web"},
+        "role": "admin",
+    }

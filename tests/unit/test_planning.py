@@ -1,0 +1,95 @@
+"""The reading half of a run: both sides are read once, and what comes of it is a checked plan."""
+
+from collections.abc import Collection
+
+import pytest
+from build import (
+    NOW,
+    SERVER,
+    WEB,
+    Groups,
+    Server,
+    at,
+    binding,
+    grant,
+    group,
+    holds,
+    live,
+    membership,
+    organization,
+    plan,
+    policy,
+    provenance,
+    scope_change,
+    set_roles,
+)
+
+from reconciler import planning
+from reconciler.errors import ReadError
+from reconciler.model import ORGANIZATION, LiveState, Membership, Role
+from reconciler.plan import Plan
+from reconciler.planning import Prepared
+from reconciler.policy.document import GroupRef, Guardrails, Limit, Mode, StoredAs
+from reconciler.problem import Problem
+
+STATE = live({"ann": holds("admin"), "bob": holds(web="viewer")})
+
+
+def test_a_plan_is_made_of_what_both_sides_say_and_remembers_the_live_state() -> None:
+    server, groups = Server(STATE), Groups(membership(group("eng", "bob")))
+    asks = policy(binding("eng", web="admin", line=4), grant("ann", "admin"), binding("lost", web="viewer"))
+    prepared = planning.prepare(asks, server, groups, NOW)
+    change = set_roles("bob", scope_change(WEB, "viewer", "admin", provenance("eng", "admin", line=4)))
+    remedy = "correct the name, or say what it was called before with `previously:`"
+    problem = Problem(at(1), "the directory has no group 'lost'", remedy)
+    assert prepared == Prepared(Plan("acme", SERVER, Mode.ENFORCE, (change,), (), (problem,)), STATE, ())
+    assert server.reads == 1
+    assert groups.asked == {GroupRef("eng"), GroupRef("lost")}
+
+
+def test_the_guardrails_of_the_policy_are_checked() -> None:
+    strict = organization(guardrails=Guardrails(1, (), Limit(count=0, percent=100)))
+    asks = policy(binding("eng", web="viewer"), of=strict)
+    prepared = planning.prepare(asks, Server(STATE), Groups(membership(group("eng", "bob"))), NOW)
+    assert prepared.plan == plan(set_roles("ann", scope_change(ORGANIZATION, "admin", "")))
+    assert [(one.guardrail, one.people) for one in prepared.violations] == [
+        ("minimum_admins", ("ann@acme.example",)),
+        ("removals", ("ann@acme.example",)),
+    ]
+
+
+def test_the_moment_is_given() -> None:
+    asks = policy(grant("ann", "admin", expires=NOW), grant("bob", web="viewer"))
+    in_time = planning.prepare(asks, Server(STATE), Groups(membership()), NOW)
+    late = planning.prepare(asks, Server(STATE), Groups(membership()), NOW.replace(hour=13))
+    assert not in_time.plan.drifted
+    assert [change.principal.id for change in late.plan.people] == ["u-ann"]
+
+
+def test_the_role_groups_that_exist_decide_which_are_created() -> None:
+    asks = policy(
+        grant("bob", web="admin"), grant("ann", "admin"), of=organization(stored_as=StoredAs.GROUPS)
+    )
+    state = live({"ann": holds("admin"), "bob": holds()}, role_groups=frozenset({(ORGANIZATION, Role.ADMIN)}))
+    prepared = planning.prepare(asks, Server(state), Groups(membership()), NOW)
+    assert [change.stage.name for change in prepared.plan.changes] == ["CREATE", "PROMOTE"]
+
+
+class BrokenServer(Server):
+    def read(self) -> LiveState:
+        raise ReadError("the listing of users is short")
+
+
+class BrokenGroups(Groups):
+    def read(self, groups: Collection[GroupRef]) -> Membership:
+        raise ReadError("the listing of groups is short")
+
+
+@pytest.mark.parametrize(
+    ("server", "groups"),
+    [(BrokenServer(STATE), Groups(membership())), (Server(STATE), BrokenGroups(membership()))],
+    ids=["people", "groups"],
+)
+def test_nothing_follows_from_a_side_that_could_not_be_read_whole(server: Server, groups: Groups) -> None:
+    with pytest.raises(ReadError, match="is short"):
+        planning.prepare(policy(), server, groups, NOW)

@@ -1,0 +1,189 @@
+"""Plans and outcomes as plain data, whole and ready for JSON."""
+
+import json
+
+from build import (
+    END,
+    SERVER,
+    WEB,
+    at,
+    live,
+    plan,
+    principal,
+    provenance,
+    scope_change,
+    set_roles,
+)
+
+from reconciler.change import CreateGroup, Outcome, Result
+from reconciler.errors import PolicyError, ReadError
+from reconciler.guardrails import Violation
+from reconciler.model import ORGANIZATION, Role
+from reconciler.plan import Plan
+from reconciler.planning import Prepared
+from reconciler.policy.document import Mode
+from reconciler.problem import Location, Problem
+from reconciler.report import data
+
+BINDING = provenance("eng", "admin", line=4)
+GRANT = provenance("ann@acme.example", "viewer", line=7, reason="INC-1", until=END)
+GROUP = CreateGroup(WEB, Role.ADMIN, "web-admin")
+ANN = set_roles(
+    principal("ann"), scope_change(ORGANIZATION, "", "viewer", GRANT), scope_change(WEB, "", "admin", BINDING)
+)
+BOB = set_roles("bob", scope_change(WEB, "admin viewer", ""))
+PROBLEMS = (
+    Problem(Location("team.yaml", 3, 5, "bindings[0].group"), "no such group", "correct it"),
+    Problem(Location("empty.yaml"), "nothing"),
+)
+PLANNED = Plan("acme", SERVER, Mode.ADDITIVE, (GROUP, ANN), (BOB,), PROBLEMS)
+PREPARED = Prepared(PLANNED, live(), (Violation("removals", "too many", "look again", ("a", "b")),))
+EMPTY = Prepared(plan(), live(), ())
+FAILURE = ("globex", ReadError("the listing is short", "try again"))
+
+GROUP_DATA = {
+    "kind": "create-group",
+    "group": "web-admin",
+    "scope": {"project": "web"},
+    "role": "admin",
+}
+PLAN_DATA = {
+    "organization": "acme",
+    "server": "https://scim.example/v2",
+    "mode": "additive",
+    "drift": True,
+    "fingerprint": PLANNED.fingerprint,
+    "changes": [
+        GROUP_DATA,
+        {
+            "kind": "set-roles",
+            "id": "u-ann",
+            "user": "ann@acme.example",
+            "scopes": [
+                {
+                    "scope": {"project": None},
+                    "before": [],
+                    "after": ["viewer"],
+                    "why": [
+                        {
+                            "entry": "temporary grant",
+                            "name": "ann@acme.example",
+                            "role": "viewer",
+                            "file": "team.yaml",
+                            "line": 7,
+                            "path": "",
+                            "reason": "INC-1",
+                            "until": "2026-11-27T23:59:59.999999+00:00",
+                        }
+                    ],
+                },
+                {
+                    "scope": {"project": "web"},
+                    "before": [],
+                    "after": ["admin"],
+                    "why": [
+                        {
+                            "entry": "binding",
+                            "name": "eng",
+                            "role": "admin",
+                            "file": "team.yaml",
+                            "line": 4,
+                            "path": "",
+                            "reason": None,
+                            "until": None,
+                        }
+                    ],
+                },
+            ],
+        },
+    ],
+    "withheld": [
+        {
+            "kind": "set-roles",
+            "id": "u-bob",
+            "user": "bob@acme.example",
+            "scopes": [{"scope": {"project": "web"}, "before": ["admin", "viewer"], "after": [], "why": []}],
+        }
+    ],
+    "problems": [
+        {
+            "file": "team.yaml",
+            "line": 3,
+            "column": 5,
+            "path": "bindings[0].group",
+            "message": "no such group",
+            "remedy": "correct it",
+        },
+        {"file": "empty.yaml", "line": None, "column": None, "path": "", "message": "nothing", "remedy": ""},
+    ],
+    "violations": [
+        {"guardrail": "removals", "message": "too many", "remedy": "look again", "people": ["a", "b"]}
+    ],
+}
+EMPTY_DATA = {
+    "organization": "acme",
+    "server": "https://scim.example/v2",
+    "mode": "enforce",
+    "drift": False,
+    "fingerprint": EMPTY.plan.fingerprint,
+    "changes": [],
+    "withheld": [],
+    "problems": [],
+    "violations": [],
+}
+FAILURE_DATA = {
+    "organization": "globex",
+    "message": "the listing is short",
+    "hint": "try again",
+    "exit_code": 7,
+}
+
+
+def through_json(document: data.Document) -> object:
+    """What a program reads: enumerations and tuples do not survive, so none may be needed."""
+    return json.loads(json.dumps(document))
+
+
+def test_plans_as_one_document() -> None:
+    assert through_json(data.plans([PREPARED, EMPTY], [FAILURE])) == {
+        "format": "reconciler.plan/1",
+        "plans": [PLAN_DATA, EMPTY_DATA],
+        "failures": [FAILURE_DATA],
+    }
+
+
+def test_no_plans_are_a_document_too() -> None:
+    assert through_json(data.plans([], [])) == {"format": "reconciler.plan/1", "plans": [], "failures": []}
+
+
+def test_runs_as_one_document_with_what_became_of_each_change() -> None:
+    outcomes = [Outcome(GROUP, Result.APPLIED), Outcome(BOB, Result.FAILED, "the server said 500")]
+    bob = {
+        "kind": "set-roles",
+        "id": "u-bob",
+        "user": "bob@acme.example",
+        "scopes": [{"scope": {"project": "web"}, "before": ["admin", "viewer"], "after": []}],
+    }
+    assert through_json(data.applied([(PREPARED, outcomes), (EMPTY, [])], [FAILURE])) == {
+        "format": "reconciler.apply/1",
+        "runs": [
+            {
+                **PLAN_DATA,
+                "outcomes": [
+                    {"change": GROUP_DATA, "result": "applied", "detail": ""},
+                    {"change": bob, "result": "failed", "detail": "the server said 500"},
+                ],
+            },
+            {**EMPTY_DATA, "outcomes": []},
+        ],
+        "failures": [FAILURE_DATA],
+    }
+
+
+def test_a_failure_says_how_the_program_would_end() -> None:
+    assert through_json(data.failure("acme", PolicyError([Problem(at(), "wrong")]))) == {
+        "organization": "acme",
+        "message": "the policy has 1 problem",
+        "hint": "",
+        "exit_code": 6,
+    }
