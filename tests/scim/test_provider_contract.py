@@ -1,4 +1,4 @@
-"""What every provider does, over the fake server and over the sandbox, so that the fake can't lie."""
+"""What every provider does, over the fake server, over the sandbox and in memory, so that no fake can lie."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
+from fakes import FakeProvider
 from scim import fake_server
 from scim.fake_server import FakeServer
 from scim.worlds import NONE, STOREFRONT, organization, role_names, set_roles, some
@@ -16,6 +17,7 @@ from reconciler.directories.scim import ScimDirectory
 from reconciler.errors import ConflictError
 from reconciler.model import NOTHING, ORGANIZATION, Holdings, Principal, Role, Scope
 from reconciler.policy.document import GroupRef, StoredAs
+from reconciler.ports import Provider
 from reconciler.sandbox.seed import Group, Person, Seed
 from reconciler.scim.client import WritingClient, open_writing_client
 from reconciler.scim.provider import ScimProvider
@@ -37,16 +39,27 @@ GROUPS = {
 
 @dataclass(frozen=True)
 class World:
-    """One server, whichever it is: how to open it, what it holds, what it was asked."""
+    """One server, whichever it is: a provider of it, what it holds, how often it was written to."""
 
-    open: Callable[[], WritingClient]
+    provider: Callable[[StoredAs], Provider]
     roles: Callable[[], dict[str, list[str]]]
     members: Callable[[], dict[str, list[str]]]
     writes: Callable[[], int]
 
 
+@dataclass(frozen=True)
+class Served(World):
+    """One that is reached over HTTP."""
+
+    client: WritingClient
+
+
+def of_server(client: WritingClient) -> Callable[[StoredAs], Provider]:
+    return lambda stored_as: ScimProvider(client, role_names(stored_as), organization(stored_as))
+
+
 @contextmanager
-def fake() -> Iterator[World]:
+def fake() -> Iterator[Served]:
     ids = {name: name.partition("@")[0] for name in PEOPLE}
     server = FakeServer(
         [fake_server.user(ids[name], *roles) for name, roles in PEOPLE.items()],
@@ -58,22 +71,24 @@ def fake() -> Iterator[World]:
         user_name: str = server.data["Users"][user_id]["userName"]
         return user_name
 
-    yield World(
-        server.writing_client,
-        lambda: {
-            user["userName"]: sorted(entry["value"] for entry in user["roles"])
-            for user in server.data["Users"].values()
-        },
-        lambda: {
-            group["displayName"]: sorted(name(member["value"]) for member in group["members"])
-            for group in server.data["Groups"].values()
-        },
-        lambda: len(server.writes),
-    )
+    with server.writing_client() as client:
+        yield Served(
+            of_server(client),
+            lambda: {
+                user["userName"]: sorted(entry["value"] for entry in user["roles"])
+                for user in server.data["Users"].values()
+            },
+            lambda: {
+                group["displayName"]: sorted(name(member["value"]) for member in group["members"])
+                for group in server.data["Groups"].values()
+            },
+            lambda: len(server.writes),
+            client,
+        )
 
 
 @contextmanager
-def real() -> Iterator[World]:
+def real() -> Iterator[Served]:
     seed = Seed(
         {name: Person(roles=roles) for name, roles in PEOPLE.items()},
         {name: Group(members) for name, members in GROUPS.items()},
@@ -81,38 +96,61 @@ def real() -> Iterator[World]:
     )
     with sandbox.run(seed) as server:
         environ = {"CIRCLECI_SCIM_URL": server.url, "CIRCLECI_SCIM_TOKEN": server.token}
-        yield World(
-            lambda: open_writing_client(settings.connection("acme", environ)),
-            server.roles,
-            server.members,
-            lambda: sum(request.writes for request in server.requests),
-        )
+        with open_writing_client(settings.connection("acme", environ)) as client:
+            yield Served(
+                of_server(client),
+                server.roles,
+                server.members,
+                lambda: sum(request.writes for request in server.requests),
+                client,
+            )
 
 
-@pytest.fixture(params=[fake, real])
+@contextmanager
+def memory() -> Iterator[World]:
+    people = {name: Principal(f"u-{name}", name, active=True) for name in PEOPLE}
+    roles = {people[name].id: list(values) for name, values in PEOPLE.items()}
+    groups = {name: {people[member].id for member in members} for name, members in GROUPS.items()}
+    made: list[FakeProvider] = []
+
+    def provider(stored_as: StoredAs) -> FakeProvider:
+        by_id = {person.id: person for person in people.values()}
+        made.append(FakeProvider(organization(stored_as), by_id, roles, groups))
+        return made[-1]
+
+    yield World(
+        provider,
+        lambda: {name: sorted(roles[person.id]) for name, person in people.items()},
+        lambda: {
+            group: sorted(name for name, person in people.items() if person.id in members)
+            for group, members in groups.items()
+        },
+        lambda: sum(provider.requests for provider in made),
+    )
+
+
+@pytest.fixture(params=[fake, real, memory])
 def world(request: pytest.FixtureRequest) -> Iterator[World]:
     with request.param() as world:
         yield world
 
 
-@pytest.fixture
-def client(world: World) -> Iterator[WritingClient]:
-    with world.open() as client:
-        yield client
+@pytest.fixture(params=[fake, real])
+def served(request: pytest.FixtureRequest) -> Iterator[Served]:
+    with request.param() as served:
+        yield served
 
 
-def people(provider: ScimProvider) -> dict[str, Principal]:
+def people(provider: Provider) -> dict[str, Principal]:
     return {entry.user_name.partition("@")[0]: entry for entry in provider.read().people.values()}
 
 
 class TestProviderOfUserRoles:
     @pytest.fixture
-    def provider(self, client: WritingClient) -> ScimProvider:
-        return ScimProvider(client, role_names(), organization())
+    def provider(self, world: World) -> Provider:
+        return world.provider(StoredAs.USER_ROLES)
 
-    def test_everybody_is_read_with_the_roles_of_the_policy(
-        self, world: World, provider: ScimProvider
-    ) -> None:
+    def test_everybody_is_read_with_the_roles_of_the_policy(self, world: World, provider: Provider) -> None:
         state = provider.read()
 
         held: dict[str, Holdings] = {who.user_name: state.holdings(who.id) for who in state.people.values()}
@@ -126,7 +164,7 @@ class TestProviderOfUserRoles:
         assert world.writes() == 0
 
     def test_a_change_is_one_request_and_leaves_the_rest_alone(
-        self, world: World, provider: ScimProvider
+        self, world: World, provider: Provider
     ) -> None:
         bob = people(provider)["bob"]
 
@@ -147,9 +185,7 @@ class TestProviderOfUserRoles:
             "zoë@acme.example": [],
         }
 
-    def test_what_is_foreign_survives_the_loss_of_every_role(
-        self, world: World, provider: ScimProvider
-    ) -> None:
+    def test_what_is_foreign_survives_the_loss_of_every_role(self, world: World, provider: Provider) -> None:
         ada = people(provider)["ada"]
 
         provider.write(set_roles(ada, (ORGANIZATION, some(Role.ADMIN), NONE)))
@@ -157,14 +193,14 @@ class TestProviderOfUserRoles:
         assert world.roles()["ada@acme.example"] == ["gadget"]
         assert provider.read_back([ada.id]) == {ada.id: {}}
 
-    def test_writing_what_is_so_already_succeeds(self, world: World, provider: ScimProvider) -> None:
+    def test_writing_what_is_so_already_succeeds(self, world: World, provider: Provider) -> None:
         ada = people(provider)["ada"]
 
         provider.write(set_roles(ada, (ORGANIZATION, NONE, some(Role.ADMIN))))
 
         assert world.writes() == 0
 
-    def test_a_plan_that_is_out_of_date_is_a_conflict(self, world: World, provider: ScimProvider) -> None:
+    def test_a_plan_that_is_out_of_date_is_a_conflict(self, world: World, provider: Provider) -> None:
         zoë = people(provider)["zoë"]
 
         with pytest.raises(ConflictError):
@@ -172,7 +208,7 @@ class TestProviderOfUserRoles:
 
         assert world.writes() == 0
 
-    def test_two_changes_of_one_person_follow_each_other(self, world: World, provider: ScimProvider) -> None:
+    def test_two_changes_of_one_person_follow_each_other(self, world: World, provider: Provider) -> None:
         zoë = people(provider)["zoë"]
 
         provider.write(set_roles(zoë, (ORGANIZATION, NONE, some(Role.VIEWER))))
@@ -180,18 +216,16 @@ class TestProviderOfUserRoles:
 
         assert world.roles()["zoë@acme.example"] == ["org-contributor"]
 
-    def test_a_change_between_reading_and_writing_is_survived(
-        self, world: World, client: WritingClient, provider: ScimProvider
-    ) -> None:
+    def test_a_change_between_reading_and_writing_is_survived(self, world: World, provider: Provider) -> None:
         bob = people(provider)["bob"]
-        other = ScimProvider(client, role_names(), organization())
+        other = world.provider(StoredAs.USER_ROLES)
         other.write(set_roles(bob, (STOREFRONT, some(Role.ADMIN), some(Role.VIEWER))))
 
         provider.write(set_roles(bob, (ORGANIZATION, some(Role.VIEWER), some(Role.ADMIN))))
 
         assert world.roles()["bob@acme.example"] == ["org-admin", "project-viewer:storefront"]
 
-    def test_who_is_gone_is_absent_when_read_back(self, provider: ScimProvider) -> None:
+    def test_who_is_gone_is_absent_when_read_back(self, provider: Provider) -> None:
         eve = people(provider)["eve"]
 
         assert provider.read_back([eve.id, "nobody"]) == {eve.id: {ORGANIZATION: some(Role.ADMIN)}}
@@ -199,10 +233,10 @@ class TestProviderOfUserRoles:
 
 class TestProviderOfRoleGroups:
     @pytest.fixture
-    def provider(self, client: WritingClient) -> ScimProvider:
-        return ScimProvider(client, role_names(StoredAs.GROUPS), organization(StoredAs.GROUPS))
+    def provider(self, world: World) -> Provider:
+        return world.provider(StoredAs.GROUPS)
 
-    def test_everybody_is_read_with_the_roles_of_their_groups(self, provider: ScimProvider) -> None:
+    def test_everybody_is_read_with_the_roles_of_their_groups(self, provider: Provider) -> None:
         state = provider.read()
 
         held = {who.user_name: state.holdings(who.id) for who in state.people.values()}
@@ -214,7 +248,7 @@ class TestProviderOfRoleGroups:
         }
         assert state.role_groups == frozenset({(ORGANIZATION, Role.ADMIN), (ORGANIZATION, Role.VIEWER)})
 
-    def test_a_group_is_created_and_joined_and_left(self, world: World, provider: ScimProvider) -> None:
+    def test_a_group_is_created_and_joined_and_left(self, world: World, provider: Provider) -> None:
         bob = people(provider)["bob"]
 
         provider.write(CreateGroup(STOREFRONT, Role.ADMIN, "circleci-storefront-admin"))
@@ -232,7 +266,7 @@ class TestProviderOfRoleGroups:
         assert provider.read_back([bob.id, "nobody"]) == {bob.id: {STOREFRONT: some(Role.ADMIN)}}
         assert provider.read().holdings(bob.id) == {STOREFRONT: some(Role.ADMIN)}
 
-    def test_joining_and_leaving_twice_is_as_once(self, world: World, provider: ScimProvider) -> None:
+    def test_joining_and_leaving_twice_is_as_once(self, world: World, provider: Provider) -> None:
         bob = people(provider)["bob"]
         change = set_roles(bob, (ORGANIZATION, some(Role.VIEWER), some(Role.ADMIN)))
 
@@ -247,8 +281,8 @@ class TestProviderOfRoleGroups:
 
 
 class TestDirectory:
-    def test_groups_are_answered_with_everybody_in_them(self, world: World, client: WritingClient) -> None:
-        directory = ScimDirectory(client, organization().directory, Readings(client))
+    def test_groups_are_answered_with_everybody_in_them(self, served: Served) -> None:
+        directory = ScimDirectory(served.client, organization().directory, Readings(served.client))
 
         found = directory.read([GroupRef("ENG-web"), GroupRef("ops"), GroupRef("unknown")])
 
@@ -256,12 +290,12 @@ class TestDirectory:
             group.name: sorted(str(member) for member in group.members or ()) for group in found.groups
         } == {"eng-web": ["ada@acme.example", "bob@acme.example"], "ops": []}
         assert found.names == GROUPS.keys()
-        assert world.writes() == 0
+        assert served.writes() == 0
 
 
-def test_the_fake_and_the_sandbox_see_the_same_patch(world: World, client: WritingClient) -> None:
+def test_the_fake_and_the_sandbox_see_the_same_patch(world: World) -> None:
     """A guard of the guards: what the fake accepts, a server of the RFC accepts."""
-    provider = ScimProvider(client, role_names(), organization())
+    provider = world.provider(StoredAs.USER_ROLES)
     bob = people(provider)["bob"]
     before = json.dumps(world.roles(), sort_keys=True)
 

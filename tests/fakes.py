@@ -1,0 +1,178 @@
+"""A provider in memory that keeps state, keeps count, and fails when and how it is told to."""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from reconciler.change import Change, CreateGroup, SetRoles
+from reconciler.errors import ConflictError, ReadError, WriteError
+from reconciler.model import Holdings, LiveState, Principal, Role, Roles, Scope, fold
+from reconciler.naming import RoleNames
+from reconciler.policy.document import Organization, StoredAs
+
+SERVER = "https://scim.example/v2"
+NONE: Roles = frozenset()
+
+
+class Fault(Enum):
+    """What goes wrong with one call."""
+
+    REFUSED = auto()
+    """Nothing happens, and that is said. Of a read: it fails."""
+    DROPPED = auto()
+    """Nothing happens, and it is said to have."""
+    HALFWAY = auto()
+    """Only the first of its requests takes effect, and the failure of the next is said."""
+    UNANSWERED = auto()
+    """It takes effect, and the answer is lost."""
+    INTERRUPTED = auto()
+    """Ctrl-C before it takes effect. Of a read: meanwhile."""
+    INTERRUPTED_AFTER = auto()
+    """Ctrl-C once it took effect."""
+
+
+@dataclass
+class FakeProvider:
+    """A `ports.Provider` over people with raw role values and groups of people, as a server has them.
+
+    Which of the two are roles is the organization's decision. `faults` are by the number of the call
+    of `write`, from 1, and `read_faults` by that of `read_back`.
+    """
+
+    organization: Organization
+    people: dict[str, Principal] = field(default_factory=dict)
+    roles: dict[str, list[str]] = field(default_factory=dict)
+    """Raw values by principal id."""
+    groups: dict[str, set[str]] = field(default_factory=dict)
+    """Principal ids by the group's name."""
+    faults: Mapping[int, Fault] = field(default_factory=dict)
+    read_faults: Mapping[int, Fault] = field(default_factory=dict)
+    server: str = SERVER
+    calls: list[Change | frozenset[str]] = field(default_factory=list)
+    """Everything that was asked, in order: changes to write, and whom to read back."""
+    requests: int = 0
+    """How many requests that write were sent."""
+    history: list[Mapping[str, Holdings]] = field(default_factory=list)
+    """What everybody held after each of those that took effect."""
+
+    @classmethod
+    def holding(cls, organization: Organization, state: LiveState) -> "FakeProvider":
+        """A server with this live state."""
+        names = RoleNames(organization)
+        provider = cls(organization, dict(state.people))
+        provider.groups = {names.name(*meaning): set() for meaning in state.role_groups or ()}
+        for id_, holdings in state.roles.items():
+            held = [names.name(scope, role) for scope, roles in holdings.items() for role in roles]
+            provider.roles[id_] = [] if provider._in_groups else held
+            for name in held if provider._in_groups else ():
+                provider.groups.setdefault(name, set()).add(id_)
+        return provider
+
+    @property
+    def writes(self) -> list[Change]:
+        return [call for call in self.calls if not isinstance(call, frozenset)]
+
+    def read(self) -> LiveState:
+        return LiveState(dict(self.people), self.holdings(), self._role_groups())
+
+    def read_back(self, principal_ids: Collection[str]) -> Mapping[str, Holdings]:
+        self.calls.append(frozenset(principal_ids))
+        match self.read_faults.get(len(self.calls) - len(self.writes)):
+            case Fault.INTERRUPTED:
+                raise KeyboardInterrupt
+            case None:
+                held = self.holdings()
+                return {id_: held.get(id_, {}) for id_ in principal_ids if id_ in self.people}
+            case _:
+                raise ReadError("the listing of people is short")
+
+    def write(self, change: Change) -> None:
+        self.calls.append(change)
+        fault = self.faults.get(len(self.writes))
+        if fault is Fault.INTERRUPTED:
+            raise KeyboardInterrupt
+        if fault is Fault.REFUSED:
+            raise WriteError("the server said no")
+        if fault is Fault.DROPPED:
+            self.requests += 1
+            return
+        for _ in self._requests(change):
+            self.requests += 1
+            self.history.append(self.holdings())
+            if fault is Fault.HALFWAY:
+                break
+        if fault is Fault.INTERRUPTED_AFTER:
+            raise KeyboardInterrupt
+        if fault is not None:
+            raise WriteError("the connection was reset")
+
+    def holdings(self) -> dict[str, Holdings]:
+        """What everybody holds now; who holds nothing is absent."""
+        names = RoleNames(self.organization)
+        result: dict[str, dict[Scope, Roles]] = {}
+        for id_, value in self._values():
+            meaning = names.meaning(value)
+            if meaning is not None:
+                scope, role = meaning
+                held = result.setdefault(id_, {})
+                held[scope] = held.get(scope, NONE) | {role}
+        return dict(result)
+
+    @property
+    def _in_groups(self) -> bool:
+        return self.organization.roles.stored_as is StoredAs.GROUPS
+
+    def _values(self) -> Iterator[tuple[str, str]]:
+        if self._in_groups:
+            yield from ((id_, name) for name, ids in self.groups.items() for id_ in ids if id_ in self.people)
+        else:
+            yield from ((id_, value) for id_ in self.people for value in self.roles.get(id_, ()))
+
+    def _role_groups(self) -> frozenset[tuple[Scope, Role]] | None:
+        names = RoleNames(self.organization)
+        meanings = (names.meaning(name) for name in self.groups)
+        return frozenset(m for m in meanings if m is not None) if self._in_groups else None
+
+    def _requests(self, change: Change) -> Iterator[None]:
+        """Carries a change out; pauses after each request."""
+        match change:
+            case CreateGroup():
+                if not self._in_groups:
+                    raise WriteError("roles are stored on the user here")
+                if fold(change.name) not in map(fold, self.groups):
+                    self.groups[change.name] = set()
+                    yield
+            case SetRoles() if change.principal.id not in self.people:
+                raise WriteError("the server does not know them any more")
+            case SetRoles() if self._in_groups:
+                for scope in change.scopes:
+                    for role in scope.after - scope.before:
+                        self._members(scope.scope, role).add(change.principal.id)
+                        yield
+                for scope in change.scopes:
+                    for role in scope.before - scope.after:
+                        self._members(scope.scope, role).discard(change.principal.id)
+                        yield
+            case SetRoles():
+                yield from self._set_values(change)
+
+    def _set_values(self, change: SetRoles) -> Iterator[None]:
+        id_ = change.principal.id
+        names = RoleNames(self.organization)
+        held = self.holdings().get(id_, {})
+        if all(held.get(scope.scope, NONE) == scope.after for scope in change.scopes):
+            return
+        if any(held.get(scope.scope, NONE) != scope.before for scope in change.scopes):
+            raise ConflictError("somebody else changed them meanwhile")
+        lost = {(scope.scope, role) for scope in change.scopes for role in scope.before - scope.after}
+        gained = [names.name(s.scope, role) for s in change.scopes for role in s.after - s.before]
+        kept = [value for value in self.roles.get(id_, ()) if names.meaning(value) not in lost]
+        self.roles[id_] = [*kept, *gained]
+        yield
+
+    def _members(self, scope: Scope, role: Role) -> set[str]:
+        name = RoleNames(self.organization).name(scope, role)
+        for other, members in self.groups.items():
+            if fold(other) == fold(name):
+                return members
+        raise WriteError(f"there is no group '{name}'")

@@ -1,0 +1,30 @@
+"""Prints the fingerprint of the plan for one organization that never changes; run with several hash seeds."""
+
+from build import NOW, WEB, Groups, Server, binding, group, holds, live, membership, organization, policy
+
+from reconciler import planning
+from reconciler.model import Role
+from reconciler.policy.document import StoredAs
+
+
+def main() -> None:
+    for stored_as in StoredAs:
+        state = live(
+            {
+                "ann": holds("admin viewer", web="viewer", app="contributor viewer"),
+                "bob": holds(web="admin", app="admin"),
+                "cat": holds("viewer contributor"),
+            },
+            role_groups=frozenset({(WEB, Role.ADMIN)}) if stored_as is StoredAs.GROUPS else None,
+        )
+        asked = policy(
+            binding("eng", "contributor", web="admin", app="admin"),
+            binding("ops", "admin", line=2),
+            of=organization(stored_as=stored_as),
+        )
+        groups = membership(group("eng", "ann", "bob"), group("ops", "cat", "bob"))
+        print(planning.prepare(asked, Server(state), Groups(groups), NOW).plan.fingerprint)
+
+
+if __name__ == "__main__":
+    main()

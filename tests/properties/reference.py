@@ -1,0 +1,115 @@
+"""What a policy means, said a second time in the slowest and plainest words, to compare with."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from build import NOW
+from properties.strategies import World
+
+from reconciler.model import ORGANIZATION, DirectoryGroup, Holdings, Member, Principal, Role, Scope
+from reconciler.policy.document import Binding, GroupRef, RoleEntry, TemporaryGrant
+
+
+def given(world: World, person: Principal) -> dict[Scope, Role]:
+    """The highest role of each scope that the policy gives to a person, as far as it can be told."""
+    return {} if person.active is False else _highest(_given(world, person))
+
+
+def could_be_given(world: World, person: Principal) -> dict[Scope, Role]:
+    """The same of what cannot be resolved and might mean this person."""
+    return {} if person.active is False else _highest(_could_be_given(world, person))
+
+
+def resolved(world: World) -> bool:
+    """Whether it is known whom every entry means."""
+    return not list(_unresolved(world)) and all(
+        _meant(world, member) for binding in world.policy.bindings for member in _members(world, binding)
+    )
+
+
+def is_protected(world: World, person: Principal) -> bool:
+    names = world.organization.guardrails.protected
+    return any(name.casefold() == person.user_name.casefold() for name in names)
+
+
+def admins(world: World, held: Mapping[str, Holdings]) -> int:
+    """How many can act as admin of the organization."""
+    active = [person.id for person in world.people if person.active is not False]
+    return sum(Role.ADMIN in held.get(id_, {}).get(ORGANIZATION, ()) for id_ in active)
+
+
+def highest(holdings: Holdings, scope: Scope) -> int:
+    return max(holdings.get(scope, ()), default=0)
+
+
+def _given(world: World, person: Principal) -> Iterator[RoleEntry]:
+    for binding in world.policy.bindings:
+        if any(_meant(world, member) == person for member in _members(world, binding)):
+            yield from binding.roles
+    for grant in world.policy.grants:
+        if _named(world, grant.user) == person and _holds(grant):
+            yield from grant.roles
+
+
+def _could_be_given(world: World, person: Principal) -> Iterator[RoleEntry]:
+    for entry in _unresolved(world):
+        yield from entry.roles
+    for binding in world.policy.bindings:
+        strangers = [member for member in _members(world, binding) if not _meant(world, member)]
+        if strangers and not _in_a_group(world, person):
+            yield from binding.roles
+
+
+def _unresolved(world: World) -> Iterator[Binding | TemporaryGrant]:
+    for binding in world.policy.bindings:
+        group = _group(world, binding.group)
+        if group is None or group.members is None:
+            yield binding
+    for grant in world.policy.grants:
+        if _named(world, grant.user) is None and _holds(grant):
+            yield grant
+
+
+def _holds(grant: TemporaryGrant) -> bool:
+    return (grant.starts is None or grant.starts <= NOW) and grant.expires >= NOW
+
+
+def _in_a_group(world: World, person: Principal) -> bool:
+    """Whether the directory is known to mean this person, so that none of its strangers is them."""
+    everybody = (member for binding in world.policy.bindings for member in _members(world, binding))
+    return any(_meant(world, member) == person for member in everybody)
+
+
+def _members(world: World, binding: Binding) -> frozenset[Member]:
+    group = _group(world, binding.group)
+    return frozenset() if group is None or group.members is None else group.members
+
+
+def _group(world: World, ref: GroupRef) -> DirectoryGroup | None:
+    groups = world.membership.groups
+    wanted = [[g for g in groups if g.name.casefold() == name.casefold()] for name in _names(ref)]
+    found = next(filter(None, wanted), []) if ref.id is None else [g for g in groups if g.id == ref.id]
+    return found[0] if len(found) == 1 else None
+
+
+def _names(ref: GroupRef) -> tuple[str, ...]:
+    return (ref.name, *ref.previously)
+
+
+def _meant(world: World, member: Member) -> Principal | None:
+    if member.principal_id is not None:
+        return next((person for person in world.people if person.id == member.principal_id), None)
+    sharing = [p for p in world.people if p.external_id and p.external_id == member.external_id]
+    if sharing:
+        return sharing[0] if len(sharing) == 1 else None
+    return _named(world, member.user_name or "")
+
+
+def _named(world: World, user_name: str) -> Principal | None:
+    return next((p for p in world.people if p.user_name.casefold() == user_name.casefold()), None)
+
+
+def _highest(entries: Iterable[RoleEntry]) -> dict[Scope, Role]:
+    result: dict[Scope, Role] = {}
+    for entry in entries:
+        result[entry.scope] = max(entry.role, result.get(entry.scope, entry.role))
+    return result

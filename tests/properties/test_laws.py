@@ -1,0 +1,363 @@
+"""What holds for every organization, whatever it looks like and whatever goes wrong."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+
+from fakes import FakeProvider, Fault
+from hypothesis import given, reject, settings
+from hypothesis import strategies as st
+from properties import reference, strategies
+from properties.reference import highest
+from properties.strategies import World, worlds
+
+from reconciler.change import CreateGroup, Outcome, Result, SetRoles
+from reconciler.errors import GuardrailError
+from reconciler.model import Holdings, Roles, Scope
+from reconciler.plan import after
+from reconciler.planning import Prepared
+from reconciler.policy.document import Mode, StoredAs
+
+TESTS = Path(__file__).parents[1]
+enforced = st.just(Mode.ENFORCE)
+NONE: Roles = frozenset()
+
+
+def run(world: World, provider: FakeProvider) -> tuple[Prepared, tuple[Outcome, ...]]:
+    """An apply; the example is of no use where a guardrail refuses it."""
+    try:
+        return world.run(provider)
+    except GuardrailError:
+        reject()
+
+
+@given(worlds(enforced))
+def test_a_plan_after_an_apply_is_empty(world: World) -> None:
+    provider = world.provider()
+
+    _, outcomes = run(world, provider)
+
+    again = world.prepare(provider)
+    assert {outcome.result for outcome in outcomes} <= {Result.APPLIED}
+    assert not again.plan.drifted
+    assert again.violations == ()
+
+
+@given(worlds(st.sampled_from([Mode.ADDITIVE, Mode.REPORT])))
+def test_a_plan_after_an_apply_that_may_not_do_everything_leaves_only_what_it_may_not(world: World) -> None:
+    provider = world.provider()
+
+    first, _ = run(world, provider)
+
+    again = world.prepare(provider).plan
+    assert again.changes == ()
+    assert {change.principal.id for change in again.withheld} <= {
+        change.principal.id for change in first.plan.withheld
+    }
+
+
+@given(worlds())
+def test_an_apply_twice_sends_no_write_the_second_time(world: World) -> None:
+    provider = world.provider()
+    run(world, provider)
+    calls, requests = list(provider.calls), provider.requests
+
+    _, outcomes = run(world, provider)
+
+    assert outcomes == ()
+    assert (provider.calls, provider.requests) == (calls, requests)
+
+
+@given(worlds(enforced, broken=False))
+def test_everybody_ends_with_what_the_policy_gives_them(world: World) -> None:
+    assert reference.resolved(world)
+    provider = world.provider()
+    before = provider.holdings()
+
+    run(world, provider)
+
+    wanted = {
+        person.id: before.get(person.id, {})
+        if reference.is_protected(world, person)
+        else {scope: frozenset([role]) for scope, role in reference.given(world, person).items()}
+        for person in world.people
+    }
+    assert provider.holdings() == {id_: holdings for id_, holdings in wanted.items() if holdings}
+
+
+@given(worlds())
+def test_nobody_loses_what_something_unresolved_could_have_given(world: World) -> None:
+    provider = world.provider()
+    before = provider.holdings()
+
+    run(world, provider)
+
+    now = provider.holdings()
+    for person in world.people:
+        could = reference.could_be_given(world, person)
+        for scope in could:
+            had = highest(before.get(person.id, {}), scope)
+            assert highest(now.get(person.id, {}), scope) >= min(had, could[scope])
+
+
+@given(worlds(enforced))
+def test_what_is_unresolved_keeps_what_it_could_give_and_gives_nothing_itself(world: World) -> None:
+    provider = world.provider()
+    before = provider.holdings()
+
+    run(world, provider)
+
+    now = provider.holdings()
+    for person in world.people:
+        if reference.is_protected(world, person):
+            continue
+        asked, could = reference.given(world, person), reference.could_be_given(world, person)
+        for scope in strategies.scopes(world.organization):
+            kept = min(could.get(scope, 0), highest(before.get(person.id, {}), scope))
+            assert highest(now.get(person.id, {}), scope) == max(asked.get(scope, 0), kept)
+
+
+@given(worlds(strict=True))
+def test_the_plan_leads_where_it_says(world: World) -> None:
+    """What is shown before the first write, and what guardrails judge, is what happens."""
+    provider = world.provider()
+
+    prepared, _ = run(world, provider)
+
+    assert provider.holdings() == after(prepared.plan, prepared.live.roles)
+
+
+@given(worlds(strict=True))
+def test_planning_twice_gives_one_plan_and_one_fingerprint(world: World) -> None:
+    first, second = world.prepare(world.provider()), world.prepare(world.provider())
+
+    assert first == second
+    assert first.plan.fingerprint == second.plan.fingerprint
+
+
+@given(worlds(strict=True), st.randoms(use_true_random=False))
+def test_the_order_in_which_anything_is_answered_changes_nothing(world: World, random: Random) -> None:
+    assert strategies.shuffled(world, random).prepare(
+        strategies.shuffled(world, random).provider()
+    ) == world.prepare(world.provider())
+
+
+@given(worlds(strict=True), st.sampled_from([str.upper, str.lower, str.swapcase, str.casefold]))
+def test_the_letter_case_of_names_changes_nothing(world: World, spelled: Callable[[str], str]) -> None:
+    other = strategies.respelled(world, spelled)
+
+    plan, same = world.prepare(world.provider()).plan, other.prepare(other.provider()).plan
+
+    assert same.fingerprint == plan.fingerprint
+    assert len(same.problems) == len(plan.problems)
+
+
+def test_the_hash_seed_changes_nothing() -> None:
+    printed = {
+        subprocess.run(
+            [sys.executable, str(TESTS / "properties" / "fixed_organization.py")],
+            env=os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": str(TESTS)},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("0", "1", "2", "3")
+    }
+
+    assert len(printed) == 1
+    assert len(printed.pop().split()) == len(StoredAs)
+
+
+@given(worlds(strict=True))
+def test_who_is_protected_is_in_no_change(world: World) -> None:
+    plan = world.prepare(world.provider()).plan
+
+    protected = {person.id for person in world.people if reference.is_protected(world, person)}
+    assert protected.isdisjoint(change.principal.id for change in (*plan.people, *plan.withheld))
+
+
+@given(worlds(strategies.writing_mode), strategies.faults)
+def test_what_is_not_the_policys_survives_every_run(world: World, faults: Mapping[int, Fault]) -> None:
+    provider = replace(world.provider(), faults=faults)
+
+    run(world, provider)
+
+    for id_, values in world.foreign.items():
+        for value in values:
+            assert id_ in provider.groups.get(value, ()) or value in provider.roles.get(id_, ())
+
+
+@given(worlds(st.just(Mode.ADDITIVE)), strategies.faults)
+def test_additive_never_takes_anything(world: World, faults: Mapping[int, Fault]) -> None:
+    provider = replace(world.provider(), faults=faults)
+    before = provider.holdings()
+
+    run(world, provider)
+
+    assert_at_least(provider.holdings(), before)
+
+
+@given(worlds(st.just(Mode.REPORT), strict=True))
+def test_report_never_writes(world: World) -> None:
+    provider = world.provider()
+
+    prepared, outcomes = world.run(provider)
+
+    assert (prepared.plan.changes, outcomes, provider.calls) == ((), (), [])
+    assert prepared.violations == ()
+
+
+@given(worlds(strict=True))
+def test_what_a_guardrail_refuses_is_not_carried_out(world: World) -> None:
+    provider = world.provider()
+    prepared = world.prepare(provider)
+
+    try:
+        world.run(provider)
+    except GuardrailError:
+        assert prepared.violations
+        assert provider.calls == []
+    assert bool(provider.calls) is bool(prepared.plan.changes and not prepared.violations)
+
+
+@given(worlds(strict=True))
+def test_what_is_carried_out_keeps_every_limit(world: World) -> None:
+    """The limits are counted here on what the server held before and holds after, without the plan."""
+    provider = world.provider()
+    before = provider.holdings()
+
+    run(world, provider)
+
+    now = provider.holdings()
+    removals = world.organization.guardrails.removals
+    losing = [
+        id_
+        for id_, holdings in before.items()
+        if any(highest(now.get(id_, {}), scope) < highest(holdings, scope) for scope in holdings)
+    ]
+    percent = max(1, len(before) * removals.percent // 100) if removals.percent else 0
+    assert len(losing) <= min(removals.count, percent)
+    assert reference.admins(world, now) >= min(world.floor, reference.admins(world, before))
+
+
+@settings(max_examples=3 * settings().max_examples)
+@given(strategies.handovers() | worlds(strategies.writing_mode), strategies.faults, strategies.read_faults)
+def test_at_no_moment_are_there_too_few_admins(
+    world: World, faults: Mapping[int, Fault], read_faults: Mapping[int, Fault]
+) -> None:
+    provider = replace(world.provider(), faults=faults, read_faults=read_faults)
+    floor = min(world.floor, reference.admins(world, provider.holdings()))
+
+    run(world, provider)
+
+    assert all(reference.admins(world, held) >= floor for held in provider.history)
+
+
+@given(worlds(strategies.writing_mode), strategies.faults, strategies.read_faults)
+def test_who_has_a_role_before_and_after_is_at_no_moment_without(
+    world: World, faults: Mapping[int, Fault], read_faults: Mapping[int, Fault]
+) -> None:
+    provider = replace(world.provider(), faults=faults, read_faults=read_faults)
+    before = provider.holdings()
+
+    prepared, _ = run(world, provider)
+
+    planned = after(prepared.plan, before)
+    for held in provider.history:
+        for id_, holdings in before.items():
+            for scope in holdings.keys() & planned.get(id_, {}).keys():
+                least = min(highest(holdings, scope), highest(planned[id_], scope))
+                assert highest(held.get(id_, {}), scope) >= least
+
+
+@given(worlds(strategies.writing_mode), strategies.faults, strategies.read_faults)
+def test_whatever_fails_everybody_is_between_before_and_after(
+    world: World, faults: Mapping[int, Fault], read_faults: Mapping[int, Fault]
+) -> None:
+    provider = replace(world.provider(), faults=faults, read_faults=read_faults)
+    before = provider.holdings()
+
+    prepared, _ = run(world, provider)
+
+    now, planned = provider.holdings(), after(prepared.plan, before)
+    for id_ in {*before, *now, *planned}:
+        for scope in strategies.scopes(world.organization):
+            first, last, held = (state.get(id_, {}).get(scope, NONE) for state in (before, planned, now))
+            assert first & last <= held <= first | last
+
+
+@given(worlds(strategies.writing_mode), strategies.faults, strategies.read_faults)
+def test_whatever_fails_the_outcomes_tell_the_truth(
+    world: World, faults: Mapping[int, Fault], read_faults: Mapping[int, Fault]
+) -> None:
+    provider = replace(world.provider(), faults=faults, read_faults=read_faults)
+
+    prepared, outcomes = run(world, provider)
+
+    assert tuple(outcome.change for outcome in outcomes) == prepared.plan.changes
+    assert [o.change for o in outcomes if o.result is not Result.SKIPPED] == provider.writes
+    assert all(bool(outcome.detail) is (outcome.result is not Result.APPLIED) for outcome in outcomes)
+    now = provider.holdings()
+    for (id_, scope), roles in said(outcomes).items():
+        assert now.get(id_, {}).get(scope, NONE) == roles
+
+
+@given(worlds(strategies.writing_mode) | strategies.handovers(), strategies.faults, strategies.read_faults)
+def test_whatever_failed_the_next_run_converges(
+    world: World, faults: Mapping[int, Fault], read_faults: Mapping[int, Fault]
+) -> None:
+    provider = replace(world.provider(), faults=faults, read_faults=read_faults)
+    admins = reference.admins(world, provider.holdings())
+    run(world, provider)
+    provider.faults = provider.read_faults = {}
+
+    try:
+        world.run(provider)
+    except GuardrailError:
+        # A successor was made and nobody unseated yet: now there are enough admins to have too few.
+        assert [violation.guardrail for violation in world.prepare(provider).violations] == ["minimum_admins"]
+        assert admins < min(world.floor, reference.admins(world, provider.holdings()))
+        return
+
+    assert world.prepare(provider).plan.changes == ()
+
+
+@given(worlds(strategies.writing_mode), strategies.faults, strategies.read_faults)
+def test_there_are_no_more_writes_than_changes(
+    world: World, faults: Mapping[int, Fault], read_faults: Mapping[int, Fault]
+) -> None:
+    provider = replace(world.provider(), faults=faults, read_faults=read_faults)
+
+    prepared, _ = run(world, provider)
+
+    written = [id(change) for change in provider.writes]
+    assert len(written) == len(set(written)) <= len(prepared.plan.changes)
+    if world.organization.roles.stored_as is StoredAs.USER_ROLES:
+        people = [change.principal.id for change in prepared.plan.changes if isinstance(change, SetRoles)]
+        assert len(people) == len(set(people)) == len(prepared.plan.changes)
+        assert provider.requests <= len(people)
+
+
+def said(outcomes: tuple[Outcome, ...]) -> Mapping[tuple[str, Scope], Roles]:
+    """The roles that each person must hold if the outcomes are true."""
+    result: dict[tuple[str, Scope], Roles] = {}
+    for outcome in outcomes:
+        change = outcome.change
+        if isinstance(change, CreateGroup):
+            continue
+        for scope in change.scopes:
+            if outcome.result is Result.APPLIED:
+                result[change.principal.id, scope.scope] = scope.after
+            elif outcome.result is Result.FAILED:
+                result.pop((change.principal.id, scope.scope), None)
+    return result
+
+
+def assert_at_least(now: Mapping[str, Holdings], before: Mapping[str, Holdings]) -> None:
+    for id_, holdings in before.items():
+        for scope, roles in holdings.items():
+            assert now.get(id_, {}).get(scope, NONE) >= roles
