@@ -4,14 +4,14 @@ Every stage is read back before the next begins: somebody is unseated only once 
 hold the role, and leaves one role group only once they are seen in the other.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
 
 from reconciler.change import Change, CreateGroup, Outcome, Result, SetRoles, Stage
 from reconciler.errors import ReadError, WriteError
 from reconciler.guardrails import admins
-from reconciler.model import LiveState, Role, Scope
+from reconciler.model import NOTHING, Holdings, LiveState, Role, Scope
 from reconciler.plan import Plan
 from reconciler.ports import Provider
 
@@ -49,8 +49,8 @@ class _Run:
     """By the identity of the change: equal changes do not occur, and hashing them would cost."""
     admins: set[str] = field(default_factory=set)
     """Who is an organization admin for certain."""
-    broken: set[str | tuple[Scope, Role]] = field(default_factory=set)
-    """People and role groups for whom an earlier change did not come about."""
+    broken: dict[str | tuple[Scope, Role], str] = field(default_factory=dict)
+    """People, and roles in scopes, that no later change may build on, and why."""
     failures: int = 0
     stopped: str = ""
     floor: int = 0
@@ -91,13 +91,12 @@ class _Run:
             case CreateGroup():
                 return ""
             case SetRoles():
-                if change.principal.id in self.broken:
-                    return "an earlier change of the same person did not come about"
-                if any((s.scope, role) in self.broken for s in change.scopes for role in s.after - s.before):
-                    return "the group that it needs could not be created"
+                needed = (change.principal.id, *_gained(change))
+                if reasons := [self.broken[need] for need in needed if need in self.broken]:
+                    return reasons[0]
                 left = len(self.admins - {change.principal.id})
                 if change.stage is Stage.UNSEAT and left < self.floor:
-                    return f"it would leave {left} organization admins, for one who was to become one did not"
+                    return f"organization admins left: {left}, for somebody who was to become one did not"
                 return ""
 
     def _confirm(self, written: list[Change]) -> Iterator[tuple[Change, str]]:
@@ -110,6 +109,7 @@ class _Run:
             reason = error.message if isinstance(error, ReadError) else "interrupted"
             yield from ((change, f"written, but could not be read back: {reason}") for change in written)
             return
+        self._compare(people, held)
         for change in written:
             if isinstance(change, CreateGroup):
                 yield change, ""
@@ -119,6 +119,14 @@ class _Run:
                 lost = [s for s in change.scopes if holdings.get(s.scope, frozenset()) != s.after]
                 yield change, _not_kept(str(scope.scope) for scope in lost)
 
+    def _compare(self, written: list[SetRoles], held: Mapping[str, Holdings]) -> None:
+        """Note each role that the server kept for nobody: whoever would pay for it with another must not."""
+        gained = {(change.principal.id, need) for change in written for need in _gained(change)}
+        kept = {need for id_, need in gained if need[1] in held.get(id_, NOTHING).get(need[0], ())}
+        for _, need in gained:
+            if need not in kept:
+                self.broken[need] = f"the server kept {need[1]} in {need[0]} for nobody"
+
     def _settle(self, change: Change, result: Result, detail: str) -> None:
         self.outcomes[id(change)] = Outcome(change, result, detail)
         if result is Result.APPLIED:
@@ -126,9 +134,9 @@ class _Run:
             return
         match change:
             case CreateGroup():
-                self.broken.add((change.scope, change.role))
+                self.broken[change.scope, change.role] = "the group that it needs could not be created"
             case SetRoles():
-                self.broken.add(change.principal.id)
+                self.broken[change.principal.id] = "an earlier change of the same person did not come about"
 
     def _failed(self, change: Change, detail: str) -> None:
         self._settle(change, Result.FAILED, detail)
@@ -151,6 +159,10 @@ class _Run:
         """Count somebody out before the request is sent: it may take effect whatever comes back."""
         if change.stage is Stage.UNSEAT and isinstance(change, SetRoles):
             self.admins.discard(change.principal.id)
+
+
+def _gained(change: SetRoles) -> list[tuple[Scope, Role]]:
+    return [(scope.scope, role) for scope in change.scopes for role in scope.after - scope.before]
 
 
 def _not_kept(scopes: Iterable[str]) -> str:

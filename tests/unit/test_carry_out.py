@@ -190,7 +190,7 @@ def test_a_successor_who_failed_keeps_as_many_admins_as_must_stay(fault: Fault, 
             "bob",
             "unseat",
             SKIPPED,
-            "it would leave 1 organization admins, for one who was to become one did not",
+            "organization admins left: 1, for somebody who was to become one did not",
         ),
     ]
     assert {"bob", "eve"} <= work.admins
@@ -227,15 +227,24 @@ def test_with_fewer_admins_than_the_floor_from_the_start_none_is_lost_without_a_
     assert work.admins == {"ann"}
 
 
+def test_with_fewer_admins_than_the_floor_from_the_start_one_can_follow_the_other() -> None:
+    work = run({"ann": holds("admin")}, {"bob": holds("admin")})
+
+    assert [(name, result) for name, _, result, _ in work.apply(minimum_admins=2)] == [
+        ("bob", APPLIED),
+        ("ann", APPLIED),
+    ]
+
+
 def test_an_admin_who_is_not_active_counts_for_nothing_and_can_always_go() -> None:
-    before = {"ann": holds("admin"), "bob": holds("admin"), "cat": holds("admin")}
+    before = {"ann": holds("admin"), "cat": holds("admin"), "zoë": holds("admin")}
     wanted = {"cat": holds("admin"), "dan": holds("admin")}
-    work = run(before, wanted, inactive="ann", faults={1: Fault.REFUSED})
+    work = run(before, wanted, inactive="zoë", faults={1: Fault.REFUSED})
 
     assert [(name, result) for name, _, result, _ in work.apply(minimum_admins=2)] == [
         ("dan", FAILED),
-        ("ann", APPLIED),
-        ("bob", SKIPPED),
+        ("ann", SKIPPED),
+        ("zoë", APPLIED),
     ]
 
 
@@ -386,6 +395,39 @@ def test_what_was_accepted_and_not_kept_is_named_by_scope() -> None:
     assert work.apply() == [
         ("ann", "promote", FAILED, "the server accepted it and did not keep it: organization, web"),
         ("bob", "promote", APPLIED, ""),
+    ]
+
+
+def test_a_role_that_the_server_kept_for_nobody_is_not_paid_for_with_another() -> None:
+    work = run(
+        {"bob": holds(app="admin")},
+        {"ann": holds(web="admin"), "bob": holds(web="admin")},
+        faults={1: Fault.DROPPED},
+    )
+
+    assert work.apply() == [
+        ("ann", "promote", FAILED, "the server accepted it and did not keep it: web"),
+        ("bob", "move", SKIPPED, "the server kept admin in web for nobody"),
+    ]
+    assert work.provider.holdings()["u-bob"] == holds(app="admin")
+
+
+def test_a_role_that_the_server_kept_for_somebody_is_still_given() -> None:
+    work = run(
+        {"bob": holds(app="admin")},
+        {"ann": holds(web="admin"), "cat": holds(web="admin"), "bob": holds(web="admin")},
+        faults={1: Fault.DROPPED},
+    )
+
+    assert [line[2] for line in work.apply()] == [FAILED, APPLIED, APPLIED]
+    assert work.provider.holdings()["u-bob"] == holds(web="admin")
+
+
+def test_a_role_that_was_to_go_and_stayed_was_not_kept_either() -> None:
+    work = run({"ann": holds("admin", web="admin")}, {"ann": holds("admin")}, faults={1: Fault.DROPPED})
+
+    assert work.apply() == [
+        ("ann", "revoke", FAILED, "the server accepted it and did not keep it: web"),
     ]
 
 
