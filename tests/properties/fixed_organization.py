@@ -1,4 +1,4 @@
-"""Prints the fingerprint of the plan for one organization that never changes; run with several hash seeds."""
+"""Prints the fingerprint and the problems of plans that never change; run with several hash seeds."""
 
 from build import NOW, WEB, Groups, Server, binding, group, holds, live, membership, organization, policy
 
@@ -22,8 +22,10 @@ def main() -> None:
             binding("ops", "admin", line=2),
             of=organization(stored_as=stored_as),
         )
-        groups = membership(group("eng", "ann", "bob"), group("ops", "cat", "bob"))
-        print(planning.prepare(asked, Server(state), Groups(groups), NOW).plan.fingerprint)
+        groups = membership(group("eng", "ann", "bob", *"vwxyz"), group("ops", "cat", "bob"))
+        plan = planning.prepare(asked, Server(state), Groups(groups), NOW).plan
+        print(plan.fingerprint)
+        print(*plan.problems, sep="; ")
 
 
 if __name__ == "__main__":

@@ -139,7 +139,7 @@ any_mode: SearchStrategy[Mode] = st.sampled_from([Mode.ENFORCE, Mode.ENFORCE, Mo
 writing_mode: SearchStrategy[Mode] = st.sampled_from([Mode.ENFORCE, Mode.ENFORCE, Mode.ADDITIVE])
 faults: SearchStrategy[Mapping[int, Fault]] = digits(3 * len(Fault), 5).map(
     lambda drawn: {
-        call: list(Fault)[digit] for call, digit in enumerate(drawn, start=1) if digit < len(Fault)
+        call: list(Fault)[digit // 3] for call, digit in enumerate(drawn, start=1) if digit % 3 == 1
     }
 )
 read_faults: SearchStrategy[Mapping[int, Fault]] = st.sampled_from(
@@ -300,22 +300,27 @@ def worlds(
 
 @st.composite
 def handovers(draw: DrawFn) -> World:
-    """Some are to be admins of the organization and others are: the plan seats, and unseats."""
-    guardrails = Guardrails(draw(st.integers(1, 3)), (), GENEROUS)
+    """One becomes an admin of the organization, one stops being one, others as it comes: just enough stay."""
+    heir, leaver, *others = draw(principals(broken=False).filter(lambda people: len(people) > 2))
+    people = (replace(heir, active=True), replace(leaver, active=True), *others)
+    has = (0, 1, *draw(digits(2, len(others))))
+    gets = (1, 0, *draw(digits(2, len(others))))
+    admins = [person for person, digit in zip(people, gets, strict=True) if digit]
+    enough = sum(person.entitled for person in admins) - draw(st.sampled_from([0, 0, 1]))
     organization = replace(
-        draw(organizations(st.just(Mode.ENFORCE), guardrails)), projects={}, organization_roles_managed=True
+        draw(organizations(st.just(Mode.ENFORCE), Guardrails(max(0, enough), (), GENEROUS))),
+        projects={},
+        organization_roles_managed=True,
     )
-    people = draw(principals(broken=False).filter(lambda people: len(people) > 2))
-    has, gets = draw(digits(2, len(people))), draw(digits(2, len(people)))
-    admins = frozenset(Member(one.id) for one, digit in zip(people, gets, strict=True) if digit)
     entry = RoleEntry(ORGANIZATION, Role.ADMIN, at())
+    inside = frozenset(Member(person.id) for person in admins)
     return World(
         Policy(organization, (Binding(GroupRef("ops"), (entry,), at()),)),
-        Membership((DirectoryGroup("g-ops", "ops", admins),)),
+        Membership((DirectoryGroup("g-ops", "ops", inside),)),
         people,
         {
-            one.id: {ORGANIZATION: frozenset([Role.ADMIN if digit else Role.VIEWER])}
-            for one, digit in zip(people, has, strict=True)
+            person.id: {ORGANIZATION: frozenset([Role.ADMIN if digit else Role.VIEWER])}
+            for person, digit in zip(people, has, strict=True)
         },
         frozenset([(ORGANIZATION, Role.ADMIN)]),
         {},

@@ -22,7 +22,6 @@ from reconciler.plan import after
 from reconciler.planning import Prepared
 from reconciler.policy.document import Mode, StoredAs
 
-TESTS = Path(__file__).parents[1]
 enforced = st.just(Mode.ENFORCE)
 NONE: Roles = frozenset()
 
@@ -159,17 +158,18 @@ def test_the_letter_case_of_names_changes_nothing(world: World, spelled: Callabl
 def test_the_hash_seed_changes_nothing() -> None:
     printed = {
         subprocess.run(
-            [sys.executable, str(TESTS / "properties" / "fixed_organization.py")],
-            env=os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": str(TESTS)},
+            [sys.executable, str(Path(__file__).with_name("fixed_organization.py"))],
+            env=os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(sys.path)},
             capture_output=True,
             text=True,
+            encoding="utf-8",
             check=True,
         ).stdout
         for seed in ("0", "1", "2", "3")
     }
 
     assert len(printed) == 1
-    assert len(printed.pop().split()) == len(StoredAs)
+    assert len(printed.pop().splitlines()) == 2 * len(StoredAs)
 
 
 @given(worlds(strict=True))
@@ -192,13 +192,19 @@ def test_what_is_not_the_policys_survives_every_run(world: World, faults: Mappin
 
 
 @given(worlds(st.just(Mode.ADDITIVE)), strategies.faults)
-def test_additive_never_takes_anything(world: World, faults: Mapping[int, Fault]) -> None:
+def test_additive_takes_nothing_and_gives_nothing_below_what_somebody_has(
+    world: World, faults: Mapping[int, Fault]
+) -> None:
     provider = replace(world.provider(), faults=faults)
     before = provider.holdings()
 
     run(world, provider)
 
     assert_at_least(provider.holdings(), before)
+    for id_, holdings in provider.holdings().items():
+        for scope, roles in holdings.items():
+            had = before.get(id_, {})
+            assert all(role > highest(had, scope) for role in roles - had.get(scope, NONE))
 
 
 @given(worlds(st.just(Mode.REPORT), strict=True))
