@@ -8,8 +8,8 @@ import click
 from reconciler import apply
 from reconciler.change import Outcome, Result
 from reconciler.cli import interrupts, terminal
-from reconciler.cli.run import Run, format_option, path_argument, prepared_to_write
-from reconciler.errors import ExitCode, GuardrailError, PartlyAppliedError
+from reconciler.cli.run import Run, format_option, path_argument, prepared_to_write, refuse
+from reconciler.errors import ExitCode, PartlyAppliedError
 from reconciler.planning import Prepared
 from reconciler.policy.document import Policy
 from reconciler.ports import Provider
@@ -62,16 +62,6 @@ def command(path: Path, output: str) -> None:
     if output == "json":
         run.show(data.applied(runs, run.failures))
     run.exit()
-
-
-def refuse(prepared: Prepared) -> None:
-    """Raise GuardrailError where a guardrail is broken: not one write is sent then."""
-    if prepared.violations:
-        names = ", ".join(violation.guardrail for violation in prepared.violations)
-        raise GuardrailError(
-            f"nothing was written to {prepared.plan.organization}: refused by {names}",
-            prepared.violations[0].remedy,
-        )
 
 
 def carry_out(run: Run, prepared: Prepared, provider: Provider, minimum: int) -> Sequence[Outcome]:

@@ -5,8 +5,8 @@ from pathlib import Path
 import click
 
 from reconciler.cli import terminal
-from reconciler.cli.run import Run, format_option, path_argument, prepare
-from reconciler.errors import ExitCode, GuardrailError, PolicyError
+from reconciler.cli.run import Run, format_option, path_argument, prepare, refuse
+from reconciler.errors import ExitCode, PolicyError
 from reconciler.planning import Prepared
 from reconciler.policy.document import Policy
 from reconciler.report import data
@@ -60,11 +60,6 @@ def command(path: Path, exit_code: bool, output: str) -> None:
 
 def check(prepared: Prepared) -> None:
     """Raise GuardrailError where a guardrail is broken, PolicyError where not all of it could be resolved."""
-    if prepared.violations:
-        names = ", ".join(violation.guardrail for violation in prepared.violations)
-        raise GuardrailError(
-            f"this plan for {prepared.plan.organization} would be refused by {names}",
-            prepared.violations[0].remedy,
-        )
+    refuse(prepared)
     if prepared.plan.problems:
         raise PolicyError(prepared.plan.problems)

@@ -15,7 +15,14 @@ import click
 from reconciler import planning, settings
 from reconciler.cli import report_failure
 from reconciler.directories.scim import ScimDirectory
-from reconciler.errors import ExitCode, PartlyAppliedError, PolicyError, ReconcilerError, SettingsError
+from reconciler.errors import (
+    ExitCode,
+    GuardrailError,
+    PartlyAppliedError,
+    PolicyError,
+    ReconcilerError,
+    SettingsError,
+)
 from reconciler.naming import RoleNames
 from reconciler.planning import Prepared
 from reconciler.policy import source
@@ -125,6 +132,16 @@ def prepared_to_write(policy: Policy) -> Iterator[tuple[Prepared, ScimProvider]]
     """The same with the provider that can carry the plan out."""
     with open_writing_client(_connection(policy)) as client:
         yield _prepared(policy, client, ScimProvider)
+
+
+def refuse(prepared: Prepared) -> None:
+    """Raise GuardrailError where a guardrail is broken: not one write is sent then."""
+    if prepared.violations:
+        names = ", ".join(violation.guardrail for violation in prepared.violations)
+        raise GuardrailError(
+            f"nothing was written to {prepared.plan.organization}: refused by {names}",
+            prepared.violations[0].remedy,
+        )
 
 
 def _prepared(

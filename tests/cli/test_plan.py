@@ -180,7 +180,7 @@ def test_a_plan_that_a_guardrail_refuses_is_shown_with_the_reason(policy: Path, 
     assert code == 4
     assert "dan@acme.example loses everything" in out
     assert "refused by guardrail removals: " in out
-    assert err.splitlines()[0] == "error: this plan for acme would be refused by removals"
+    assert err.splitlines()[0] == "error: nothing was written to acme: refused by removals"
     assert err.splitlines()[1].startswith("hint: ")
 
 

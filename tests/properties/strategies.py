@@ -14,7 +14,7 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 
 from reconciler import apply, planning
 from reconciler.change import Change, Outcome
-from reconciler.cli.apply import refuse
+from reconciler.cli.run import refuse
 from reconciler.model import (
     ORGANIZATION,
     DirectoryGroup,
