@@ -9,7 +9,8 @@
     │   └── ConflictError    8  ... because somebody else changed the same person meanwhile
     └── PartlyAppliedError   8  the plan was carried out in part
 
-Anything else that escapes is a bug and shows its traceback.
+`scim.client` tells ReadError and WriteError further apart. Anything else that escapes is a bug and shows
+its traceback.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,10 @@
-"""How hypothesis searches: anew each time where people work, always the same in a pipeline."""
+"""How hypothesis searches, anew for people and always the same in a pipeline; and how to be nobody."""
 
 import os
+from collections.abc import Iterator
+from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile(
@@ -9,3 +12,17 @@ settings.register_profile(
 )
 settings.register_profile("ci", settings.get_profile("local"), derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") == "true" else "local")
+
+NOBODY = 65534
+
+
+@pytest.fixture
+def without_privileges(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """In `tmp_path`, as somebody whom permissions bind: root may read everything, and CI is often root."""
+    tmp_path.chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    former = os.geteuid()
+    if former == 0:
+        os.seteuid(NOBODY)
+    yield
+    os.seteuid(former)

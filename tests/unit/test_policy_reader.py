@@ -253,13 +253,15 @@ def test_a_link_to_itself_is_told(tmp_path: Path) -> None:
     assert "f.yaml: the file cannot be read: too many levels of symbolic links" in unread(tmp_path / "f.yaml")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
-def test_a_file_without_permission_is_told(tmp_path: Path) -> None:
+@pytest.fixture
+def closed_file(tmp_path: Path) -> None:
     (tmp_path / "f.yaml").write_text("version: 1\n")
     (tmp_path / "f.yaml").chmod(0)
-    assert (
-        unread(tmp_path / "f.yaml") == "f.yaml: the file cannot be read: permission denied; make it readable"
-    )
+
+
+@pytest.mark.usefixtures("closed_file", "without_privileges")
+def test_a_file_without_permission_is_told() -> None:
+    assert unread(Path("f.yaml")) == "f.yaml: the file cannot be read: permission denied; make it readable"
 
 
 @settings(max_examples=300)

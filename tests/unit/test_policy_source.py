@@ -1,6 +1,5 @@
 """Folders of policy files: which belong to which organization, and that only PolicyError ever escapes."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -237,11 +236,14 @@ def test_links_do_not_bring_in_what_lies_outside() -> None:
     assert found.folders[0].files == ("acme/organization.yaml", "acme/gone.yaml", "acme/web.yaml")
 
 
-@pytest.mark.usefixtures("here")
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every folder")
-def test_a_folder_that_cannot_be_listed_is_told() -> None:
+@pytest.fixture
+def closed_folder() -> None:
     write({"acme/organization.yaml": HEAD, "acme/closed/web.yaml": TEAM})
     Path("acme/closed").chmod(0)
+
+
+@pytest.mark.usefixtures("here", "closed_folder", "without_privileges")
+def test_a_folder_that_cannot_be_listed_is_told() -> None:
     assert told("acme") == ["acme/closed: the path cannot be read: permission denied; make it readable"]
 
 
