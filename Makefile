@@ -8,7 +8,7 @@ unexport PYTHONHOME PYTHONPATH VIRTUAL_ENV
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_USER := 0
 
-.PHONY: help demo test check lock clean
+.PHONY: help demo test check audit sbom mutants lock clean
 
 help:  ## say what there is to make
 	@sed -n 's/^\([a-z]*\):.*## /make \1	/p' Makefile
@@ -36,14 +36,34 @@ $(ENVIRONMENT): pyproject.toml requirements/dev.txt
 	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	@echo "$(CURDIR)" >$@
 
+# Strict: a package that the service knows nothing of has not been looked up, and that is a failure, too.
+audit: $(ENVIRONMENT)  ## look up all that is locked among the known vulnerabilities; OSV=URL asks that service
+	@$(BIN)/pip-audit --strict --disable-pip --progress-spinner off \
+		$(if $(OSV),--vulnerability-service osv --osv-url "$(OSV)",--require-hashes) $(patsubst %,-r %,$(wildcard requirements/*.txt))
+
+sbom: $(ENVIRONMENT)  ## write what the program is made of to build/sbom.cdx.json, a CycloneDX document
+	@$(BIN)/python -m venv --clear --without-pip build/sbom
+	@$(BIN)/python -m pip --python build/sbom/bin/python install --quiet --require-hashes -r requirements/runtime.txt
+	@$(BIN)/cyclonedx-py environment --validate --pyproject pyproject.toml -o build/sbom.cdx.json build/sbom
+
+mutants: build/mutation/.made  ## change the core in hundreds of places, and tell which changes no unit test notices
+	@build/mutation/bin/python .ci/mutants.py
+
+build/mutation/.made: requirements/dev.txt requirements/mutation.txt
+	@python=$$(sh .ci/find-python "$(PYTHON)") && "$$python" -m venv --clear build/mutation
+	@build/mutation/bin/python -m pip install --quiet --require-hashes $(patsubst %,-r %,$^)
+	@touch $@
+
 LOCK := build/lock/bin/uv pip compile --quiet --python build/lock/bin/python --universal --python-version 3.11 \
 	--generate-hashes --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 
 lock:  ## pin dependencies: what pyproject.toml newly asks for, or with UPGRADE=1 the newest of all
 	@python=$$(sh .ci/find-python "$(PYTHON)") && "$$python" -m venv --clear build/lock
 	@build/lock/bin/python -m pip install --quiet --require-hashes -r requirements/lock.txt
-	@$(LOCK) pyproject.toml --extra sandbox --group dev -o requirements/dev.txt
+	@$(LOCK) pyproject.toml --extra sandbox --extra vault --group dev -o requirements/dev.txt
 	@$(LOCK) pyproject.toml --constraint requirements/dev.txt -o requirements/runtime.txt
+	@$(LOCK) pyproject.toml --extra vault --constraint requirements/dev.txt -o requirements/vault.txt
+	@$(LOCK) --group mutation --constraint requirements/dev.txt -o requirements/mutation.txt
 	@$(LOCK) --group lock -o requirements/lock.txt
 
 clean:  ## remove all that was made

@@ -1,13 +1,17 @@
 """One HTTP request to the server and what came of it, as a value. The owner of httpx; repeats nothing."""
 
+import socket
+import ssl
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 from urllib.parse import quote, urlencode
 
 import httpx
 
+from reconciler.errors import SettingsError
 from reconciler.scim.words import printable
 from reconciler.settings import Connection
 
@@ -67,17 +71,8 @@ class Transport:
         self.server = connection.url
         self._clock = clock
         self._largest_body = largest_body
-        self._http = httpx.Client(
-            transport=inner,
-            headers={
-                "Accept": MEDIA_TYPE,
-                "User-Agent": "reconciler",
-                "Authorization": f"Bearer {connection.token.reveal()}",
-            },
-            follow_redirects=False,
-            # A proxy from the environment sees a tunnel of TLS; plain http it could read.
-            trust_env=connection.url.startswith("https://"),
-        )
+        self._met = False
+        self._http = _http(connection, inner)
 
     def url(self, path: str, params: Params = ()) -> str:
         """The absolute URL of a path below the base, whose own path is kept."""
@@ -103,9 +98,10 @@ class Transport:
                 headers=headers,
                 timeout=self._timeout(deadline),
             ) as response:
+                self._met = True
                 return self._read(response, deadline)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            return _broken(error)
+            return _broken(error, self._met)
 
     def _timeout(self, deadline: float) -> httpx.Timeout:
         left = max(0.1, deadline - self._clock())
@@ -140,24 +136,60 @@ class Transport:
         self.close()
 
 
+def _http(connection: Connection, inner: httpx.BaseTransport | None) -> httpx.Client:
+    """Raises SettingsError where the environment names certificates or a proxy that can't be used."""
+    encrypted = connection.url.startswith("https://")
+    trusted = _trusted(connection.authorities) if encrypted and connection.authorities else True
+    try:
+        return httpx.Client(
+            transport=inner,
+            verify=trusted,
+            headers={
+                "Accept": MEDIA_TYPE,
+                "User-Agent": "reconciler",
+                "Authorization": f"Bearer {connection.token.reveal()}",
+            },
+            follow_redirects=False,
+            # A proxy from the environment sees a tunnel of TLS; plain http it could read.
+            trust_env=encrypted,
+        )
+    except (ImportError, ValueError, httpx.InvalidURL):  # which may quote the password of the proxy
+        raise SettingsError(
+            "the environment names a proxy that can't be used",
+            "HTTPS_PROXY and ALL_PROXY hold a URL such as http://proxy.example.com:3128, NO_PROXY hosts",
+        ) from None
+
+
+def _trusted(authorities: str) -> ssl.SSLContext:
+    """What trusts the certificates of a file or a folder, and no others. Raises SettingsError."""
+    is_folder = Path(authorities).is_dir()
+    try:
+        if is_folder:
+            return ssl.create_default_context(capath=authorities)
+        return ssl.create_default_context(cafile=authorities)
+    except (ssl.SSLError, ValueError) as error:
+        reason, cause = "it holds none in PEM", error
+    except OSError as error:
+        reason, cause = error.strerror, error
+    raise SettingsError(
+        f"the certificates in {authorities} can't be read: {reason}",
+        "SSL_CERT_FILE names a file of certificates in PEM, SSL_CERT_DIR a folder that c_rehash prepared",
+    ) from cause
+
+
 def _origin(url: httpx.URL) -> tuple[str, str, int]:
     return url.scheme, url.host, url.port or (443 if url.scheme == "https" else 80)
 
 
-def _broken(error: httpx.HTTPError | httpx.InvalidURL) -> Broken:
+def _broken(error: httpx.HTTPError | httpx.InvalidURL, met: bool) -> Broken:
+    """What an error of httpx means for the request; `met` where the server has answered before."""
     match error:
         case httpx.ConnectTimeout() | httpx.PoolTimeout():
             return Broken(
                 f"no connection within {CONNECT_SECONDS:g} s", sent=False, lasting=False, cause=error
             )
-        case httpx.ConnectError() if "CERTIFICATE_VERIFY_FAILED" in str(error):
-            words = f"the server's certificate is not trusted: {printable(str(error))}"
-            hint = "SSL_CERT_FILE may name a file with the authority that issued it"
-            return Broken(words, sent=False, lasting=True, cause=error, hint=hint)
         case httpx.ConnectError() | httpx.ProxyError():
-            words = f"no connection: {printable(str(error))}"
-            hint = "is the host in the base URL right, and can it be reached from here?"
-            return Broken(words, sent=False, lasting=False, cause=error, hint=hint)
+            return _unconnected(error, met)
         case httpx.UnsupportedProtocol() | httpx.InvalidURL() | httpx.LocalProtocolError():
             words = f"the request can't be sent: {printable(str(error))}"
             return Broken(words, sent=False, lasting=True, cause=error)
@@ -166,3 +198,36 @@ def _broken(error: httpx.HTTPError | httpx.InvalidURL) -> Broken:
         case _:
             words = f"the connection broke before the answer was whole: {printable(str(error))}"
             return Broken(words, sent=True, lasting=False, cause=error)
+
+
+def _unconnected(error: httpx.HTTPError, met: bool) -> Broken:
+    """No connection. Where nobody ever listened, asking again is pointless; who did listen may restart."""
+    words = f"no connection: {printable(str(error))}"
+    hint = "is the host in the base URL right, and can it be reached from here?"
+    match _of_the_system(error):
+        case ssl.SSLCertVerificationError() as fault:
+            words = f"the server's certificate is not trusted: {printable(fault.verify_message)}"
+            hint = _CERTIFICATE_HINTS.get(fault.verify_code, _UNKNOWN_AUTHORITY)
+            lasting = True
+        case ConnectionRefusedError() | socket.gaierror(errno=socket.EAI_NONAME):
+            lasting = not met
+        case _:
+            lasting = False
+    return Broken(words, sent=False, lasting=lasting, cause=error, hint=hint)
+
+
+_UNKNOWN_AUTHORITY = "SSL_CERT_FILE may name a file with the authority that issued it"
+_CERTIFICATE_HINTS = {
+    9: "it is valid from a later day on; is the clock right here?",
+    10: "the server needs a new certificate; is the clock right here?",
+    62: "is the host in the base URL right?",
+    64: "is the address in the base URL right?",
+}
+"""By the number that OpenSSL gives to what is wrong (X509_V_ERR_…); else the authority is unknown."""
+
+
+def _of_the_system(error: BaseException | None) -> OSError | None:
+    """What the system said, of which the libraries pass on only the words."""
+    while error is not None and not isinstance(error, OSError):
+        error = error.__cause__ or error.__context__
+    return error

@@ -1,8 +1,10 @@
 """The connection that the environment describes, and every way to describe it wrongly."""
 
 import copy
+import os
 import pickle
 import shlex
+import stat
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +13,7 @@ import pytest
 
 from reconciler import settings
 from reconciler.errors import ExitCode, SettingsError
-from reconciler.settings import Connection, Token, connection
+from reconciler.settings import Connection, Token, connection, sources
 
 URL = "https://scim.example.com/scim/v2"
 SECRET = "s3cret-token"
@@ -25,6 +27,13 @@ QUERY = "has a query or a fragment, which a base URL can't have"
 PLAIN = "would send the token unencrypted to {}: http:// is for loopback only"
 UNFIT = "has a blank, a control character or a letter outside ASCII"
 TOKEN_HINT = "{} must give the token as the server issued it, in one line and without quotes"
+
+
+def token_file(path: Path, content: bytes = SECRET.encode(), mode: int = 0o600) -> dict[str, str]:
+    """The environment of somebody whose token is in this file."""
+    path.write_bytes(content)
+    path.chmod(mode)
+    return {"CIRCLECI_SCIM_URL": URL, "CIRCLECI_SCIM_TOKEN_FILE": str(path)}
 
 
 def command(program: str) -> str:
@@ -49,12 +58,102 @@ def test_a_url_and_a_token_are_a_connection() -> None:
 
 @pytest.mark.parametrize("text", [SECRET, f"{SECRET}\n", f"{SECRET}\r\n"], ids=["bare", "newline", "windows"])
 def test_a_token_may_come_from_a_file(text: str, tmp_path: Path) -> None:
-    path = tmp_path / "token"
-    path.write_bytes(text.encode())
-
-    found = connection("acme", {"CIRCLECI_SCIM_URL": URL, "CIRCLECI_SCIM_TOKEN_FILE": str(path)})
+    found = connection("acme", token_file(tmp_path / "token", text.encode()))
 
     assert found.token.reveal() == SECRET
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o400, 0o700], ids=oct)
+def test_a_token_file_of_its_owner_alone_is_read(mode: int, tmp_path: Path) -> None:
+    assert connection("acme", token_file(tmp_path / "token", mode=mode)).token.reveal() == SECRET
+
+
+OPEN_HINT = (
+    "chmod 600 {0}; where a platform hands out files that way and nobody else is there, "
+    "set CIRCLECI_SCIM_TOKEN_COMMAND to 'cat {0}' instead"
+)
+
+
+@pytest.mark.parametrize("bit", [0o040, 0o020, 0o010, 0o004, 0o002, 0o001], ids=oct)
+def test_a_token_file_that_is_open_to_anybody_else_is_refused(bit: int, tmp_path: Path) -> None:
+    path = tmp_path / "token"
+
+    error = fails(token_file(path, mode=0o600 | bit))
+
+    assert (error.message, error.hint) == (
+        f"the token file {path} is open to other users (mode {0o600 | bit:04o})",
+        OPEN_HINT.format(path),
+    )
+
+
+def test_a_token_file_that_a_link_leads_to_is_judged_itself(tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to("token")
+    environ = token_file(tmp_path / "token", mode=0o644) | {"CIRCLECI_SCIM_TOKEN_FILE": str(link)}
+
+    assert fails(environ).message == f"the token file {link} is open to other users (mode 0644)"
+    (tmp_path / "token").chmod(0o600)
+    assert connection("acme", environ).token.reveal() == SECRET
+
+
+def test_a_hint_can_be_pasted_into_a_shell_whatever_the_file_is_called(tmp_path: Path) -> None:
+    path = tmp_path / "my token; date"
+
+    assert fails(token_file(path, mode=0o640)).hint.startswith(f"chmod 600 '{path}'; where ")
+
+
+def status(mode: int, owner: int) -> os.stat_result:
+    """What the system would say of a file: only root can really give one away."""
+    return os.stat_result((mode, 1, 1, 1, owner, 0, 12, 0, 0, 0))
+
+
+def test_a_token_file_of_another_user_is_refused() -> None:
+    owner = os.geteuid() + 1
+
+    with pytest.raises(SettingsError) as caught:
+        sources.refuse_shared("TOKEN_FILE", "/run/token", status(stat.S_IFREG | 0o600, owner))
+
+    assert (caught.value.message, caught.value.hint) == (
+        f"the token file /run/token belongs to another user (uid {owner})",
+        f"they can change and read it: chown {os.geteuid()} /run/token, and issue a new token",
+    )
+
+
+@pytest.mark.parametrize("owner", [0, os.geteuid()], ids=["root", "ours"])
+def test_a_token_file_of_ours_or_of_root_is_taken(owner: int) -> None:
+    sources.refuse_shared("TOKEN_FILE", "/run/token", status(stat.S_IFREG | 0o400, owner))
+
+
+def test_a_token_may_come_from_a_pipe_as_a_shell_makes_one() -> None:
+    reading, writing = os.pipe()
+    os.write(writing, f"{SECRET}\n".encode())
+    os.close(writing)
+    environ = {"CIRCLECI_SCIM_URL": URL, "CIRCLECI_SCIM_TOKEN_FILE": f"/dev/fd/{reading}"}
+    try:
+        assert connection("acme", environ).token.reveal() == SECRET
+    finally:
+        os.close(reading)
+
+
+def test_a_named_pipe_is_open_to_others_as_any_file_is(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    path.chmod(0o644)
+    environ = {"CIRCLECI_SCIM_URL": URL, "CIRCLECI_SCIM_TOKEN_FILE": str(path)}
+    both = os.open(path, os.O_RDWR)  # or opening it would wait for somebody who writes
+    try:
+        assert fails(environ).message == f"the token file {path} is open to other users (mode 0644)"
+    finally:
+        os.close(both)
+
+
+def test_a_device_is_no_token_file() -> None:
+    error = fails({"CIRCLECI_SCIM_URL": URL, "CIRCLECI_SCIM_TOKEN_FILE": "/dev/zero"})
+
+    assert (error.message, error.hint) == (
+        "/dev/zero, which CIRCLECI_SCIM_TOKEN_FILE names, is neither a file nor a pipe",
+        "set CIRCLECI_SCIM_TOKEN_FILE to a file that holds the token and nothing else",
+    )
 
 
 def test_a_token_may_come_from_a_command_that_sees_the_environment_and_no_shell() -> None:
@@ -133,13 +232,14 @@ def test_without_a_url_nothing_is_guessed() -> None:
     assert (error.message, error.hint) == ("CIRCLECI_SCIM_URL is not set", URL_HINT)
 
 
-def test_without_a_token_the_three_ways_to_give_one_are_named() -> None:
+def test_without_a_token_the_four_ways_to_give_one_are_named() -> None:
     error = fails({"CIRCLECI_SCIM_URL": URL})
 
     assert (error.message, error.hint) == (
         "CIRCLECI_SCIM_TOKEN is not set",
-        "set CIRCLECI_SCIM_TOKEN, CIRCLECI_SCIM_TOKEN_FILE or CIRCLECI_SCIM_TOKEN_COMMAND "
-        "to the server's token, a file that holds it, or a command that prints it",
+        "set CIRCLECI_SCIM_TOKEN, CIRCLECI_SCIM_TOKEN_FILE, CIRCLECI_SCIM_TOKEN_COMMAND "
+        "or CIRCLECI_SCIM_TOKEN_VAULT to the server's token, a file that holds it, a command that prints it, "
+        "or its place in Vault",
     )
 
 
@@ -206,12 +306,11 @@ def test_two_sources_of_a_token_are_an_error_that_names_both() -> None:
 )
 def test_a_token_file_that_holds_none_is_told(content: bytes | None, message: str, tmp_path: Path) -> None:
     path = tmp_path / "token"
-    if content is not None:
-        path.write_bytes(content)
+    environ = token_file(path, content or b"")
+    if content is None:
+        path.unlink()
 
-    error = fails({"CIRCLECI_SCIM_URL": URL, "CIRCLECI_SCIM_TOKEN_FILE": str(path)})
-
-    assert error.message == message
+    assert fails(environ).message == message
 
 
 def test_a_token_file_that_is_a_folder_or_no_path_is_told(tmp_path: Path) -> None:
@@ -274,13 +373,31 @@ def test_variables_with_the_name_of_the_organization_win() -> None:
 
 
 @pytest.mark.parametrize(
+    ("variables", "authorities"),
+    [
+        ({}, ""),
+        ({"SSL_CERT_FILE": "/etc/ca.pem"}, "/etc/ca.pem"),
+        ({"SSL_CERT_DIR": "/etc/ca"}, "/etc/ca"),
+        ({"SSL_CERT_FILE": "/etc/ca.pem", "SSL_CERT_DIR": "/etc/ca"}, "/etc/ca.pem"),
+        ({"SSL_CERT_FILE": "", "SSL_CERT_DIR": ""}, ""),
+    ],
+    ids=["none", "file", "folder", "both", "empty"],
+)
+def test_whose_certificates_count_is_told_by_the_variables_of_openssl(
+    variables: dict[str, str], authorities: str
+) -> None:
+    assert connection("acme", GOOD | variables).authorities == authorities
+
+
+@pytest.mark.parametrize(
     ("environ", "message"),
     [
         ({"ACME_CIRCLECI_SCIM_URL": "https://other.test"}, "ACME_CIRCLECI_SCIM_TOKEN is not set"),
         ({"ACME_CIRCLECI_SCIM_TOKEN": "other"}, "ACME_CIRCLECI_SCIM_URL is not set"),
         ({"ACME_CIRCLECI_SCIM_TOKEN_FILE": "/run/x"}, "ACME_CIRCLECI_SCIM_URL is not set"),
+        ({"ACME_CIRCLECI_SCIM_TOKEN_VAULT": "a/b#c"}, "ACME_CIRCLECI_SCIM_URL is not set"),
     ],
-    ids=["url", "token", "file"],
+    ids=["url", "token", "file", "vault"],
 )
 def test_the_token_of_one_server_is_never_combined_with_the_url_of_another(
     environ: dict[str, str], message: str

@@ -1,0 +1,138 @@
+"""The places that a token can come from: a variable, a file, a command, Vault. Keeps no copy of it."""
+
+import os
+import shlex
+import stat
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from reconciler.errors import SettingsError
+from reconciler.settings.token import LONGEST, Token, checked
+
+TOKEN = "CIRCLECI_SCIM_TOKEN"
+TOKEN_FILE = "CIRCLECI_SCIM_TOKEN_FILE"
+TOKEN_COMMAND = "CIRCLECI_SCIM_TOKEN_COMMAND"
+TOKEN_VAULT = "CIRCLECI_SCIM_TOKEN_VAULT"
+ALL = (TOKEN, TOKEN_FILE, TOKEN_COMMAND, TOKEN_VAULT)
+
+ROOT = 0
+OF_OTHERS = 0o077
+"""What the owner's group and everybody else may do with a file."""
+
+
+def token(prefix: str, environ: Mapping[str, str], authorities: str, patience: float) -> Token:
+    """The token that the environment gives under the variables with this prefix.
+
+    A command and Vault are given `patience` seconds; `authorities` are those of SSL_CERT_FILE.
+    Raises SettingsError, which never holds the token.
+    """
+    sources = [prefix + name for name in ALL if prefix + name in environ]
+    if not sources:
+        raise SettingsError(
+            f"{prefix}{TOKEN} is not set",
+            f"set {prefix}{TOKEN}, {prefix}{TOKEN_FILE}, {prefix}{TOKEN_COMMAND} or {prefix}{TOKEN_VAULT} "
+            "to the server's token, a file that holds it, a command that prints it, or its place in Vault",
+        )
+    if len(sources) > 1:
+        raise SettingsError(f"{' and '.join(sources)} are set, which one holds?", "unset all but one of them")
+    [source] = sources
+    return checked(source, _from(source, prefix, environ, authorities, patience))
+
+
+def _from(source: str, prefix: str, environ: Mapping[str, str], authorities: str, patience: float) -> str:
+    value, name = environ[source], source.removeprefix(prefix)
+    if name == TOKEN_FILE:
+        return _from_file(source, value)
+    if name == TOKEN_COMMAND:
+        return _from_command(source, value, environ, patience)
+    if name == TOKEN_VAULT:
+        return _from_vault(source, value, environ, authorities, patience)
+    return value
+
+
+def _from_file(source: str, path: str) -> str:
+    """What a file holds that nobody else may read: asked of the open file, so that it can't be swapped."""
+    try:
+        with Path(path).open("rb") as file:
+            refuse_shared(source, path, os.fstat(file.fileno()))
+            content = file.read(LONGEST + 1)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "no path can look like that"
+        raise SettingsError(
+            f"the token file that {source} names can't be read: {reason}", f"set {source} to a readable file"
+        ) from None
+    return _without_newline(content)
+
+
+def refuse_shared(source: str, path: str, status: os.stat_result) -> None:
+    """Raise SettingsError unless the file is ours (or root's) and ours alone.
+
+    A pipe is as good as a file: `<(command)` of a shell is one, and is private like any pipe.
+    """
+    mode = stat.S_IMODE(status.st_mode)
+    if not (stat.S_ISREG(status.st_mode) or stat.S_ISFIFO(status.st_mode)):
+        raise SettingsError(
+            f"{path}, which {source} names, is neither a file nor a pipe",
+            f"set {source} to a file that holds the token and nothing else",
+        )
+    if status.st_uid not in (os.geteuid(), ROOT):
+        raise SettingsError(
+            f"the token file {path} belongs to another user (uid {status.st_uid})",
+            f"they can change and read it: chown {os.geteuid()} {shlex.quote(path)}, and issue a new token",
+        )
+    if mode & OF_OTHERS:
+        raise SettingsError(
+            f"the token file {path} is open to other users (mode {mode:04o})",
+            f"chmod 600 {shlex.quote(path)}; where a platform hands out files that way and nobody else is "
+            f"there, set {source.removesuffix('_FILE')}_COMMAND to 'cat {shlex.quote(path)}' instead",
+        )
+
+
+def _from_command(source: str, line: str, environ: Mapping[str, str], patience: float) -> str:
+    """Run a token command without a shell. Neither its arguments nor its errors are repeated anywhere."""
+    hint = f"run the command of {source} by hand: it must print the token and nothing else"
+    try:
+        words = shlex.split(line)
+    except ValueError:
+        raise SettingsError(f"{source} has a quote that is never closed", hint) from None
+    if not words:
+        raise SettingsError(f"{source} is empty", hint)
+    try:
+        done = subprocess.run(
+            words,
+            env=dict(environ),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=patience,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise SettingsError(f"the command of {source} took over {patience:g} s", hint) from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "it holds a character that no command can have"
+        raise SettingsError(f"the command of {source} can't be run: {reason}", hint) from None
+    if done.returncode != 0:
+        raise SettingsError(f"the command of {source} failed with exit status {done.returncode}", hint)
+    return _without_newline(done.stdout)
+
+
+def _from_vault(
+    source: str, place: str, environ: Mapping[str, str], authorities: str, patience: float
+) -> str:
+    try:
+        from reconciler.settings import vault
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        raise SettingsError(
+            f"{source} can't be read: the module {missing} is not installed",
+            "pip install 'reconciler[vault]'",
+        ) from error
+    return vault.read(source, place, environ, authorities, patience)
+
+
+def _without_newline(content: bytes) -> str:
+    """The text without the newline that editors and `echo` leave at its end; only one, it is no trim."""
+    text = content.decode("utf-8", errors="replace")
+    return text.removesuffix("\n").removesuffix("\r")
