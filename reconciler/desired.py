@@ -13,6 +13,7 @@ from reconciler.model import (
     NOTHING,
     DesiredState,
     DirectoryGroup,
+    EmptyGroup,
     Holdings,
     LiveState,
     Member,
@@ -22,6 +23,7 @@ from reconciler.model import (
     Reasons,
     Role,
     Scope,
+    Term,
     fold,
 )
 from reconciler.policy.document import Binding, GroupRef, Policy, RoleEntry, TemporaryGrant
@@ -102,6 +104,9 @@ class _Expansion:
     """The same for a stranger among a group's members, who is nobody that the directory told apart."""
     matched: set[str] = field(default_factory=set)
     """Who is known to be a certain person of the directory."""
+    empty: dict[str, EmptyGroup] = field(default_factory=dict)
+    """Groups that nobody is in, by id."""
+    terms: list[Term] = field(default_factory=list)
     problems: dict[Problem, None] = field(default_factory=dict)
 
     def bind(self, binding: Binding) -> None:
@@ -109,6 +114,8 @@ class _Expansion:
         if group is None or group.members is None:
             _raise_to(self.held_for_all, binding.roles)
             return
+        if not group.members:
+            self._empty(group, binding.roles)
         strangers = []
         reasons = [(e.scope, Provenance("binding", binding.group.name, e.at, e.role)) for e in binding.roles]
         for member in group.members:
@@ -126,6 +133,8 @@ class _Expansion:
         person = self.people.named(grant.user)
         begun = grant.starts is None or grant.starts <= now
         over = now > grant.expires
+        if not over:
+            self.terms.append(Term(grant.user, grant.at, grant.expires, grant.starts))
         if person is None:
             if not over:
                 self._unknown_person(grant)
@@ -133,7 +142,10 @@ class _Expansion:
                 _raise_to(self.held_for_all, grant.roles)
             return
         reasons = [
-            (e.scope, Provenance("temporary grant", grant.user, e.at, e.role, grant.reason, grant.expires))
+            (
+                e.scope,
+                Provenance("temporary grant", grant.user, e.at, e.role, grant.reason, grant.expires, over),
+            )
             for e in grant.roles
         ]
         if over:
@@ -161,6 +173,8 @@ class _Expansion:
             why,
             tuple(sorted(self.problems)),
             given,
+            empty_groups=tuple(sorted(self.empty.values(), key=lambda group: fold(group.name))),
+            terms=tuple(sorted(self.terms, key=lambda term: term.at)),
         )
 
     def _give(self, person: Principal, reasons: Iterable[tuple[Scope, Provenance]]) -> None:
@@ -169,6 +183,11 @@ class _Expansion:
         scopes = self.given.setdefault(person.id, {})
         for scope, reason in reasons:
             scopes.setdefault(scope, []).append(reason)
+
+    def _empty(self, group: DirectoryGroup, roles: Iterable[RoleEntry]) -> None:
+        earlier = self.empty.get(group.id)
+        gives = frozenset((entry.scope, entry.role) for entry in roles)
+        self.empty[group.id] = EmptyGroup(group.name, gives | earlier.gives if earlier else gives)
 
     def _asked(self, id_: str) -> Holdings:
         return {

@@ -1,13 +1,16 @@
 """Checks of a plan that can refuse it. Computed on the changes that would run, before the first write.
 
-There is no off switch: a limit is part of the policy, so loosening one is a reviewed change.
+There is no off switch: a limit is part of the policy, so loosening one is a reviewed change, and what may
+be approved is approved for one plan. docs/guardrails.md tells all of this to the people who meet it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
 
-from reconciler.change import SetRoles
-from reconciler.model import ORGANIZATION, DesiredState, Holdings, LiveState, Role, fold
+from reconciler.change import ScopeChange, SetRoles
+from reconciler.model import ORGANIZATION, DesiredState, Holdings, LiveState, Role, Scope, Term, fold
 from reconciler.plan import Plan, after
 from reconciler.policy.document import Guardrails, Limit
 
@@ -17,21 +20,51 @@ class Violation:
     """A guardrail that a plan breaks: its name in the policy, what was measured, who, and what to do."""
 
     guardrail: str
+    measured: int
+    limit: int
+    """The most that `measured` may be; of `minimum_admins` the least."""
     message: str
+    """What was measured and the limit in words, and how the limit came about."""
     remedy: str
     people: tuple[str, ...] = ()
-    """UserNames, as the provider spells them, sorted."""
+    """UserNames, sorted: as the provider spells them, or as the policy does where it names them."""
+    approvable: bool = False
+    """Whether this one plan may be approved in spite of it."""
 
 
-def check(plan: Plan, desired: DesiredState, live: LiveState, limits: Guardrails) -> tuple[Violation, ...]:
-    """Every guardrail that the plan breaks; none: it may run."""
+def check(
+    plan: Plan,
+    desired: DesiredState,
+    live: LiveState,
+    limits: Guardrails,
+    *,
+    token_user: str | None,
+    now: datetime,
+) -> tuple[Violation, ...]:
+    """Every guardrail that the plan breaks; none: it may run.
+
+    `desired` and `live` are the states that the plan was made from. `token_user` is the principal id of
+    the user whose token writes, if it is one's (`ProviderReader.token_user`); it need not be asked for
+    where the plan takes nothing (`takes`). `now` is aware.
+    """
+    case = _Case(plan, desired, live, limits, token_user)
     found = (
-        _minimum_admins(plan, live, limits.minimum_admins),
-        _protected(plan, live, limits.protected),
-        _removals(plan, live, limits.removals),
-        _empty_policy(plan, desired, live),
+        _minimum_admins(case),
+        _required_admins(case),
+        _protected(case),
+        *_people_who_lose(case),
+        _emptied_groups(case),
+        _empty_policy(case),
+        _own_user(case),
+        _admins_gained(case),
+        _longest_grant(case, now),
     )
     return tuple(violation for violation in found if violation is not None)
+
+
+def takes(plan: Plan) -> bool:
+    """Whether anybody loses anything by a plan."""
+    return any(map(_loses, plan.people))
 
 
 def admins(live: LiveState, roles: Mapping[str, Holdings]) -> frozenset[str]:
@@ -43,56 +76,158 @@ def admins(live: LiveState, roles: Mapping[str, Holdings]) -> frozenset[str]:
     )
 
 
-def _minimum_admins(plan: Plan, live: LiveState, minimum: int) -> Violation | None:
-    before = admins(live, live.roles)
-    left = admins(live, after(plan, live.roles))
-    floor = min(minimum, len(before))
+@dataclass(frozen=True)
+class _Case:
+    """A plan with all that it is judged by."""
+
+    plan: Plan
+    desired: DesiredState
+    live: LiveState
+    limits: Guardrails
+    token_user: str | None
+
+    @cached_property
+    def left(self) -> Mapping[str, Holdings]:
+        """What everybody would hold after the plan."""
+        return after(self.plan, self.live.roles)
+
+    @cached_property
+    def losing(self) -> tuple[SetRoles, ...]:
+        return tuple(filter(_loses, self.plan.people))
+
+    @cached_property
+    def expired(self) -> tuple[SetRoles, ...]:
+        """Who loses only what a temporary grant gave them until it ended: the policy announced that."""
+        return tuple(filter(_expired, self.losing))
+
+    @cached_property
+    def unannounced(self) -> tuple[SetRoles, ...]:
+        """Everybody else who loses something."""
+        return tuple(change for change in self.losing if not _expired(change))
+
+    @cached_property
+    def holders(self) -> int:
+        """How many people hold roles, of whom percentages are taken."""
+        return sum(1 for holdings in self.live.roles.values() if holdings)
+
+    def refused(
+        self, guardrail: str, measured: int, limit: int, message: str, look: str, people: Iterable[str]
+    ) -> Violation:
+        """A violation that may be approved for this plan, once somebody has had a `look`."""
+        remedy = f"{look}; or approve this one plan with `apply --approve {self.plan.fingerprint}`"
+        return Violation(guardrail, measured, limit, message, remedy, tuple(people), approvable=True)
+
+
+def _minimum_admins(case: _Case) -> Violation | None:
+    """Measured on every prefix of the plan, for an interrupt can make any of them its end."""
+    before = admins(case.live, case.live.roles)
+    left = min(_admins_by_prefix(case.plan, before), key=len)
+    floor = min(case.limits.minimum_admins, len(before))
     if len(left) >= floor:
         return None
     return Violation(
         "minimum_admins",
+        len(left),
+        floor,
         f"the number of organization admins would fall from {len(before)} to {len(left)}; "
         f"at least {floor} must stay",
         "give the admin role to somebody else first, in the same policy or in an earlier one",
-        _user_names(live, before - left),
+        tuple(sorted(case.live.people[id_].user_name for id_ in before - left)),
     )
 
 
-def _protected(plan: Plan, live: LiveState, protected: tuple[str, ...]) -> Violation | None:
-    """Nobody protected is touched, and each of them is known, for a name that fits nobody protects nobody."""
-    names = {fold(name) for name in protected}
-    touched = [c.principal.user_name for c in plan.people if fold(c.principal.user_name) in names]
+def _admins_by_prefix(plan: Plan, before: frozenset[str]) -> Iterator[frozenset[str]]:
+    """Who is organization admin at first, and after each change that makes or unmakes one."""
+    left = before
+    yield left
+    for change in plan.changes:
+        if isinstance(change, SetRoles) and _unseats(change):
+            left -= {change.principal.id}
+            yield left
+        elif isinstance(change, SetRoles) and change.seats and change.principal.entitled:
+            left |= {change.principal.id}
+            yield left
+
+
+def _required_admins(case: _Case) -> Violation | None:
+    required = case.limits.required_admins
+    unseated = _named(required, filter(_unseats, case.plan.people))
+    if unseated:
+        return Violation(
+            "required_admins",
+            len(unseated),
+            0,
+            f"{_counted(unseated)} whom the policy requires to be organization admin would stop being one; "
+            "none may",
+            "keep them in a group that gives the role, or take them off `guardrails.required_admins` in a "
+            "change of its own",
+            unseated,
+        )
+    return _unknown(case, "required_admins", required, "could unseat them unseen")
+
+
+def _protected(case: _Case) -> Violation | None:
+    protected = case.limits.protected
+    touched = _named(protected, case.plan.people)
     if touched:
         return Violation(
             "protected",
-            "the plan would change the roles of people who are protected",
+            len(touched),
+            0,
+            f"the plan would change the roles of {_counted(touched)} whom the policy protects; none may be "
+            "touched",
             "take them off `guardrails.protected` in a change of its own, if that is what is meant",
-            tuple(touched),
+            touched,
         )
-    known = {fold(person.user_name) for person in live.people.values()}
-    missing = tuple(name for name in protected if fold(name) not in known)
-    if missing and any(_loses(change) for change in plan.people):
-        return Violation(
-            "protected",
-            "people who are protected are not on the server, so the plan could take their roles unseen",
-            "correct their names in `guardrails.protected`: they may have been renamed",
-            missing,
-        )
-    return None
+    return _unknown(case, "protected", protected, "could take their roles unseen")
 
 
-def _removals(plan: Plan, live: LiveState, limit: Limit) -> Violation | None:
-    losing = tuple(change.principal.user_name for change in plan.people if _loses(change))
-    holding = sum(1 for holdings in live.roles.values() if holdings)
-    allowed = min(limit.count, _share(limit.percent, holding))
-    if len(losing) <= allowed:
+def _unknown(case: _Case, guardrail: str, names: Iterable[str], danger: str) -> Violation | None:
+    """A name that fits nobody guards nobody, so whatever takes something is refused until it does."""
+    known = {fold(person.user_name) for person in case.live.people.values()}
+    missing = tuple(sorted(name for name in names if fold(name) not in known))
+    if not missing or not case.losing:
         return None
     return Violation(
-        "removals",
-        f"{len(losing)} of {holding} people with roles would lose one or be lowered; "
-        f"{allowed} may at once (at most {limit.percent} % and at most {limit.count})",
-        "check that each of them should; if so, raise `guardrails.removals` in the policy, or do it in steps",
-        losing,
+        guardrail,
+        len(missing),
+        0,
+        f"{_counted(missing)} of `guardrails.{guardrail}` could not be found, so the plan {danger}",
+        "correct the names there: their people are not on the server, or were renamed",
+        missing,
+    )
+
+
+def _people_who_lose(case: _Case) -> Iterator[Violation | None]:
+    """Gauges that do not exclude each other: one person can count in several, but for `expiries`."""
+    losing, limits = case.unannounced, case.limits
+    removed = [change for change in losing if any(s.loses and not s.after for s in change.scopes)]
+    demoted = [change for change in losing if any(s.loses and s.after for s in change.scopes)]
+    emptied = [change for change in losing if change.principal.id not in case.left]
+    inactive = [change for change in losing if not change.principal.entitled]
+    yield _gauge(case, "removals", limits.removals, removed, "lose every role that they have in a scope")
+    yield _gauge(case, "demotions", limits.demotions, demoted, "be lowered in a scope")
+    yield _gauge(case, "last_roles", limits.last_roles, emptied, "be left without any role")
+    yield _gauge(case, "deactivations", limits.deactivations, inactive, "lose roles for not being active")
+    yield _gauge(
+        case, "expiries", limits.expiries, case.expired, "lose what temporary grants gave that ended"
+    )
+
+
+def _gauge(
+    case: _Case, guardrail: str, limit: Limit, concerned: Sequence[SetRoles], what: str
+) -> Violation | None:
+    allowed = min(limit.count, _share(limit.percent, case.holders))
+    if len(concerned) <= allowed:
+        return None
+    return case.refused(
+        guardrail,
+        len(concerned),
+        allowed,
+        f"{_counted(concerned)} would {what}; {allowed} may at once ({_source(limit, case.holders)})",
+        f"check that each of them should; if so, raise `guardrails.{guardrail}` in the policy "
+        "or do it in steps",
+        _names(concerned),
     )
 
 
@@ -101,22 +236,152 @@ def _share(percent: int, population: int) -> int:
     return 0 if percent == 0 else max(1, population * percent // 100)
 
 
-def _empty_policy(plan: Plan, desired: DesiredState, live: LiveState) -> Violation | None:
-    losing = tuple(change.principal.user_name for change in plan.people if _loses(change))
-    if desired.given or not losing:
+def _source(limit: Limit, population: int) -> str:
+    """How a limit came about, in words."""
+    rounded = " counts as 1" if 0 < population * limit.percent < 100 else ""
+    whole = "1 person" if population == 1 else f"{population} people"
+    return f"{limit.percent} % of {whole} with roles{rounded}, and never more than {limit.count}"
+
+
+def _emptied_groups(case: _Case) -> Violation | None:
+    """Groups without members while people lose just what they give: nobody in them, or nobody told.
+
+    Who is not active, or whose grant ended, loses it whoever is in the group, and so says nothing of it.
+    """
+    losing = [(change, _lost(change)) for change in case.unannounced if change.principal.entitled]
+    lost = _union(roles for _, roles in losing)
+    groups = [group for group in case.desired.empty_groups if group.gives & lost]
+    allowed = case.limits.emptied_groups
+    if len(groups) <= allowed:
         return None
-    holding = sum(1 for holdings in live.roles.values() if holdings)
-    return Violation(
-        "empty_policy",
-        f"the policy grants nothing to anybody; {len(losing)} of {holding} people with roles would lose one",
-        "check that all policy files are there, and that the groups they name have members",
-        losing,
+    given = _union(group.gives for group in groups)
+    number = "1 group" if len(groups) == 1 else f"{len(groups)} groups"
+    names = ", ".join(group.name for group in groups)
+    return case.refused(
+        "emptied_groups",
+        len(groups),
+        allowed,
+        f"people would lose just what {number} without members should give ({names}); {allowed} may",
+        "check that the identity provider means them to be empty; if so, delete their bindings or raise "
+        "`guardrails.emptied_groups` in the policy",
+        _names(change for change, roles in losing if roles & given),
     )
+
+
+def _lost(change: SetRoles) -> frozenset[tuple[Scope, Role]]:
+    """What somebody has before a change and has no more after it, nor anything higher."""
+    return frozenset(
+        (scope.scope, role)
+        for scope in change.scopes
+        for role in scope.before
+        if role > max(scope.after, default=0)
+    )
+
+
+def _union(several: Iterable[frozenset[tuple[Scope, Role]]]) -> frozenset[tuple[Scope, Role]]:
+    return frozenset[tuple[Scope, Role]]().union(*several)
+
+
+def _empty_policy(case: _Case) -> Violation | None:
+    losing = case.unannounced
+    if case.desired.given or not losing:
+        return None
+    return case.refused(
+        "empty_policy",
+        len(losing),
+        0,
+        f"the policy grants nothing to anybody, so {len(losing)} of {case.holders} people with roles would "
+        "lose some; none may",
+        "check that all policy files are there, and that the groups they name have members",
+        _names(losing),
+    )
+
+
+def _own_user(case: _Case) -> Violation | None:
+    """Without its role the token could write no more, and nobody undo what the plan did."""
+    own = [
+        change
+        for change in case.losing
+        if change.principal.id == case.token_user
+        and any(scope.loses and scope.scope == ORGANIZATION for scope in change.scopes)
+    ]
+    if not own:
+        return None
+    return case.refused(
+        "own_user",
+        len(own),
+        0,
+        "the user whose token this is would lose an organization role, and with it the token its rights",
+        "use the token of a user who keeps the role, or keep this one in a group that gives it",
+        _names(own),
+    )
+
+
+def _admins_gained(case: _Case) -> Violation | None:
+    gained = admins(case.live, case.left) - admins(case.live, case.live.roles)
+    allowed = case.limits.admins_gained
+    if len(gained) <= allowed:
+        return None
+    return case.refused(
+        "admins_gained",
+        len(gained),
+        allowed,
+        f"{_counted(gained)} would become organization admin; {allowed} may at once",
+        "check who is in the groups that give the role; if each of them should be, raise "
+        "`guardrails.admins_gained` in the policy or do it in steps",
+        _names(change for change in case.plan.people if change.principal.id in gained),
+    )
+
+
+def _longest_grant(case: _Case, now: datetime) -> Violation | None:
+    """Asked of the policy whatever the plan changes, so that a grant to come is seen before it begins."""
+    allowed = case.limits.longest_grant
+    long = [(days, term) for term in case.desired.terms if (days := _days(term, now)) > allowed]
+    if not long:
+        return None
+    days, term = max(long, key=lambda found: found[0])
+    return case.refused(
+        "longest_grant",
+        days,
+        allowed,
+        f"a temporary grant lasts {days} days ({term.at.file}:{term.at.line}); {allowed} are allowed",
+        "let it end sooner and renew it if need be, bind a group instead, or raise "
+        "`guardrails.longest_grant` in the policy",
+        sorted({term.user for _, term in long}),
+    )
+
+
+def _days(term: Term, now: datetime) -> int:
+    """How many days a temporary grant lasts; one that is not whole counts."""
+    return -(((term.starts or now) - term.expires) // timedelta(days=1))
 
 
 def _loses(change: SetRoles) -> bool:
     return any(scope.loses for scope in change.scopes)
 
 
-def _user_names(live: LiveState, ids: frozenset[str]) -> tuple[str, ...]:
-    return tuple(sorted(live.people[id_].user_name for id_ in ids))
+def _unseats(change: SetRoles) -> bool:
+    return any(scope.unseats for scope in change.scopes)
+
+
+def _expired(change: SetRoles) -> bool:
+    """Whether ended grants explain all that somebody loses. Not being active explains more, and earlier."""
+    return change.principal.entitled and all(_announced(scope) for scope in change.scopes if scope.loses)
+
+
+def _announced(scope: ScopeChange) -> bool:
+    return any(reason.ended and reason.role >= max(scope.before) for reason in scope.why)
+
+
+def _named(names: Iterable[str], changes: Iterable[SetRoles]) -> tuple[str, ...]:
+    """The userNames of those changes whose people are among the names."""
+    folded = set(map(fold, names))
+    return tuple(name for name in _names(changes) if fold(name) in folded)
+
+
+def _names(changes: Iterable[SetRoles]) -> tuple[str, ...]:
+    return tuple(change.principal.user_name for change in changes)
+
+
+def _counted(people: Collection[object]) -> str:
+    return "1 person" if len(people) == 1 else f"{len(people)} people"

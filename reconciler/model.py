@@ -51,6 +51,9 @@ Holdings = Mapping[Scope, Roles]
 
 NOTHING: Holdings = MappingProxyType({})
 
+Entries = Mapping[Scope, tuple[str, ...]]
+"""How one principal's roles are stored, as JSON, in scopes where that is more than the roles' names."""
+
 
 @dataclass(frozen=True, slots=True)
 class Principal:
@@ -116,6 +119,8 @@ class Provenance:
     reason: str = ""
     until: datetime | None = None
     """The last moment of a temporary grant, aware; None where it has no end."""
+    ended: bool = False
+    """Whether that moment has passed, so that the entry gives nothing any more."""
 
 
 Reasons = Mapping[Scope, tuple[Provenance, ...]]
@@ -131,9 +136,29 @@ class LiveState:
     """By principal id; who holds nothing may be absent."""
     role_groups: frozenset[tuple[Scope, Role]] | None = None
     """Where roles are groups: those that exist. None where roles are stored on the user."""
+    entries: Mapping[str, Entries] = field(default_factory=dict)
+    """By principal id; who has nothing but names in every scope is absent."""
 
     def holdings(self, principal_id: str) -> Holdings:
         return self.roles.get(principal_id, NOTHING)
+
+
+@dataclass(frozen=True, slots=True)
+class EmptyGroup:
+    """A group of the directory that has no members, and the roles that the policy binds to it."""
+
+    name: str
+    gives: frozenset[tuple[Scope, Role]]
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """How long a temporary grant lasts; both ends are aware, `starts` None means from now on."""
+
+    user: str
+    at: Location
+    expires: datetime
+    starts: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +172,12 @@ class DesiredState:
     """What could not be resolved; nobody loses what it could have given."""
     given: int = 0
     """How many roles the policy gives, all people together; 0: it grants nothing to anybody."""
+    entries: Mapping[str, Entries] = field(default_factory=dict)
+    """By principal id: how roles are to be stored, where somebody asks for more than their names."""
+    empty_groups: tuple[EmptyGroup, ...] = ()
+    """The groups that bindings name and that nobody is in, sorted by name."""
+    terms: tuple[Term, ...] = ()
+    """Those of all temporary grants that are in force or to come, sorted by place."""
 
     def holdings(self, principal_id: str) -> Holdings:
         return self.roles.get(principal_id, NOTHING)

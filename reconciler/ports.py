@@ -30,6 +30,13 @@ class ProviderReader(Protocol):
         """
         ...
 
+    def token_user(self) -> str | None:
+        """The principal id of the user whose token this is (RFC 7644 section 3.11); None: of no user.
+
+        Raises ReadError where it cannot be told.
+        """
+        ...
+
 
 class Provider(ProviderReader, Protocol):
     """Reads and writes roles."""

@@ -14,6 +14,7 @@ from reconciler.model import (
     ORGANIZATION,
     DesiredState,
     DirectoryGroup,
+    EmptyGroup,
     Holdings,
     LiveState,
     Member,
@@ -24,6 +25,7 @@ from reconciler.model import (
     Role,
     Roles,
     Scope,
+    Term,
 )
 from reconciler.plan import Plan
 from reconciler.policy.document import (
@@ -45,7 +47,19 @@ NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 END = datetime(2026, 11, 27, 23, 59, 59, 999999, tzinfo=UTC)
 SERVER = "https://scim.example/v2"
 WEB, APP = Scope("web"), Scope("app")
-UNLIMITED = Guardrails(minimum_admins=0, removals=Limit(count=1000, percent=100))
+GENEROUS = Limit(count=1000, percent=100)
+UNLIMITED = Guardrails(
+    minimum_admins=0,
+    removals=GENEROUS,
+    demotions=GENEROUS,
+    last_roles=GENEROUS,
+    deactivations=GENEROUS,
+    expiries=GENEROUS,
+    emptied_groups=1000,
+    admins_gained=1000,
+    longest_grant=36500,
+)
+"""As good as none: only an empty policy and the token's own user are in the way."""
 
 
 def at(line: int = 1, file: str = "team.yaml") -> Location:
@@ -100,8 +114,22 @@ def desired(
     *,
     why: Mapping[str, Reasons] = MappingProxyType({}),
     given: int = 1,
+    empty_groups: tuple[EmptyGroup, ...] = (),
+    terms: tuple[Term, ...] = (),
 ) -> DesiredState:
-    return DesiredState(by_id(people), {f"u-{name}": reasons for name, reasons in why.items()}, given=given)
+    reasons = {f"u-{name}": scopes for name, scopes in why.items()}
+    return DesiredState(by_id(people), reasons, given=given, empty_groups=empty_groups, terms=terms)
+
+
+def empty_group(name: str = "eng", organization: str = "", /, **projects: str) -> EmptyGroup:
+    gives = holds(organization, **projects)
+    return EmptyGroup(name, frozenset((scope, role) for scope, roles in gives.items() for role in roles))
+
+
+def term(
+    name: str = "ann", expires: datetime = END, *, starts: datetime | None = None, line: int = 1
+) -> Term:
+    return Term(f"{name}@acme.example", at(line), expires, starts)
 
 
 def entries(organization: str, projects: Mapping[str, str], line: int) -> tuple[RoleEntry, ...]:
@@ -177,10 +205,11 @@ def provenance(
     line: int = 1,
     reason: str = "",
     until: datetime | None = None,
+    ended: bool = False,
 ) -> Provenance:
     """Of a binding, or of a temporary grant where it has an end."""
     entry = "temporary grant" if until else "binding"
-    return Provenance(entry, name, at(line), Role[role.upper()], reason, until)
+    return Provenance(entry, name, at(line), Role[role.upper()], reason, until, ended)
 
 
 def scope_change(scope: Scope, before: str = "", after: str = "", *why: Provenance) -> ScopeChange:
@@ -206,7 +235,10 @@ class Server:
 
     state: LiveState
     server: str = SERVER
+    me: str | None = None
+    """Whose token it is read with, by principal id."""
     reads: int = 0
+    asked_who: int = 0
 
     def read(self) -> LiveState:
         self.reads += 1
@@ -214,6 +246,10 @@ class Server:
 
     def read_back(self, principal_ids: Collection[str]) -> Mapping[str, Holdings]:
         return {id_: self.state.holdings(id_) for id_ in principal_ids if id_ in self.state.people}
+
+    def token_user(self) -> str | None:
+        self.asked_who += 1
+        return self.me
 
 
 @dataclass

@@ -52,7 +52,7 @@ class Builder:
             directory=_directory(self._sound("directory", {})),
             guardrails=_guardrails(self._sound("guardrails", {})),
             roles=_storage(self._sound("roles", {})),
-            places=self._document.keys,
+            places={**self._document.values, **self._document.keys},
         )
 
     @property
@@ -136,15 +136,23 @@ def _directory(value: Mapping[str, Any]) -> DirectorySettings:
 
 def _guardrails(value: Mapping[str, Any]) -> Guardrails:
     default = Guardrails()
-    removals = value.get("removals", {})
     return Guardrails(
         minimum_admins=value.get("minimum_admins", default.minimum_admins),
         protected=tuple(value.get("protected", default.protected)),
-        removals=Limit(
-            count=removals.get("count", default.removals.count),
-            percent=removals.get("percent", default.removals.percent),
-        ),
+        removals=_limit(value.get("removals", {}), default.removals),
+        demotions=_limit(value.get("demotions", {}), default.demotions),
+        last_roles=_limit(value.get("last_roles", {}), default.last_roles),
+        deactivations=_limit(value.get("deactivations", {}), default.deactivations),
+        expiries=_limit(value.get("expiries", {}), default.expiries),
+        required_admins=tuple(value.get("required_admins", default.required_admins)),
+        emptied_groups=value.get("emptied_groups", default.emptied_groups),
+        admins_gained=value.get("admins_gained", default.admins_gained),
+        longest_grant=value.get("longest_grant", default.longest_grant),
     )
+
+
+def _limit(value: Mapping[str, Any], default: Limit) -> Limit:
+    return Limit(count=value.get("count", default.count), percent=value.get("percent", default.percent))
 
 
 def _storage(value: Mapping[str, Any]) -> RoleStorage:

@@ -35,7 +35,7 @@ class RoleStorage:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A limit of a guardrail: at most `count` people and at most `percent` of those concerned."""
+    """A limit of a guardrail: at most `count` people and at most `percent` of those who hold roles."""
 
     count: int
     percent: int
@@ -43,11 +43,23 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Guardrails:
-    """The limits that a plan must keep. `protected` are userNames that no plan touches."""
+    """The limits that a plan must keep; docs/guardrails.md says what each of them measures.
+
+    `protected` are the userNames of people whom no plan touches, `required_admins` of those who stay
+    organization admins. `longest_grant` is in days.
+    """
 
     minimum_admins: int = 2
     protected: tuple[str, ...] = ()
     removals: Limit = Limit(count=10, percent=20)
+    demotions: Limit = Limit(count=10, percent=20)
+    last_roles: Limit = Limit(count=10, percent=20)
+    deactivations: Limit = Limit(count=10, percent=20)
+    expiries: Limit = Limit(count=100, percent=100)
+    required_admins: tuple[str, ...] = ()
+    emptied_groups: int = 0
+    admins_gained: int = 5
+    longest_grant: int = 90
 
 
 class MembersFrom(StrEnum):
@@ -86,7 +98,7 @@ class Organization:
     places: Mapping[tuple[str | int, ...], Location] = field(default_factory=dict, compare=False, repr=False)
 
     def place(self, *steps: str | int) -> Location:
-        """Where the key at these steps from the document's root stands; `at` where there is none."""
+        """Where the key or list entry at these steps from the root stands; `at` where there is none."""
         return self.places.get(steps, self.at)
 
 
@@ -144,3 +156,5 @@ class Policy:
     grants: tuple[TemporaryGrant, ...] = ()
     protected_at: Mapping[str, Location] = field(default_factory=dict)
     """Where each protected person is named, for messages."""
+    tree: str = ""
+    """A hash of all its files, their names and every byte; 32 hexadecimal digits."""

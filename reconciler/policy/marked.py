@@ -60,6 +60,8 @@ class MarkedDocument:
     unknown: frozenset[Steps] = frozenset()
     problems: tuple[Problem, ...] = ()
     whole: bool = True
+    digest: str = ""
+    """The SHA-256 of the file's bytes in hexadecimal; empty where they were not read."""
 
     def at(self, steps: Steps) -> Location:
         """Where the value at these steps stands; the file where there is none."""

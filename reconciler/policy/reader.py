@@ -1,8 +1,9 @@
 """YAML files in, plain data with places out, strictly; the only module that knows PyYAML. Knows no schema."""
 
+import hashlib
 import re
 import stat
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import yaml
@@ -52,7 +53,7 @@ def read(path: Path, shown: str) -> MarkedDocument:
     if isinstance(content, Problem):
         return _unread(content)
     try:
-        return parse(content.decode(), shown)
+        return replace(parse(content.decode(), shown), digest=hashlib.sha256(content).hexdigest())
     except UnicodeDecodeError as error:
         return _unread(_undecodable(content, error.start, shown))
 

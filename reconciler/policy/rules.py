@@ -33,6 +33,7 @@ def of_organization(organization: Organization) -> Problems:
     yield from project_names_collide(organization)
     yield from project_ids_collide(organization)
     yield from role_names_collide(organization)
+    yield from required_twice(organization)
 
 
 def of_entries(policy: Policy) -> Problems:
@@ -84,6 +85,15 @@ def role_names_collide(organization: Organization) -> Problems:
         message = f"{meanings} are both stored as '{spelled[other, other_role]}'"
         place = organization.place("roles", "project" if other.project else "organization")
         yield Problem(place, message, "change a template under `roles:`: each spelling must mean one role")
+
+
+def required_twice(organization: Organization) -> Problems:
+    """A required admin who is named again in other letter case. (Named alike, the schema objects.)"""
+    required = organization.guardrails.required_admins
+    for first, second in _alike(required, fold):
+        place = organization.place("guardrails", "required_admins", required.index(second))
+        message = f"the required admin '{second}' is the same person as '{first}'"
+        yield Problem(place, message, "delete one of them")
 
 
 def bound_twice(bindings: Iterable[Binding]) -> Problems:

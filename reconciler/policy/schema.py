@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from jsonschema import Draft202012Validator, FormatChecker, ValidationError
+from jsonschema.exceptions import best_match
 from jsonschema.protocols import Validator
 from jsonschema.validators import extend
 
 from reconciler.policy import times, wording
-from reconciler.policy.marked import MOST_PROBLEMS, MarkedDocument, Steps
+from reconciler.policy.marked import MOST_PROBLEMS, MarkedDocument, Steps, path_text, shorten
 from reconciler.policy.wording import Fault
 from reconciler.problem import Location, Problem
 
@@ -22,11 +23,14 @@ SCHEMAS = {
     "organization": "organization.yaml: what holds for a whole organization",
     "policy": "every other file: bindings and temporary grants",
 }
-"""Each schema's name and what it describes."""
+"""Each schema of the policy language: its name and what it describes."""
+
+DOCUMENTS = {"plan": "what `plan --out` writes and `apply` takes"}
+"""The schemas of what the program itself writes."""
 
 
 def text(name: str) -> str:
-    """A schema of SCHEMAS, as published: from the installed package, or from the checkout around it."""
+    """A schema of SCHEMAS or DOCUMENTS: from the installed package, or from the checkout around it."""
     installed = resources.files("reconciler").joinpath("schemas", f"{name}.schema.json")
     if installed.is_file():
         return installed.read_text(encoding="utf-8")
@@ -50,6 +54,15 @@ def check(document: MarkedDocument, name: str) -> list[Problem]:
         for problem in islice(wording.problems(fault), MOST_PROBLEMS):
             found.setdefault(problem.at, problem)
     return [*sorted(found.values())[:MOST_PROBLEMS], *_more(document, len(faults), len(found))]
+
+
+def first_fault(name: str, value: Any) -> str:
+    """Where a value is not as a schema says, and how, in a few words; empty where it is."""
+    error = best_match(_validator(name).iter_errors(value))
+    if error is None:
+        return ""
+    place = path_text(tuple(error.absolute_path))
+    return f"{place or 'the document'}: {shorten(error.message)}"
 
 
 def _more(document: MarkedDocument, *numbers: int) -> list[Problem]:

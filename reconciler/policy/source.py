@@ -1,8 +1,10 @@
 """Policy files in, a Policy out, or every problem of every file at once."""
 
+import hashlib
+import json
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reconciler.errors import PolicyError
@@ -120,7 +122,7 @@ def _read(request: _Request) -> Folder:
     listing = files.listing(request.folder)
     head = _head(listing)
     others = [_checked(path, "policy") for path in listing.others]
-    policy = _policy(head, others)
+    policy = replace(_policy(head, others), tree=_tree(request.folder, (head, *others)))
     problems = {*listing.problems, *_by_rules(policy, head), *_not_listed(request, listing)}
     problems.update(*(part.problems for part in (head, *others)))
     if request.below:
@@ -141,6 +143,7 @@ class _Checked:
     file: str
     build: Builder
     problems: tuple[Problem, ...]
+    digest: str = ""
 
 
 def _head(listing: Listing) -> _Checked:
@@ -155,7 +158,7 @@ def _checked(path: Path, name: str) -> _Checked:
     problems = document.problems
     if document.whole:
         problems += tuple(schema.check(document, name))
-    return _Checked(document.file, Builder(document, problems), problems)
+    return _Checked(document.file, Builder(document, problems), problems, document.digest)
 
 
 def _policy(head: _Checked, others: Iterable[_Checked]) -> Policy:
@@ -165,6 +168,12 @@ def _policy(head: _Checked, others: Iterable[_Checked]) -> Policy:
         grants=tuple(grant for part in others for grant in part.build.grants()),
         protected_at=head.build.protected_at(),
     )
+
+
+def _tree(folder: Path, parts: Iterable[_Checked]) -> str:
+    """One hash of all files by their names in the folder; the same wherever the folder lies."""
+    digests = {os.path.relpath(part.file, shown(folder)): part.digest for part in parts}
+    return hashlib.sha256(json.dumps(digests, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def _by_rules(policy: Policy, head: _Checked) -> Iterator[Problem]:

@@ -8,6 +8,7 @@ from reconciler.change import ScopeChange, SetRoles
 from reconciler.model import Provenance, Roles
 from reconciler.plan import after
 from reconciler.planning import Prepared
+from reconciler.undo import ENTRY as UNDO
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +72,10 @@ def roles(held: Roles) -> str:
 
 def _why(change: SetRoles, scope: ScopeChange) -> str:
     highest = max(scope.after, default=0)
-    given = [_source(reason) for reason in scope.why if reason.role == highest]
-    over = [_source(reason, ended=True) for reason in scope.why if reason.until and reason.role > highest]
+    if scope.why and scope.why[0].entry == UNDO:
+        return _source(scope.why[0])
+    given = [_source(reason) for reason in scope.why if reason.role == highest and not reason.ended]
+    over = [_source(reason) for reason in scope.why if reason.role > highest and reason.ended]
     if not change.principal.entitled and not scope.after:
         return "not active"
     if scope.loses and not given and not over:
@@ -82,9 +85,11 @@ def _why(change: SetRoles, scope: ScopeChange) -> str:
     return "; ".join([*(over if scope.loses else ()), *given[:1]])
 
 
-def _source(reason: Provenance, *, ended: bool = False) -> str:
+def _source(reason: Provenance) -> str:
     place = f"{reason.at.file}:{reason.at.line}"
+    if reason.entry == UNDO:
+        return f"undoes run {reason.name} ({place})"
     if reason.until is None:
         return f"group {reason.name} ({place})"
-    end = f"{'ended' if ended else 'until'} {reason.until.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    end = f"{'ended' if reason.ended else 'until'} {reason.until.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     return f"temporary grant {end}, {reason.reason} ({place})"

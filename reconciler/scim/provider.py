@@ -10,16 +10,20 @@ from collections.abc import Collection, Mapping
 from typing import assert_never
 
 from reconciler.change import Change, CreateGroup, SetRoles
-from reconciler.errors import WriteError
+from reconciler.errors import ReadError, WriteError
 from reconciler.model import NOTHING, Holdings, LiveState
 from reconciler.naming import RoleNames
 from reconciler.policy.document import Organization, StoredAs
 from reconciler.scim import role_groups, user_roles
-from reconciler.scim.client import Client, WritingClient
+from reconciler.scim.client import AnswerError, Client, WritingClient
 from reconciler.scim.reading import Reading, Readings
 from reconciler.scim.role_groups import RoleGroupsWriter
 from reconciler.scim.user_roles import UserRolesWriter
+from reconciler.scim.wire import attribute, identifier
 from reconciler.scim.words import quoted
+
+NO_USER = frozenset({400, 403, 404, 405, 501})
+"""What servers answer to `/Me` that don't implement it, or whose token is that of no user."""
 
 
 class ScimReader:
@@ -53,6 +57,24 @@ class ScimReader:
             return user_roles.read_back(reading, self._names, principal_ids, self._people)
         state = self._live(reading)
         return {id_: state.roles.get(id_, NOTHING) for id_ in principal_ids if id_ in state.people}
+
+    def token_user(self) -> str | None:
+        """The id of the User that `/Me` stands for; None where the server knows none (RFC 7644 section 3.11).
+
+        Raises ReadError where the server fails to say, or says nothing that can be understood.
+        """
+        try:
+            document = self._client.get("/Me").document
+        except AnswerError as error:
+            if error.status in NO_USER:
+                return None
+            raise
+        if attribute(document, "userName") is None:
+            return None
+        try:
+            return identifier(document)
+        except ReadError as error:
+            raise ReadError(f"could not tell whose token this is: {error.message}") from error
 
     def _live(self, reading: Reading) -> LiveState:
         match self._stored_as:

@@ -6,7 +6,7 @@ from build import NOW
 from properties.strategies import World
 
 from reconciler.model import ORGANIZATION, DirectoryGroup, Holdings, Member, Principal, Role, Scope
-from reconciler.policy.document import Binding, GroupRef, RoleEntry, TemporaryGrant
+from reconciler.policy.document import Binding, GroupRef, Limit, RoleEntry, TemporaryGrant
 
 
 def given(world: World, person: Principal) -> dict[Scope, Role]:
@@ -33,8 +33,98 @@ def is_protected(world: World, person: Principal) -> bool:
 
 def admins(world: World, held: Mapping[str, Holdings]) -> int:
     """How many can act as admin of the organization."""
-    active = [person.id for person in world.people if person.active is not False]
-    return sum(Role.ADMIN in held.get(id_, {}).get(ORGANIZATION, ()) for id_ in active)
+    return len(_admins(world, held))
+
+
+Held = Mapping[str, Holdings]
+
+
+def gauges(world: World, before: Held, now: Held) -> dict[str, set[str]]:
+    """By guardrail, the ids of the people (the names of the groups) that it counts, from what was and is."""
+    losing = {person: _lost(before, now, person) for person in world.people}
+    losing = {person: scopes for person, scopes in losing.items() if scopes}
+    expired = {
+        person
+        for person, scopes in losing.items()
+        if person.active is not False and all(_over(world, person, scope, before) for scope in scopes)
+    }
+    others = {person: scopes for person, scopes in losing.items() if person not in expired}
+    return {
+        "removals": {p.id for p, lost in others.items() if any(not highest(_of(now, p), s) for s in lost)},
+        "demotions": {p.id for p, lost in others.items() if any(highest(_of(now, p), s) for s in lost)},
+        "last_roles": {p.id for p in others if not any(_of(now, p).values())},
+        "deactivations": {p.id for p in others if p.active is False},
+        "expiries": {p.id for p in expired},
+        "emptied_groups": {
+            group.name
+            for person in others
+            if person.active is not False
+            for group, entry in _of_nobody(world)
+            if highest(_of(now, person), entry.scope) < entry.role
+            and entry.role in _of(before, person).get(entry.scope, ())
+        },
+        "admins_gained": _admins(world, now) - _admins(world, before),
+        "required_admins": {
+            p.id
+            for p in world.people
+            if any(_named(world, name) == p for name in world.organization.guardrails.required_admins)
+            and Role.ADMIN in _of(before, p).get(ORGANIZATION, ())
+            and Role.ADMIN not in _of(now, p).get(ORGANIZATION, ())
+        },
+        "own_user": {p.id for p, lost in losing.items() if p.id == world.me and ORGANIZATION in lost},
+    }
+
+
+def allowed(world: World, held: Held) -> dict[str, int]:
+    """By guardrail, how many it lets through."""
+    limits = world.organization.guardrails
+    holders = sum(any(holdings.values()) for holdings in held.values())
+
+    def of(limit: Limit) -> int:
+        return min(limit.count, max(1, holders * limit.percent // 100) if limit.percent else 0)
+
+    return {
+        "removals": of(limits.removals),
+        "demotions": of(limits.demotions),
+        "last_roles": of(limits.last_roles),
+        "deactivations": of(limits.deactivations),
+        "expiries": of(limits.expiries),
+        "emptied_groups": limits.emptied_groups,
+        "admins_gained": limits.admins_gained,
+        "required_admins": 0,
+        "own_user": 0,
+    }
+
+
+def _of(held: Held, person: Principal) -> Holdings:
+    return held.get(person.id, {})
+
+
+def _lost(before: Held, now: Held, person: Principal) -> set[Scope]:
+    had, has = _of(before, person), _of(now, person)
+    return {scope for scope in had if highest(has, scope) < highest(had, scope)}
+
+
+def _over(world: World, person: Principal, scope: Scope, before: Held) -> bool:
+    """Whether a temporary grant that ended gave somebody all that they had in a scope."""
+    return any(
+        entry.scope == scope and entry.role >= highest(_of(before, person), scope)
+        for grant in world.policy.grants
+        if grant.expires < NOW and _named(world, grant.user) == person
+        for entry in grant.roles
+    )
+
+
+def _of_nobody(world: World) -> Iterator[tuple[DirectoryGroup, RoleEntry]]:
+    for binding in world.policy.bindings:
+        group = _group(world, binding.group)
+        if group is not None and group.members == frozenset():
+            yield from ((group, entry) for entry in binding.roles)
+
+
+def _admins(world: World, held: Held) -> set[str]:
+    active = (person for person in world.people if person.active is not False)
+    return {person.id for person in active if Role.ADMIN in _of(held, person).get(ORGANIZATION, ())}
 
 
 def highest(holdings: Holdings, scope: Scope) -> int:

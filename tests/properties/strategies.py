@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import combinations
 from random import Random
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from build import NOW, Groups, at
-from fakes import FakeProvider, Fault
+from build import NOW, UNLIMITED, Groups, at
+from fakes import FakeProvider, Fault, Notes
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
@@ -46,8 +46,6 @@ PROJECTS = ("web", "organization", "__init__", 'it\'s ["odd"]', "Ärger")
 GROUPS = ("eng-web", "Ops", "sre", "data")
 FOREIGN = ("gadget", "project-admin:elsewhere", "circleci-elsewhere-admin")
 NOBODY = "nobody@acme.example"
-GENEROUS = Limit(count=1000, percent=100)
-
 SEVERAL = [*(frozenset(pair) for pair in combinations(Role, 2)), frozenset(Role)]
 MOMENT = timedelta(seconds=1)
 TIMES = [
@@ -56,8 +54,32 @@ TIMES = [
     (NOW + MOMENT, NOW),
     (NOW + MOMENT, NOW + MOMENT),
     (NOW - MOMENT, None),
+    (NOW - MOMENT, NOW - 2 * MOMENT),
 ]
-"""When temporary grants end and start: three that hold now, one that will, one that is over."""
+"""When temporary grants end and start: three that hold now, one that will, two that are over."""
+TIGHT: list[Mapping[str, Any]] = [
+    *(
+        {name: limit}
+        for name in ("removals", "demotions", "last_roles", "deactivations", "expiries")
+        for limit in (Limit(0, 100), Limit(3, 0), Limit(1, 100), Limit(3, 50))
+    ),
+    *({"emptied_groups": number} for number in (0, 1)),
+    *({"admins_gained": number} for number in (0, 1)),
+]
+"""Guardrails, one of which may bite where all others are generous."""
+
+NONE = Limit(count=0, percent=0)
+NOTHING_ALLOWED = Guardrails(
+    minimum_admins=1000,
+    removals=NONE,
+    demotions=NONE,
+    last_roles=NONE,
+    deactivations=NONE,
+    expiries=NONE,
+    emptied_groups=0,
+    admins_gained=0,
+    longest_grant=0,
+)
 
 T = TypeVar("T")
 
@@ -73,6 +95,8 @@ class World:
     role_groups: frozenset[tuple[Scope, Role]]
     """Those that exist besides the ones that somebody is in."""
     foreign: Mapping[str, tuple[str, ...]]
+    me: str | None = None
+    """Whose token it is, by principal id."""
 
     @property
     def organization(self) -> Organization:
@@ -85,7 +109,8 @@ class World:
     def provider(self) -> FakeProvider:
         """A server of its own, with every other role in another case than the policy has it."""
         names = RoleNames(self.organization)
-        provider = FakeProvider(self.organization, {person.id: person for person in self.people})
+        people = {person.id: person for person in self.people}
+        provider = FakeProvider(self.organization, people, me=self.me)
         if self.organization.roles.stored_as is StoredAs.GROUPS:
             provider.groups = {names.name(*meaning).upper(): set() for meaning in self._needed()}
             for id_, scope, role in self._each():
@@ -107,7 +132,8 @@ class World:
         """What `reconciler apply` does. Raises GuardrailError."""
         prepared = self.prepare(provider)
         refuse(prepared)
-        return prepared, apply.carry_out(prepared.plan, provider, prepared.live, self.floor, _ignore)
+        plan, live = prepared.plan, prepared.live
+        return prepared, apply.carry_out(plan, provider, live, self.floor, Notes(), _ignore)
 
     def _each(self) -> list[tuple[str, Scope, Role]]:
         return [
@@ -280,9 +306,12 @@ def worlds(
     shielded = draw(st.integers(0, 3 * len(names)))
     missing = [NOBODY] if strict and draw(st.integers(0, 4)) == 4 else []
     protected = names[shielded : shielded + 1]
-    limit = Limit(*draw(st.sampled_from([(0, 100), (3, 0), (1, 100), (3, 50)]))) if strict else GENEROUS
-    guardrails = Guardrails(
-        draw(st.integers(0, 3)), tuple(name.swapcase() for name in [*protected, *missing]), limit
+    guardrails = replace(
+        UNLIMITED,
+        minimum_admins=draw(st.integers(0, 3)),
+        protected=tuple(name.swapcase() for name in [*protected, *missing]),
+        required_admins=tuple(names[:1] if strict and not draw(st.integers(0, 4)) else ()),
+        **(draw(st.sampled_from(TIGHT)) if strict else {}),
     )
     organization = draw(organizations(modes, guardrails))
     users = [name for name in names if name not in protected] + [NOBODY] * (broken and not missing)
@@ -295,6 +324,7 @@ def worlds(
         {person.id: draw(holdings(organization)) for person in people},
         frozenset(meaning for meaning, digit in zip(meanings, exist, strict=True) if digit),
         {person.id: FOREIGN[: number % 3] for number, person in enumerate(people)},
+        draw(st.sampled_from([None, None, *(person.id for person in people)])) if strict else None,
     )
 
 
@@ -308,7 +338,7 @@ def handovers(draw: DrawFn) -> World:
     admins = [person for person, digit in zip(people, gets, strict=True) if digit]
     enough = sum(person.entitled for person in admins) - draw(st.sampled_from([0, 0, 1]))
     organization = replace(
-        draw(organizations(st.just(Mode.ENFORCE), Guardrails(max(0, enough), (), GENEROUS))),
+        draw(organizations(st.just(Mode.ENFORCE), replace(UNLIMITED, minimum_admins=max(0, enough)))),
         projects={},
         organization_roles_managed=True,
     )
@@ -325,6 +355,43 @@ def handovers(draw: DrawFn) -> World:
         frozenset([(ORGANIZATION, Role.ADMIN)]),
         {},
     )
+
+
+def restrained(world: World) -> World:
+    """The same world where every guardrail that counts allows nothing, so that each tells what it counts."""
+    organization = world.organization
+    guardrails = replace(
+        NOTHING_ALLOWED,
+        protected=organization.guardrails.protected,
+        required_admins=tuple(person.user_name for person in world.people),
+    )
+    changed = replace(organization, guardrails=guardrails)
+    return replace(world, policy=replace(world.policy, organization=changed))
+
+
+def with_history(world: World) -> World:
+    """The same world where every other person had a temporary grant of everything, which is over."""
+    everywhere = scopes(world.organization)
+    ended = tuple(
+        TemporaryGrant(
+            person.user_name,
+            tuple(RoleEntry(scope, Role.ADMIN, at(line)) for scope in everywhere),
+            "INC-0",
+            NOW - MOMENT,
+            at(line),
+        )
+        for line, person in enumerate(world.people[::2], start=200)
+    )
+    return replace(world, policy=replace(world.policy, grants=(*world.policy.grants, *ended)))
+
+
+def with_empty_groups(world: World) -> World:
+    """The same world where every other group of the directory has lost its members."""
+    groups = tuple(
+        group if number % 2 else replace(group, members=frozenset())
+        for number, group in enumerate(world.membership.groups)
+    )
+    return replace(world, membership=replace(world.membership, groups=groups))
 
 
 def shuffled(world: World, random: Random) -> World:
@@ -365,7 +432,11 @@ def respelled(world: World, spelled: Callable[[str], str]) -> World:
             policy,
             organization=replace(
                 policy.organization,
-                guardrails=replace(guardrails, protected=tuple(map(spelled, guardrails.protected))),
+                guardrails=replace(
+                    guardrails,
+                    protected=tuple(map(spelled, guardrails.protected)),
+                    required_admins=tuple(map(spelled, guardrails.required_admins)),
+                ),
             ),
             bindings=tuple(
                 replace(one, group=replace(one.group, name=spelled(one.group.name)))

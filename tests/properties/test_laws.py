@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from random import Random
 
+from build import NOW
 from fakes import FakeProvider, Fault
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
@@ -15,6 +16,7 @@ from properties import reference, strategies
 from properties.reference import highest
 from properties.strategies import World, worlds
 
+from reconciler import desired, guardrails
 from reconciler.change import CreateGroup, Outcome, Result, SetRoles
 from reconciler.errors import GuardrailError
 from reconciler.model import Holdings, Roles, Scope
@@ -239,15 +241,60 @@ def test_what_is_carried_out_keeps_every_limit(world: World) -> None:
     run(world, provider)
 
     now = provider.holdings()
-    removals = world.organization.guardrails.removals
-    losing = [
-        id_
-        for id_, holdings in before.items()
-        if any(highest(now.get(id_, {}), scope) < highest(holdings, scope) for scope in holdings)
-    ]
-    percent = max(1, len(before) * removals.percent // 100) if removals.percent else 0
-    assert len(losing) <= min(removals.count, percent)
+    allowed = reference.allowed(world, before)
+    for guardrail, concerned in reference.gauges(world, before, now).items():
+        assert len(concerned) <= allowed[guardrail], guardrail
     assert reference.admins(world, now) >= min(world.floor, reference.admins(world, before))
+
+
+@settings(max_examples=5 * settings().max_examples)
+@given(worlds(strict=True), st.booleans(), st.booleans(), st.booleans())
+def test_guardrails_measure_what_would_happen_and_refuse_just_what_is_too_much(
+    world: World, restrained: bool, history: bool, emptied: bool
+) -> None:
+    world = strategies.restrained(world) if restrained else world
+    world = strategies.with_history(world) if history else world
+    world = strategies.with_empty_groups(world) if emptied else world
+    provider = world.provider()
+    before = provider.holdings()
+
+    prepared = world.prepare(provider)
+
+    gauges = reference.gauges(world, before, after(prepared.plan, before))
+    allowed = reference.allowed(world, before)
+    assert {
+        violation.guardrail: violation.measured
+        for violation in prepared.violations
+        if violation.guardrail in gauges
+    } == {name: len(found) for name, found in gauges.items() if len(found) > allowed[name]}
+
+
+@given(
+    worlds(strategies.writing_mode, strict=True)
+    | worlds(enforced, strict=True).map(strategies.with_history).map(strategies.with_empty_groups)
+    | strategies.handovers()
+)
+def test_no_prefix_of_a_plan_measures_worse_than_the_whole(world: World) -> None:
+    """Whatever is allowed as a whole is allowed as far as an interrupted run got."""
+    provider = world.provider()
+    live, plan = provider.read(), world.prepare(provider).plan
+    asked = desired.expand(world.policy, world.membership, live, NOW)
+    nothing = strategies.restrained(world).organization.guardrails
+    parts = [replace(plan, changes=plan.changes[:number]) for number in range(len(plan.changes) + 1)]
+
+    *measured, whole = [
+        {
+            found.guardrail: found.measured
+            for found in guardrails.check(part, asked, live, nothing, token_user=world.me, now=NOW)
+        }
+        for part in parts
+    ]
+
+    fewest = min(reference.admins(world, after(part, live.roles)) for part in parts)
+    assert whole.pop("minimum_admins", reference.admins(world, live.roles)) == fewest
+    for gauges in measured:
+        gauges.pop("minimum_admins", None)
+        assert all(number <= whole.get(guardrail, 0) for guardrail, number in gauges.items())
 
 
 @settings(max_examples=3 * settings().max_examples)

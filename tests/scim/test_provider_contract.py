@@ -163,6 +163,12 @@ class TestProviderOfUserRoles:
         assert state.role_groups is None
         assert world.writes() == 0
 
+    def test_a_token_is_of_no_user_where_the_server_knows_none(
+        self, world: World, provider: Provider
+    ) -> None:
+        assert provider.token_user() is None
+        assert world.writes() == 0
+
     def test_a_change_is_one_request_and_leaves_the_rest_alone(
         self, world: World, provider: Provider
     ) -> None:

@@ -11,6 +11,7 @@ from build import (
     at,
     binding,
     by_id,
+    empty_group,
     grant,
     group,
     holds,
@@ -20,6 +21,7 @@ from build import (
     policy,
     principal,
     provenance,
+    term,
 )
 
 from reconciler import desired
@@ -104,9 +106,9 @@ def test_a_temporary_grant_that_is_over_gives_nothing_and_stays_as_an_explanatio
         groups=membership(group("eng", "ann")),
     )
     assert state.roles == by_id({"ann": holds(web="viewer")})
-    ann = provenance("ann@acme.example", "admin", line=2, reason="INC-1", until=over)
-    bob = provenance("bob@acme.example", "admin", line=4, reason="INC-1", until=over)
-    bob_too = provenance("bob@acme.example", "contributor", line=3, reason="INC-1", until=over)
+    ann = provenance("ann@acme.example", "admin", line=2, reason="INC-1", until=over, ended=True)
+    bob = provenance("bob@acme.example", "admin", line=4, reason="INC-1", until=over, ended=True)
+    bob_too = provenance("bob@acme.example", "contributor", line=3, reason="INC-1", until=over, ended=True)
     assert state.why == {
         "u-ann": {WEB: (provenance("eng", "viewer", line=1), ann), APP: (ann,)},
         "u-bob": {WEB: (bob, bob_too)},
@@ -130,7 +132,22 @@ def test_a_temporary_grant_holds_from_its_start_through_its_end(now: datetime, g
 
 
 def test_a_temporary_grant_that_has_not_begun_is_no_reason_for_anything() -> None:
-    assert expand(grant("ann", "admin", starts=NOW + MOMENT)) == DesiredState({}, {})
+    state = expand(grant("ann", "admin", starts=NOW + MOMENT))
+    assert state == DesiredState({}, {}, terms=(term("ann", starts=NOW + MOMENT),))
+
+
+def test_a_temporary_grant_has_a_term_from_the_day_it_is_written_until_it_is_over() -> None:
+    state = expand(
+        grant("gone", "admin", expires=NOW, line=4),
+        grant("ann", "admin", starts=NOW + MOMENT, line=2),
+        grant("bob", web="admin", app="viewer", line=3),
+        grant("cid", "admin", starts=NOW - MOMENT, expires=NOW - MOMENT, line=1),
+    )
+    assert state.terms == (
+        term("ann", starts=NOW + MOMENT, line=2),
+        term("bob", line=3),
+        term("gone", NOW, line=4),
+    )
 
 
 @pytest.mark.parametrize(
@@ -321,8 +338,20 @@ def test_a_group_that_cannot_be_told_is_a_problem_and_gives_nobody_anything(
     assert expand(written, groups=groups) == DesiredState({}, {}, (problem,))
 
 
-def test_a_group_without_members_is_no_problem() -> None:
-    assert expand(binding("eng", "viewer"), groups=membership(group("eng"))) == DesiredState({}, {})
+def test_a_group_without_members_is_no_problem_but_known_with_what_it_would_give() -> None:
+    state = expand(
+        binding("new", "viewer", previously=("Ops",), line=1),
+        binding("eng", web="admin", line=2),
+        binding("Eng", "viewer", group_id="g-eng", line=3),
+        binding("all", web="viewer", line=4),
+        binding("unknown", web="viewer", line=5),
+        groups=membership(
+            group("ops"), group("eng"), group("all", Member(user_name="nobody")), group("unbound")
+        ),
+    )
+    assert state.empty_groups == (empty_group("eng", "viewer", web="admin"), empty_group("ops", "viewer"))
+    assert [problem.at.line for problem in state.problems] == [4, 5]
+    assert state.roles == {}
 
 
 @pytest.mark.parametrize(
@@ -351,7 +380,7 @@ def test_an_unknown_person_in_a_grant_is_a_problem(name: str, meant: str) -> Non
     state = expand(grant(name, "viewer", line=5), live=live({}, principal("ann")))
     message = f"there is no person '{name}@acme.example' on the server{meant}"
     problem = Problem(at(5), message, "people are named by their userName")
-    assert state == DesiredState({}, {}, (problem,))
+    assert state == DesiredState({}, {}, (problem,), terms=(term(name, line=5),))
 
 
 def test_an_unknown_person_is_no_problem_once_the_grant_is_over() -> None:

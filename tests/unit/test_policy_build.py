@@ -31,7 +31,9 @@ projects:
   checkout: {id: 5d1f0a4e}
 organization_roles: unmanaged
 directory: {kind: scim, members_from: filter}
-guardrails: {minimum_admins: 3, protected: [break-glass@acme.example], removals: {count: 4}}
+guardrails: {minimum_admins: 3, protected: [break-glass@acme.example], removals: {count: 4},
+  required_admins: [ada@acme.example], demotions: {percent: 0}, last_roles: {percent: 1, count: 2},
+  deactivations: {count: 0}, expiries: {count: 7}, emptied_groups: 1, admins_gained: 0, longest_grant: 30}
 roles: {stored_as: groups, project: "circleci-{project}-{role}"}
 """
 
@@ -71,7 +73,19 @@ def test_an_organization_file_becomes_an_organization() -> None:
         projects={"storefront": "storefront", "checkout": "5d1f0a4e"},
         organization_roles_managed=False,
         directory=DirectorySettings("scim", MembersFrom.FILTER),
-        guardrails=Guardrails(3, ("break-glass@acme.example",), Limit(count=4, percent=20)),
+        guardrails=Guardrails(
+            minimum_admins=3,
+            protected=("break-glass@acme.example",),
+            removals=Limit(count=4, percent=20),
+            demotions=Limit(count=10, percent=0),
+            last_roles=Limit(count=2, percent=1),
+            deactivations=Limit(count=0, percent=20),
+            expiries=Limit(count=7, percent=100),
+            required_admins=("ada@acme.example",),
+            emptied_groups=1,
+            admins_gained=0,
+            longest_grant=30,
+        ),
         roles=RoleStorage(StoredAs.GROUPS, "org-{role}", "circleci-{project}-{role}"),
     )
     assert organization.place("projects", "checkout") == at(6, 3, "projects.checkout")

@@ -69,6 +69,7 @@ def organization(
     managed: bool = True,
     roles: RoleStorage = RoleStorage(),  # noqa: B008
     protected: tuple[str, ...] = (),
+    required_admins: tuple[str, ...] = (),
 ) -> Organization:
     return Organization(
         name="acme",
@@ -76,7 +77,7 @@ def organization(
         at=Location("organization.yaml", 2, 15, "organization"),
         projects=projects,
         organization_roles_managed=managed,
-        guardrails=Guardrails(protected=protected),
+        guardrails=Guardrails(protected=protected, required_admins=required_admins),
         roles=roles,
     )
 
@@ -227,6 +228,17 @@ def test_grants_that_do_not_fit_together_are_told(
     given: tuple[TemporaryGrant, ...], expected: list[str]
 ) -> None:
     assert told(*given, of=organization(protected=("Protected",))) == expected
+
+
+def test_the_same_required_admin_in_two_spellings_is_told() -> None:
+    assert told(of=organization(required_admins=("ada", "bob", "Ada"))) == [
+        "the required admin 'Ada' is the same person as 'ada'"
+    ]
+
+
+def test_a_required_admin_may_be_protected_and_hold_a_temporary_grant() -> None:
+    of = organization(required_admins=("ada", "bob"), protected=("bob",))
+    assert told(grant("ada", {ORG: "admin"}), of=of) == []
 
 
 def test_the_same_protected_person_in_two_spellings_is_told() -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -86,8 +87,14 @@ def test_the_defaults_of_the_schema_are_those_of_the_program() -> None:
         "organization_roles": "managed" if organization.organization_roles_managed else "unmanaged",
         "directory.members_from": str(organization.directory.members_from),
         "guardrails.minimum_admins": guardrails.minimum_admins,
-        "guardrails.removals.percent": guardrails.removals.percent,
-        "guardrails.removals.count": guardrails.removals.count,
+        "guardrails.removals": asdict(guardrails.removals),
+        "guardrails.demotions": asdict(guardrails.demotions),
+        "guardrails.last_roles": asdict(guardrails.last_roles),
+        "guardrails.deactivations": asdict(guardrails.deactivations),
+        "guardrails.expiries": asdict(guardrails.expiries),
+        "guardrails.emptied_groups": guardrails.emptied_groups,
+        "guardrails.admins_gained": guardrails.admins_gained,
+        "guardrails.longest_grant": guardrails.longest_grant,
         "roles.stored_as": str(roles.stored_as),
         "roles.organization": roles.organization,
         "roles.project": roles.project,

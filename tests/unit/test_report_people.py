@@ -27,7 +27,9 @@ from reconciler.report.people import PersonRow, ScopeRow
 ENG = provenance("eng", "admin", line=4)
 OPS = provenance("ops", "viewer", line=9)
 NOW_GIVEN = provenance("ann@acme.example", "admin", line=2, reason="INC-1", until=END)
-OVER = provenance("ann@acme.example", "admin", line=3, reason="INC-0", until=NOW - timedelta(days=1))
+OVER = provenance(
+    "ann@acme.example", "admin", line=3, reason="INC-0", until=NOW - timedelta(days=1), ended=True
+)
 
 
 def why(scope: ScopeChange, *, active: bool = True) -> str:
@@ -88,6 +90,7 @@ def test_a_verb_says_what_happens_to_somebody(scopes: list[ScopeChange], verb: s
         (scope_change(WEB, "admin", ""), "nothing in the policy gives it"),
         (scope_change(WEB, "admin", "viewer"), "nothing in the policy gives more"),
         (scope_change(WEB, "admin", "viewer", OPS), "group ops (team.yaml:9)"),
+        (scope_change(WEB, "admin", "viewer", NOW_GIVEN), "nothing in the policy gives more"),
         (
             scope_change(WEB, "admin", "", OVER),
             "temporary grant ended 2026-11-22 12:00 UTC, INC-0 (team.yaml:3)",
@@ -97,6 +100,8 @@ def test_a_verb_says_what_happens_to_somebody(scopes: list[ScopeChange], verb: s
             "temporary grant ended 2026-11-22 12:00 UTC, INC-0 (team.yaml:3); group ops (team.yaml:9)",
         ),
         (scope_change(WEB, "", "viewer", OPS, OVER), "group ops (team.yaml:9)"),
+        (scope_change(WEB, "viewer", "admin", ENG, OVER), "group eng (team.yaml:4)"),
+        (scope_change(WEB, "contributor", "admin", OVER, ENG), "group eng (team.yaml:4)"),
         (scope_change(WEB, "admin viewer", "admin", ENG, OPS), "one role is enough; group eng (team.yaml:4)"),
         (scope_change(WEB, "admin viewer", "admin"), "one role is enough"),
     ],
@@ -106,9 +111,12 @@ def test_a_verb_says_what_happens_to_somebody(scopes: list[ScopeChange], verb: s
         "no reason",
         "no reason for more",
         "a reason for less",
+        "a reason for more is none",
         "a grant that is over",
         "a grant that is over and a reason for less",
         "a grant that is over gives no reason to gain",
+        "nor where something else gives the same",
+        "in whatever order they stand",
         "a surplus",
         "a surplus without a reason",
     ],
