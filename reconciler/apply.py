@@ -7,11 +7,12 @@ hold the role, and leaves one role group only once they are seen in the other.
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
+from typing import Protocol
 
 from reconciler.change import Change, CreateGroup, Outcome, Result, SetRoles, Stage
-from reconciler.errors import ReadError, WriteError
+from reconciler.errors import LedgerError, ReadError, WriteError
 from reconciler.guardrails import admins
-from reconciler.model import NOTHING, Holdings, LiveState, Role, Scope
+from reconciler.model import NOTHING, ORGANIZATION, Holdings, LiveState, Role, Scope
 from reconciler.plan import Plan
 from reconciler.ports import Provider
 
@@ -23,15 +24,33 @@ INTERRUPTED = "the run was interrupted before it"
 Progress = Callable[[Change], None]
 
 
+class Account(Protocol):
+    """What a run is recorded in, as it goes. Both methods raise LedgerError where they can't record."""
+
+    def writing(self, change: Change) -> None:
+        """A change is about to be written: once this returns, it is known for good that it may have been."""
+        ...
+
+    def settled(self, outcome: Outcome) -> None:
+        """What became of a change is known."""
+        ...
+
+
 def carry_out(
-    plan: Plan, provider: Provider, live: LiveState, minimum_admins: int, progress: Progress
+    plan: Plan,
+    provider: Provider,
+    live: LiveState,
+    minimum_admins: int,
+    account: Account,
+    progress: Progress,
 ) -> tuple[Outcome, ...]:
     """Write the plan's changes in order; one outcome for each, in that order.
 
-    `live` is the state that the plan was made from. `progress` is called once for each change that was
-    tried. An interrupt ends the writing, not the account of it.
+    `live` is the state that the plan was made from. Nothing is sent that `account` has not recorded.
+    `progress` is called once for each change that was tried. An interrupt ends the writing, not the
+    account of it.
     """
-    run = _Run(provider, live, minimum_admins, progress)
+    run = _Run(provider, live, minimum_admins, account, progress)
     for _, changes in groupby(plan.changes, lambda change: change.stage):
         run.stage(list(changes))
     return tuple(run.outcomes[id(change)] for change in plan.changes)
@@ -44,6 +63,7 @@ class _Run:
     provider: Provider
     live: LiveState
     minimum_admins: int
+    account: Account
     progress: Progress
     outcomes: dict[int, Outcome] = field(default_factory=dict)
     """By the identity of the change: equal changes do not occur, and hashing them would cost."""
@@ -67,7 +87,7 @@ class _Run:
 
     def _written(self, change: Change) -> bool:
         """Whether the provider took a change; otherwise its outcome is settled."""
-        detail = self.stopped or self._hindrance(change)
+        detail = self.stopped or self._hindrance(change) or self._unrecorded(change)
         if detail:
             self._settle(change, Result.SKIPPED, detail)
             return False
@@ -94,10 +114,32 @@ class _Run:
                 needed = (change.principal.id, *_gained(change))
                 if reasons := [self.broken[need] for need in needed if need in self.broken]:
                     return reasons[0]
-                left = len(self.admins - {change.principal.id})
-                if change.stage is Stage.UNSEAT and left < self.floor:
-                    return f"organization admins left: {left}, for somebody who was to become one did not"
-                return ""
+                return self._too_few_left(change) if change.stage is Stage.UNSEAT else ""
+
+    def _too_few_left(self, change: SetRoles) -> str:
+        """Why somebody must not be unseated now, or nothing. Asks the server: others may be at it, too."""
+        try:
+            held = self.provider.read_back(sorted(self.admins))
+        except (ReadError, KeyboardInterrupt) as error:
+            self.stopped = INTERRUPTED if isinstance(error, KeyboardInterrupt) else error.message
+            return f"nobody knows which organization admins are left: {self.stopped}"
+        self.admins = {
+            id_ for id_ in self.admins if Role.ADMIN in held.get(id_, NOTHING).get(ORGANIZATION, ())
+        }
+        left = len(self.admins - {change.principal.id})
+        if left >= self.floor:
+            return ""
+        return f"organization admins left: {left}; at least {self.floor} must stay"
+
+    def _unrecorded(self, change: Change) -> str:
+        """Why a change can't be recorded, and so must not be written, or nothing."""
+        try:
+            self.account.writing(change)
+        except LedgerError as error:
+            self.stopped = error.message
+        except KeyboardInterrupt:
+            self.stopped = INTERRUPTED
+        return self.stopped
 
     def _confirm(self, written: list[Change]) -> Iterator[tuple[Change, str]]:
         """Each written change with what is wrong with it now that it is read back, or nothing."""
@@ -129,6 +171,7 @@ class _Run:
 
     def _settle(self, change: Change, result: Result, detail: str) -> None:
         self.outcomes[id(change)] = Outcome(change, result, detail)
+        self._record(self.outcomes[id(change)])
         if result is Result.APPLIED:
             self._seat(change)
             return
@@ -137,6 +180,14 @@ class _Run:
                 self.broken[change.scope, change.role] = "the group that it needs could not be created"
             case SetRoles():
                 self.broken[change.principal.id] = "an earlier change of the same person did not come about"
+
+    def _record(self, outcome: Outcome) -> None:
+        try:
+            self.account.settled(outcome)
+        except LedgerError as error:
+            self.stopped = self.stopped or error.message
+        except KeyboardInterrupt:
+            self.stopped = INTERRUPTED
 
     def _failed(self, change: Change, detail: str) -> None:
         self._settle(change, Result.FAILED, detail)

@@ -33,6 +33,8 @@ class ScopeChange:
     before: Roles
     after: Roles
     why: tuple[Provenance, ...] = ()
+    entries: tuple[str, ...] = ()
+    """How roles that are added are to be stored, as JSON, where they were stored by more than their name."""
 
     @property
     def gains(self) -> bool:
@@ -103,13 +105,21 @@ def data(change: Change) -> dict[str, object]:
                 "kind": "set-roles",
                 "id": change.principal.id,
                 "user": change.principal.user_name,
-                "scopes": [
-                    {"scope": scope_data(s.scope), "before": words(s.before), "after": words(s.after)}
-                    for s in change.scopes
-                ],
+                "scopes": [scope_change_data(scope) for scope in change.scopes],
             }
         case _ as never:
             assert_never(never)
+
+
+def scope_change_data(change: ScopeChange) -> dict[str, object]:
+    """The roles in one scope before and after as plain data; `entries` only where there are any."""
+    entries = {"entries": list(change.entries)} if change.entries else {}
+    return {
+        "scope": scope_data(change.scope),
+        "before": words(change.before),
+        "after": words(change.after),
+        **entries,
+    }
 
 
 def scope_data(scope: Scope) -> dict[str, str | None]:

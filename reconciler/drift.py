@@ -15,6 +15,8 @@ class ScopeDrift:
     live: Roles
     desired: Roles
     why: tuple[Provenance, ...] = ()
+    entries: tuple[str, ...] = ()
+    """How the desired roles are to be stored, where that is asked for (`DesiredState.entries`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +46,18 @@ def detect(desired: DesiredState, live: LiveState) -> Drift:
 def _person(principal: Principal, desired: DesiredState, live: LiveState) -> PersonDrift:
     should, does = desired.holdings(principal.id), live.holdings(principal.id)
     why = desired.why.get(principal.id, {})
+    entries = desired.entries.get(principal.id, {})
     none: Roles = frozenset()
     return PersonDrift(
         principal,
         tuple(
-            ScopeDrift(scope, does.get(scope, none), should.get(scope, none), why.get(scope, ()))
+            ScopeDrift(
+                scope,
+                does.get(scope, none),
+                should.get(scope, none),
+                why.get(scope, ()),
+                entries.get(scope, ()),
+            )
             for scope in _differing(does, should)
         ),
     )

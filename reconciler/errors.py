@@ -2,7 +2,9 @@
 
     ReconcilerError          1  unexpected failure
     ├── SettingsError        2  the environment or the command line lacks or misstates something
+    ├── LedgerError          1  the ledger can't be written, or was tampered with
     ├── GuardrailError       4  a guardrail refused the plan
+    ├── StaleError           5  the plan is not the one that was expected
     ├── PolicyError          6  the policy is invalid
     ├── ReadError            7  the provider or the directory could not be read whole
     ├── WriteError           8  one change could not be carried out
@@ -49,6 +51,23 @@ class SettingsError(ReconcilerError):
     """The environment or the command line lacks or misstates something."""
 
     exit_code = ExitCode.USAGE
+
+
+class LedgerError(ReconcilerError):
+    """The ledger could not be written to, or is not as it was written."""
+
+
+class StaleError(ReconcilerError):
+    """The plan is not the one that was reviewed or approved; nothing was written.
+
+    `differences` tells in lines what changed between the two, where both are known.
+    """
+
+    exit_code = ExitCode.STALE
+
+    def __init__(self, message: str, hint: str = "", differences: Sequence[str] = ()) -> None:
+        super().__init__(message, hint)
+        self.differences = tuple(differences)
 
 
 class GuardrailError(ReconcilerError):

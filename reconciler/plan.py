@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -30,6 +30,8 @@ class Plan:
     changes: tuple[Change, ...] = ()
     withheld: tuple[SetRoles, ...] = ()
     problems: tuple[Problem, ...] = ()
+    tree: str = ""
+    """The hash of the policy files that it was made from (`Policy.tree`)."""
 
     @property
     def drifted(self) -> bool:
@@ -43,16 +45,25 @@ class Plan:
 
     @cached_property
     def fingerprint(self) -> str:
-        """32 hexadecimal digits, equal for equal plans: of format, organization, server, mode and changes."""
-        document = {
-            "format": FORMAT,
-            "organization": self.organization,
-            "server": self.server,
-            "mode": self.mode,
-            "changes": [data(change) for change in self.changes],
-        }
-        canonical = json.dumps(document, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(canonical.encode()).hexdigest()[:32]
+        """32 hexadecimal digits, equal for equal plans (`fingerprint`)."""
+        changes = [data(change) for change in self.changes]
+        return fingerprint(self.organization, self.server, self.tree, self.mode, changes)
+
+
+def fingerprint(
+    organization: str, server: str, tree: str, mode: str, changes: Sequence[Mapping[str, object]]
+) -> str:
+    """The hash of all that a plan is, its format included; `changes` are as `change.data` gives them."""
+    document = {
+        "format": FORMAT,
+        "organization": organization,
+        "server": server,
+        "tree": tree,
+        "mode": mode,
+        "changes": list(changes),
+    }
+    canonical = json.dumps(document, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:32]
 
 
 def build(
@@ -61,11 +72,13 @@ def build(
     server: str,
     role_groups: frozenset[tuple[Scope, Role]] | None = None,
     problems: tuple[Problem, ...] = (),
+    tree: str = "",
 ) -> Plan:
     """The plan for a drift, as far as the organization's mode allows it.
 
-    `role_groups` are those that exist, where roles are groups: there each person joins first, and
-    leaves once that is confirmed. None where roles are stored on the user: one request does both.
+    `tree` is the policy's. `role_groups` are those that exist, where roles are groups: there each person
+    joins first, and leaves once that is confirmed. None where roles are stored on the user: one request
+    does both.
     """
     wanted = [_set_roles(person) for person in drift.people]
     changes: list[SetRoles]
@@ -87,6 +100,7 @@ def build(
         tuple(sorted((*created, *changes), key=_order)),
         tuple(withheld),
         problems,
+        tree,
     )
 
 
@@ -102,7 +116,10 @@ def whole(changes: Iterable[SetRoles]) -> tuple[SetRoles, ...]:
 def _set_roles(person: PersonDrift) -> SetRoles:
     return SetRoles(
         person.principal,
-        tuple(ScopeChange(drift.scope, drift.live, drift.desired, drift.why) for drift in person.scopes),
+        tuple(
+            ScopeChange(drift.scope, drift.live, drift.desired, drift.why, drift.entries)
+            for drift in person.scopes
+        ),
     )
 
 

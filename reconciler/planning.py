@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from reconciler import desired, drift, guardrails, plan
+from reconciler import desired, drift, guardrails, plan, undo
 from reconciler.guardrails import Violation
-from reconciler.model import LiveState
+from reconciler.history import PastRun
+from reconciler.model import DesiredState, LiveState
+from reconciler.naming import RoleNames
 from reconciler.plan import Plan
 from reconciler.policy.document import Policy
 from reconciler.ports import Directory, ProviderReader
@@ -25,11 +27,38 @@ def prepare(policy: Policy, provider: ProviderReader, directory: Directory, now:
 
     Raises ReadError where either side could not be read whole.
     """
-    organization = policy.organization
     live = provider.read()
     membership = directory.read({binding.group for binding in policy.bindings})
-    asked = desired.expand(policy, membership, live, now)
+    return _checked(policy, desired.expand(policy, membership, live, now), live, provider, now)
+
+
+def prepare_undo(
+    policy: Policy, run: PastRun, ledger: str, provider: ProviderReader, now: datetime
+) -> tuple[Prepared, tuple[str, ...]]:
+    """Read the provider and plan the way back from a run; and what stays, since it has moved meanwhile.
+
+    `ledger` is the file that tells of the run. Raises ReadError.
+    """
+    live = provider.read()
+    scopes = {scope for (scope, _), _ in RoleNames(policy.organization).items()}
+    back = undo.way_back(run, live, scopes, ledger)
+    return _checked(policy, back.desired, live, provider, now), back.moved
+
+
+def _checked(
+    policy: Policy, asked: DesiredState, live: LiveState, provider: ProviderReader, now: datetime
+) -> Prepared:
+    organization = policy.organization
     planned = plan.build(
-        drift.detect(asked, live), organization, provider.server, live.role_groups, asked.problems
+        drift.detect(asked, live),
+        organization,
+        provider.server,
+        live.role_groups,
+        asked.problems,
+        policy.tree,
     )
-    return Prepared(planned, live, guardrails.check(planned, asked, live, organization.guardrails))
+    token_user = provider.token_user() if guardrails.takes(planned) else None
+    violations = guardrails.check(
+        planned, asked, live, organization.guardrails, token_user=token_user, now=now
+    )
+    return Prepared(planned, live, violations)

@@ -1,11 +1,11 @@
 """A provider in memory that keeps state, keeps count, and fails when and how it is told to."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
-from reconciler.change import Change, CreateGroup, SetRoles
-from reconciler.errors import ConflictError, ReadError, WriteError
+from reconciler.change import Change, CreateGroup, Outcome, SetRoles
+from reconciler.errors import ConflictError, LedgerError, ReadError, WriteError
 from reconciler.model import Holdings, LiveState, Principal, Role, Roles, Scope, fold
 from reconciler.naming import RoleNames
 from reconciler.policy.document import Organization, StoredAs
@@ -32,6 +32,28 @@ class Fault(Enum):
 
 
 @dataclass
+class Notes:
+    """An `apply.Account` in memory, with room for so many records."""
+
+    written: list[Change] = field(default_factory=list)
+    outcomes: list[Outcome] = field(default_factory=list)
+    room: int = 1_000_000
+
+    def writing(self, change: Change) -> None:
+        self._take_room()
+        self.written.append(change)
+
+    def settled(self, outcome: Outcome) -> None:
+        self._take_room()
+        self.outcomes.append(outcome)
+
+    def _take_room(self) -> None:
+        if self.room == 0:
+            raise LedgerError("the ledger can't be written: no space left on device")
+        self.room -= 1
+
+
+@dataclass
 class FakeProvider:
     """A `ports.Provider` over people with raw role values and groups of people, as a server has them.
 
@@ -48,6 +70,10 @@ class FakeProvider:
     faults: Mapping[int, Fault] = field(default_factory=dict)
     read_faults: Mapping[int, Fault] = field(default_factory=dict)
     server: str = SERVER
+    me: str | None = None
+    """Whose token it is written with, by principal id."""
+    meanwhile: Callable[[Change], None] = field(default=lambda _: None)
+    """Somebody else, who has their turn whenever a change has arrived, before it takes effect."""
     calls: list[Change | frozenset[str]] = field(default_factory=list)
     """Everything that was asked, in order: changes to write, and whom to read back."""
     requests: int = 0
@@ -86,8 +112,12 @@ class FakeProvider:
             case _:
                 raise ReadError("the listing of people is short")
 
+    def token_user(self) -> str | None:
+        return self.me
+
     def write(self, change: Change) -> None:
         self.calls.append(change)
+        self.meanwhile(change)
         fault = self.faults.get(len(self.writes))
         if fault is Fault.INTERRUPTED:
             raise KeyboardInterrupt

@@ -1,13 +1,16 @@
 """The command line: one file per command, loaded when it is called; and the one place that exits."""
 
 import importlib
+import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from io import TextIOWrapper
 from typing import Any, NoReturn
 
 import click
 
-from reconciler.errors import ExitCode, PolicyError, ReconcilerError
+from reconciler.errors import ExitCode, PolicyError, ReconcilerError, StaleError
 from reconciler.report.plain import printable
 
 INTERRUPTED = 130
@@ -17,8 +20,10 @@ COMMANDS = {
     "validate": "check policy files: schema and meaning",
     "plan": "show what would change, write nothing",
     "apply": "converge the server with the policy",
+    "undo": "plan the way back from a run",
+    "history": "list past runs, show one, verify the ledger",
     "sandbox": "run a SCIM server on loopback, alone or around a command",
-    "schema": "print a JSON Schema of the policy language",
+    "schema": "print a JSON Schema of policies or of plans",
 }
 """Each command's name, which is also its module's, and its one line of help."""
 
@@ -62,6 +67,9 @@ def report_failure(error: ReconcilerError) -> None:
     if isinstance(error, PolicyError):
         for problem in error.problems:
             click.echo(printable(str(problem)), err=True)
+    if isinstance(error, StaleError):
+        for difference in error.differences:
+            click.echo(printable(difference), err=True)
     click.echo(f"error: {printable(error.message)}", err=True)
     if error.hint:
         click.echo(f"hint: {printable(error.hint)}", err=True)
@@ -69,8 +77,33 @@ def report_failure(error: ReconcilerError) -> None:
 
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="reconciler")
-def cli() -> None:
+@click.option("--debug", is_flag=True, help="Tell each request to the server on standard error.")
+@click.pass_context
+def cli(context: click.Context, debug: bool) -> None:
     """CircleCI access as code: reconcile a policy in git with a SCIM 2.0 service provider."""
+    if debug:
+        context.with_resource(_told())
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What this program logs, and no library, goes to standard error."""
+    log, handler = logging.getLogger("reconciler"), _Lines()
+    log.addHandler(handler)
+    log.setLevel(logging.DEBUG)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(logging.NOTSET)
+
+
+class _Lines(logging.Handler):
+    """Each record in one harmless line."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with suppress(BrokenPipeError):  # that nobody listens any more must not end a run half-way
+            click.echo(f"debug: {printable(record.getMessage())}", err=True)
 
 
 def main() -> NoReturn:

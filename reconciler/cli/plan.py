@@ -4,19 +4,28 @@ from pathlib import Path
 
 import click
 
+from reconciler import planfile
 from reconciler.cli import terminal
-from reconciler.cli.run import Run, format_option, path_argument, prepare, refuse
-from reconciler.errors import ExitCode, PolicyError
+from reconciler.cli.run import Run, check, format_option, path_argument, planned, prepare, show
+from reconciler.errors import ExitCode
 from reconciler.planning import Prepared
 from reconciler.policy.document import Policy
+from reconciler.policy.files import shown
 from reconciler.report import data
+from reconciler.report.data import Document
 
 
 @click.command("plan")
 @path_argument
 @click.option("--exit-code", is_flag=True, help="Exit 3 where there is drift, be it written or withheld.")
+@click.option(
+    "--out",
+    metavar="FILE",
+    type=click.Path(path_type=Path, readable=False),
+    help="Also write the plan to a file that `apply FILE` holds itself to.",
+)
 @format_option
-def command(path: Path, exit_code: bool, output: str) -> None:
+def command(path: Path, exit_code: bool, out: Path | None, output: str) -> None:
     """Show what would change, people first. Writes nothing.
 
     PATH is the folder of an organization or a folder of such folders; `policies/` if none is given.
@@ -41,11 +50,12 @@ def command(path: Path, exit_code: bool, output: str) -> None:
       130  interrupted
     Of several organizations, the gravest counts.
     """  # noqa: D301 (the control character is click's sign for "leave these lines as they are")
+    place = planfile.place(path) if out else shown(path)
     run = Run.of(path)
     plans: list[Prepared] = []
 
     def work(policy: Policy) -> ExitCode:
-        prepared = prepare(policy)
+        prepared = prepare(policy, planned)
         plans.append(prepared)
         if output == "text":
             terminal.show_plan(prepared, first=len(plans) == 1)
@@ -53,13 +63,17 @@ def command(path: Path, exit_code: bool, output: str) -> None:
         return ExitCode.DRIFT if exit_code and prepared.plan.drifted else ExitCode.DONE
 
     run.each(work)
+    document = run.document(data.plans(place, plans, run.failures))
     if output == "json":
-        run.show(data.plans(plans, run.failures))
+        show(document)
+    if out:
+        write(out, document, whole=bool(run.policies) and len(plans) == len(run.policies))
     run.exit()
 
 
-def check(prepared: Prepared) -> None:
-    """Raise GuardrailError where a guardrail is broken, PolicyError where not all of it could be resolved."""
-    refuse(prepared)
-    if prepared.plan.problems:
-        raise PolicyError(prepared.plan.problems)
+def write(file: Path, document: Document, *, whole: bool) -> None:
+    """Write the plan file, unless a plan is missing: then who applied it would take less for all."""
+    if whole:
+        planfile.write(file, document)
+    else:
+        click.echo(f"no plan was written to {shown(file)}", err=True)

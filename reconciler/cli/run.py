@@ -1,12 +1,13 @@
-"""What `plan` and `apply` share: the policies of a path, the connections to their servers, one exit code."""
+"""What commands that plan share: the policies of a path, the connections to their servers, one exit code."""
 
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -34,11 +35,15 @@ from reconciler.report.data import Document
 from reconciler.report.problems import record
 from reconciler.scim.client import Client, open_client, open_writing_client
 from reconciler.scim.provider import ScimProvider, ScimReader
+from reconciler.scim.reach import Reach
 from reconciler.scim.reading import Readings
 from reconciler.settings import Connection
 
 C = TypeVar("C", bound=Client)
 P = TypeVar("P", bound=ProviderReader)
+
+Planner = Callable[[Policy, Client, ProviderReader, Readings], Prepared]
+"""Makes a plan for an organization, by what its client, its provider and their readings tell."""
 
 path_argument = click.argument(
     "path", metavar="[PATH]", default="policies", type=click.Path(path_type=Path, readable=False)
@@ -56,6 +61,7 @@ SEVERITY = (
     ExitCode.UNEXPECTED,
     ExitCode.USAGE,
     ExitCode.UNREADABLE,
+    ExitCode.STALE,
     ExitCode.REFUSED,
     ExitCode.INVALID,
     ExitCode.PARTLY_APPLIED,
@@ -83,7 +89,7 @@ class Run:
 
         Raises SettingsError for a single file: the rest of its organization would read as "nobody".
         """
-        if path.exists() and not path.is_dir():
+        if os.path.exists(path) and not os.path.isdir(path):
             raise SettingsError(
                 f"{shown(path)} is no folder, and a plan is of an organization as a whole",
                 "name the folder that holds its organization.yaml",
@@ -97,23 +103,52 @@ class Run:
     def each(self, work: Callable[[Policy], ExitCode]) -> None:
         """Do the work for every organization, and keep how each ended."""
         for policy in self.policies:
-            name = policy.organization.name
-            try:
-                if self.stopped:
-                    raise PartlyAppliedError(f"{name} was not begun: the run was interrupted before it")
-                self.codes.append(work(policy))
-            except ReconcilerError as error:
-                report_failure(error)
-                self.failures.append((name, error))
-                self.codes.append(error.exit_code)
+            self.attempt(policy.organization.name, partial(work, policy))
 
-    def show(self, document: Document) -> None:
-        """Print the run as one JSON document, with the problems of the policy files where there are any."""
-        click.echo(json.dumps({**document, "problems": [record(one) for one in self.problems]}, indent=2))
+    def attempt(self, organization: str, work: Callable[[], ExitCode]) -> None:
+        """Do some work for one organization, unless somebody asked to stop, and keep how it ended."""
+        try:
+            if self.stopped:
+                raise PartlyAppliedError(f"{organization} was not begun: the run was interrupted before it")
+            self.codes.append(work())
+        except ReconcilerError as error:
+            report_failure(error)
+            self.failures.append((organization, error))
+            self.codes.append(error.exit_code)
+
+    def only(self, organization: str) -> "Run":
+        """The same for one organization alone. Raises SettingsError where there is no such policy."""
+        if self.problems:
+            return self
+        self.policies = tuple(one for one in self.policies if one.organization.name == organization)
+        if not self.policies:
+            raise SettingsError(f"there is no policy of {organization} here", "name its folder as PATH")
+        return self
+
+    def document(self, content: Document) -> Document:
+        """The run as one document, with the problems of the policy files where there are any."""
+        return {**content, "problems": [record(one) for one in self.problems]}
 
     def exit(self) -> None:
         """End the program with the gravest code of all organizations."""
         sys.exit(worst(self.codes))
+
+
+def show(document: Document) -> None:
+    """Print a run as JSON."""
+    click.echo(json.dumps(document, indent=2))
+
+
+def moment() -> datetime:
+    """Now, aware."""
+    return datetime.now(UTC)
+
+
+def check(prepared: Prepared) -> None:
+    """Raise GuardrailError where a guardrail is broken, PolicyError where not all of it could be resolved."""
+    refuse(prepared)
+    if prepared.plan.problems:
+        raise PolicyError(prepared.plan.problems)
 
 
 def worst(codes: Iterable[ExitCode]) -> ExitCode:
@@ -121,38 +156,61 @@ def worst(codes: Iterable[ExitCode]) -> ExitCode:
     return min(codes, key=SEVERITY.index, default=ExitCode.DONE)
 
 
-def prepare(policy: Policy) -> Prepared:
-    """Read both sides and plan, with a client that cannot write."""
-    with open_client(_connection(policy)) as client:
-        return _prepared(policy, client, ScimReader)[0]
+def prepare(policy: Policy, plan: Planner) -> Prepared:
+    """Read what the plan needs, and plan, with a client that cannot write."""
+    reach = _reach()
+    with open_client(_connection(policy), transport=reach.transport, patience=reach.patience) as client:
+        return _prepared(policy, client, ScimReader, plan)[0]
 
 
 @contextmanager
-def prepared_to_write(policy: Policy) -> Iterator[tuple[Prepared, ScimProvider]]:
+def prepared_to_write(policy: Policy, plan: Planner) -> Iterator[tuple[Prepared, ScimProvider]]:
     """The same with the provider that can carry the plan out."""
-    with open_writing_client(_connection(policy)) as client:
-        yield _prepared(policy, client, ScimProvider)
+    reach = _reach()
+    with open_writing_client(
+        _connection(policy), transport=reach.transport, patience=reach.patience
+    ) as client:
+        yield _prepared(policy, client, ScimProvider, plan)
 
 
-def refuse(prepared: Prepared) -> None:
-    """Raise GuardrailError where a guardrail is broken: not one write is sent then."""
-    if prepared.violations:
-        names = ", ".join(violation.guardrail for violation in prepared.violations)
+def refuse(prepared: Prepared, approved: Collection[str] = ()) -> None:
+    """Raise GuardrailError where a guardrail is broken that no approval covers: not one write is sent then.
+
+    `approved` are the fingerprints of plans that somebody approved in spite of guardrails.
+    """
+    is_approved = prepared.plan.fingerprint in approved
+    broken = [one for one in prepared.violations if not (one.approvable and is_approved)]
+    if broken:
+        names = ", ".join(violation.guardrail for violation in broken)
+        why = ", which no approval covers" if is_approved else ""
         raise GuardrailError(
-            f"nothing was written to {prepared.plan.organization}: refused by {names}",
-            prepared.violations[0].remedy,
+            f"nothing was written to {prepared.plan.organization}: refused by {names}{why}",
+            broken[0].remedy,
         )
 
 
+def planned(policy: Policy, client: Client, provider: ProviderReader, readings: Readings) -> Prepared:
+    """The plan that brings the server to what the policy asks for."""
+    directory = ScimDirectory(client, policy.organization.directory, readings)
+    return planning.prepare(policy, provider, directory, moment())
+
+
 def _prepared(
-    policy: Policy, client: C, provider_of: Callable[[C, RoleNames, Organization, Readings], P]
+    policy: Policy,
+    client: C,
+    provider_of: Callable[[C, RoleNames, Organization, Readings], P],
+    plan: Planner,
 ) -> tuple[Prepared, P]:
     organization = policy.organization
     readings = Readings(client)
     provider = provider_of(client, RoleNames(organization), organization, readings)
-    directory = ScimDirectory(client, organization.directory, readings)
-    return planning.prepare(policy, provider, directory, datetime.now(UTC)), provider
+    return plan(policy, client, provider, readings), provider
 
 
 def _connection(policy: Policy) -> Connection:
     return settings.connection(policy.organization.name, os.environ)
+
+
+def _reach() -> Reach:
+    """How servers are reached; a test hands the command line its own (`CliRunner.invoke(obj=...)`)."""
+    return click.get_current_context().find_object(Reach) or Reach()

@@ -43,10 +43,19 @@ def show_plan(prepared: Prepared, *, first: bool) -> None:
             click.echo(line)
 
 
-def show_outcomes(outcomes: Sequence[Outcome]) -> None:
-    """Print what became of a plan on standard output."""
+def show_outcomes(outcomes: Sequence[Outcome], organization: str = "") -> None:
+    """Print what became of a plan on standard output; whose it was where there are several."""
+    of = f"{organization}: " if organization else ""
     for line in text.outcomes(outcomes):
-        click.echo(line)
+        click.echo(f"{of}{line}")
+
+
+def note(line: str) -> None:
+    """Say something on standard error in the middle of a run."""
+    try:
+        click.echo(printable(line), err=True)
+    except BrokenPipeError:  # that nobody listens any more must not end a run half-way
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 @contextmanager
@@ -71,10 +80,7 @@ class _Lines:
 
     def step(self, change: Change) -> None:
         self._done += 1
-        try:
-            click.echo(f"[{self._done}/{self._total}] {printable(text.subject(change))}", err=True)
-        except BrokenPipeError:  # that nobody listens any more must not end a run half-way
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+        note(f"[{self._done}/{self._total}] {text.subject(change)}")
 
 
 def _show_tables(prepared: Prepared) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from reconciler.change import CreateGroup, Outcome, ScopeChange, SetRoles, data, scope_data, words
+from reconciler.change import CreateGroup, Outcome, ScopeChange, SetRoles, data, scope_change_data
 from reconciler.errors import ReconcilerError
 from reconciler.guardrails import Violation
 from reconciler.model import Provenance
@@ -13,10 +13,16 @@ from reconciler.report.problems import record
 Document = dict[str, object]
 
 
-def plans(prepared: Sequence[Prepared], failures: Sequence[tuple[str, ReconcilerError]]) -> Document:
-    """Format `reconciler.plan/1`: one entry for each organization that could be read, and what failed."""
+def plans(
+    policy: str, prepared: Sequence[Prepared], failures: Sequence[tuple[str, ReconcilerError]]
+) -> Document:
+    """Format `reconciler.plan/1`: one entry for each organization that could be read, and what failed.
+
+    `policy` is the policy's folder. The schema is `schemas/plan.schema.json`.
+    """
     return {
         "format": FORMAT,
+        "policy": policy,
         "plans": [plan(one) for one in prepared],
         "failures": [failure(organization, error) for organization, error in failures],
     }
@@ -28,6 +34,7 @@ def plan(prepared: Prepared) -> Document:
     return {
         "organization": planned.organization,
         "server": planned.server,
+        "tree": planned.tree,
         "mode": planned.mode,
         "drift": planned.drifted,
         "fingerprint": planned.fingerprint,
@@ -39,12 +46,19 @@ def plan(prepared: Prepared) -> Document:
 
 
 def applied(
-    results: Sequence[tuple[Prepared, Sequence[Outcome]]], failures: Sequence[tuple[str, ReconcilerError]]
+    results: Sequence[tuple[Prepared, Sequence[Outcome], str]],
+    failures: Sequence[tuple[str, ReconcilerError]],
 ) -> Document:
-    """Format `reconciler.apply/1`: each organization's plan with what became of each of its changes."""
+    """Format `reconciler.apply/1`: each organization's plan with what became of each of its changes.
+
+    A result has the run's name in the ledger, too.
+    """
     return {
         "format": "reconciler.apply/1",
-        "runs": [{**plan(one), "outcomes": [_outcome(o) for o in outcomes]} for one, outcomes in results],
+        "runs": [
+            {"run": run, **plan(one), "outcomes": [_outcome(o) for o in outcomes]}
+            for one, outcomes, run in results
+        ],
         "failures": [failure(organization, error) for organization, error in failures],
     }
 
@@ -68,12 +82,7 @@ def _change(change: CreateGroup | SetRoles) -> Document:
 
 
 def _scope(change: ScopeChange) -> Document:
-    return {
-        "scope": scope_data(change.scope),
-        "before": words(change.before),
-        "after": words(change.after),
-        "why": [_reason(reason) for reason in change.why],
-    }
+    return {**scope_change_data(change), "why": [_reason(reason) for reason in change.why]}
 
 
 def _reason(reason: Provenance) -> Document:
@@ -86,15 +95,19 @@ def _reason(reason: Provenance) -> Document:
         "path": reason.at.path,
         "reason": reason.reason or None,
         "until": reason.until.isoformat() if reason.until else None,
+        "ended": reason.ended,
     }
 
 
 def _violation(violation: Violation) -> Document:
     return {
         "guardrail": violation.guardrail,
+        "measured": violation.measured,
+        "limit": violation.limit,
         "message": violation.message,
         "remedy": violation.remedy,
         "people": list(violation.people),
+        "approvable": violation.approvable,
     }
 
 

@@ -72,7 +72,7 @@ class Server(ThreadingMixIn, TCPServer):
         self.token = token
         self.requests: list[Request] = []
         self.store = Store(seed)
-        self.application = _application(self.store, token)
+        self.application = application(self.store, token)
         self._log = log
         self._noting = Lock()
         self._connections: set[socket.socket] = set()
@@ -196,7 +196,8 @@ class _Handler(BaseHTTPRequestHandler):
         """Nothing: requests are noted by `Server.note`."""
 
 
-def _application(store: Store, token: str) -> BearerTokenApplication:
+def application(store: Store, token: str) -> BearerTokenApplication:
+    """The SCIM server itself, without sockets: requests in, responses out, `store` in between."""
     provider = ScimProvider(
         models=[User, EnterpriseUser, Group], resource_types=[USERS, GROUPS], config=_abilities()
     )

@@ -5,6 +5,8 @@ method that writes.
 """
 
 import json
+import logging
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
@@ -19,10 +21,15 @@ from reconciler.scim.wire import JsonObject
 from reconciler.scim.words import printable, quoted, status_words
 from reconciler.settings import Connection
 
+_log = logging.getLogger(__name__)
+
 ERROR_SCHEMA = "urn:ietf:params:scim:api:messages:2.0:error"
+TELLING = 16
+"""How long a token must be for its letters to be no coincidence."""
 HOPS = 3
 """How many redirects one reading follows, all within the server's origin."""
 
+REPEATED = "the server's answer repeats the token, so nothing of it is believed or shown"
 _HINTS = {
     401: "the token is wrong or has expired; check CIRCLECI_SCIM_TOKEN",
     403: "the token lacks the right for this; SCIM wants a token of an administrator",
@@ -83,7 +90,7 @@ class Client:
     def __init__(self, connection: Connection, transport: Transport, patience: Patience) -> None:
         self._transport = transport
         self._patience = patience
-        self._secret = connection.token.reveal()
+        self._token = connection.token
 
     @property
     def server(self) -> str:
@@ -124,8 +131,9 @@ class Client:
         location = reply.headers.get("location", "")
         target = self._transport.redirected(url, location) if location else None
         if target is None:
+            place = self._clean(_place(location))
             raise ReadError(
-                f"{what}: the server redirects to {_place(location)}, where the token must not go",
+                f"{what}: the server redirects to {place}, where the token must not go",
                 "if that is the right server, make it the base URL",
             )
         if reply.status not in (307, 308):
@@ -135,20 +143,25 @@ class Client:
             )
         return target
 
-    def _insist(self, request: Request, url: str) -> Reply | Broken:
-        """Send a request until its result stands or time is up."""
+    def _insist(self, request: Request, url: str, again: Callable[[], bool] = lambda: True) -> Reply | Broken:
+        """Send a request until its result stands, time is up, or `again` objects to sending it once more."""
         patience = self._patience
         deadline = patience.clock() + patience.budget
         tried = 0
         while True:
             tried += 1
+            started = patience.clock()
             result = self._transport.send(request, url, deadline)
+            self._tell(request, result, tried, patience.clock() - started)
             wait = self._wait(request, result, tried)
             if wait is None:
                 return result
             if patience.clock() + wait > deadline:
                 return self._out_of_time(result, wait)
+            _log.debug("waiting %.1f s before try %d", wait, tried + 1)
             patience.sleep(wait)
+            if not again():
+                return result
 
     def _wait(self, request: Request, result: Reply | Broken, tried: int) -> float | None:
         """The seconds before the same request may be sent again; None where this result stands.
@@ -177,6 +190,8 @@ class Client:
 
     def _document(self, what: str, reply: Reply) -> JsonObject:
         """The JSON object of a success. Anything else, an error under a 200 included, is none."""
+        if self._repeats_token(reply):
+            raise AnswerError(what, REPEATED, status=reply.status)
         document = _json_object(reply.body)
         if document is None:
             raise AnswerError(what, self._seen(reply), status=reply.status, hint=_HINTS[404])
@@ -187,7 +202,7 @@ class Client:
 
     def _seen(self, reply: Reply) -> str:
         """What an answer is that should have been a JSON object."""
-        kind = printable(reply.headers.get("content-type", "") or "no content type", 60)
+        kind = printable(self._clean(reply.headers.get("content-type", "")) or "no content type", 60)
         if not reply.body.strip():
             return f"the server answered {status_words(reply.status)} with nothing in it ({kind})"
         begins = quoted(self._clean(reply.body[:4096].decode("utf-8", errors="replace")), 80)
@@ -215,11 +230,30 @@ class Client:
 
     def _clean(self, text: str) -> str:
         """A server may well repeat the Authorization header in its complaint about it."""
-        return text.replace(self._secret, "***")
+        return self._token.hidden_in(text)
+
+    def _repeats_token(self, reply: Reply) -> bool:
+        """Whether a success holds the token, which would then be shown as the name of somebody."""
+        secret = self._token.reveal()
+        return len(secret) >= TELLING and secret.encode() in reply.body
 
     def _cause(self, broken: Broken) -> Exception | None:
         """What broke a connection, unless it quotes the header that holds the token."""
-        return None if self._secret in str(broken.cause) else broken.cause
+        return broken.cause if self._clean(str(broken.cause)) == str(broken.cause) else None
+
+    def _tell(self, request: Request, result: Reply | Broken, tried: int, seconds: float) -> None:
+        """Note a try for `--debug`: of the query the names alone, for its values are people's."""
+        if not _log.isEnabledFor(logging.DEBUG):
+            return
+        names = "&".join(name for name, _ in request.params)
+        where = f"{request.path}?{names}" if names else request.path
+        came = (
+            self._clean(result.words)
+            if isinstance(result, Broken)
+            else f"{status_words(result.status)}, {len(result.body)} bytes"
+        )
+        again = f", try {tried}" if tried > 1 else ""
+        _log.debug("%s %s: %s, %d ms%s", request.method, self._clean(where), came, seconds * 1000, again)
 
     def close(self) -> None:
         self._transport.close()
@@ -244,11 +278,18 @@ class WritingClient(Client):
         """RFC 7644 section 3.5.1."""
         return self._write("PUT", path, body, version)
 
-    def post(self, path: str, body: JsonObject) -> Answer:
-        """RFC 7644 section 3.3."""
-        return self._write("POST", path, body, None)
+    def post(self, path: str, body: JsonObject, again: Callable[[], bool]) -> Answer:
+        """RFC 7644 section 3.3. `again` is asked before it is sent once more: that may create a second one."""
+        return self._write("POST", path, body, None, again)
 
-    def _write(self, method: str, path: str, body: JsonObject, version: str | None) -> Answer:
+    def _write(
+        self,
+        method: str,
+        path: str,
+        body: JsonObject,
+        version: str | None,
+        again: Callable[[], bool] = lambda: True,
+    ) -> Answer:
         """Send a write; with `version`, only if the resource still has it (`If-Match`, section 3.14).
 
         Raises RefusedError where it has certainly not happened, UncertainError where nobody knows.
@@ -257,7 +298,7 @@ class WritingClient(Client):
         headers = {"If-Match": version} if version else {}
         content = json.dumps(body, ensure_ascii=False).encode()
         request = Request(method, path, content=content, headers=headers)
-        result = self._insist(request, self._transport.url(path))
+        result = self._insist(request, self._transport.url(path), again)
         if isinstance(result, Broken):
             reason = self._clean(result.words)
             if result.sent:
@@ -271,6 +312,8 @@ class WritingClient(Client):
         """A success has a JSON object or nothing in it; a page of a gateway proves nothing."""
         if not reply.body.strip():
             return Answer({}, reply.headers.get("etag"))
+        if self._repeats_token(reply):
+            raise UncertainError(what, REPEATED)
         document = _json_object(reply.body)
         if document is None:
             raise UncertainError(what, self._seen(reply))

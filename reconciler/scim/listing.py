@@ -166,7 +166,7 @@ class _Listing(Generic[T]):
         self._total = page.total if self._total is None else self._total
 
     def _check_ids(self, ids: list[str]) -> None:
-        new = set(ids) - self._found.keys()
+        new = {id_ for id_ in ids if id_ not in self._found}  # not by `-`, which walks all that was found
         if len(set(ids)) < len(ids):
             raise self._refused(
                 f"page {len(self._sizes)} names {len(ids) - len(set(ids))} of its {len(ids)} twice"

@@ -44,6 +44,8 @@ def read(reading: Reading, wanted: Collection[str], members_from: MembersFrom) -
     for name, way in ways.items():
         answer = way(reading, wanted)
         if not isinstance(answer, Unreadable):
+            if members_from is MembersFrom.AUTO:
+                _check_agreement(reading, answer)
             return answer
         tried.append(f"by {name}: {answer.words}")
     raise ReadError(
@@ -52,6 +54,23 @@ def read(reading: Reading, wanted: Collection[str], members_from: MembersFrom) -
         f"from 'not shown' ({'; '.join(tried)})",
         HINT,
     )
+
+
+def _check_agreement(reading: Reading, answer: Mapping[str, Members]) -> None:
+    """Nobody says to be in a group that does not have them: lists of members that are cut exist.
+
+    Of those who are not active nothing follows: they get nothing, and some servers leave them out.
+    """
+    for person in reading.people.values():
+        for group_id in person.groups if person.principal.entitled else ():
+            members = answer.get(group_id)
+            if isinstance(members, frozenset) and person.principal.id not in members:
+                raise ReadError(
+                    f"could not tell who is in the group {quoted(reading.groups[group_id].name)}: "
+                    f"{quoted(person.principal.user_name)} is by their own groups, and not by its members",
+                    "it may have changed meanwhile: run it again; if it stays so, say which is right: "
+                    "directory.members_from in organization.yaml",
+                )
 
 
 def _by_group_members(reading: Reading, wanted: Collection[str]) -> Mapping[str, Members] | Unreadable:

@@ -29,6 +29,7 @@ Meaning = tuple[Scope, Role]
 
 def live(reading: Reading, names: RoleNames, members_from: MembersFrom) -> LiveState:
     """Everybody, what they hold, and which role groups there are. Raises ReadError."""
+    people = reading.people  # before the groups: what says who holds what is then as fresh as it can be
     groups = find(reading.groups.values(), names)
     members = memberships.read(reading, [group.id for group in groups.values()], members_from)
     roles: dict[str, set[Meaning]] = defaultdict(set)
@@ -36,10 +37,10 @@ def live(reading: Reading, names: RoleNames, members_from: MembersFrom) -> LiveS
         found = members[group.id]
         if isinstance(found, Unreadable):
             raise ReadError(f"could not tell who is in the role group {quoted(group.name)}: {found.words}")
-        for id_ in found & reading.people.keys():
+        for id_ in found & people.keys():
             roles[id_].add(meaning)
     return LiveState(
-        {id_: person.principal for id_, person in reading.people.items()},
+        {id_: person.principal for id_, person in people.items()},
         {id_: gathered(meanings) for id_, meanings in roles.items()},
         frozenset(groups),
     )
@@ -79,12 +80,14 @@ class RoleGroupsWriter:
         self._ids = {meaning: group.id for meaning, group in find(groups.values(), self._names).items()}
 
     def create(self, change: CreateGroup) -> None:
-        """Create a role group that is not there. Never asked twice: names need not be unique in SCIM."""
+        """Create a role group that is not there. Never asked twice unseen: names need not be unique in SCIM."""
         meaning = (change.scope, change.role)
         if self._listed(meaning):
             return
         try:
-            answer = self._client.post("/Groups", wire.new_group(change.name))
+            answer = self._client.post(
+                "/Groups", wire.new_group(change.name), again=lambda: self._listed(meaning) is None
+            )
         except (RefusedError, UncertainError) as error:
             if self._listed(meaning):
                 return

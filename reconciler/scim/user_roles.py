@@ -5,6 +5,7 @@ unknown attributes are left where they are, or sent back to the letter where a s
 replace more than we want to change.
 """
 
+import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import IntEnum
@@ -13,12 +14,12 @@ from urllib.parse import quote
 
 from reconciler.change import SetRoles
 from reconciler.errors import ConflictError, ReadError, WriteError
-from reconciler.model import Holdings, LiveState, Role, Scope
+from reconciler.model import Entries, Holdings, LiveState, Role, Scope
 from reconciler.naming import RoleNames
 from reconciler.scim import wire
 from reconciler.scim.client import Answer, AnswerError, Client, RefusedError, UncertainError, WritingClient
 from reconciler.scim.reading import Reading, Readings
-from reconciler.scim.wire import JsonObject, Person
+from reconciler.scim.wire import JsonObject, Person, RoleValue
 from reconciler.scim.words import quoted
 
 TRIES = 5
@@ -50,15 +51,48 @@ def live(reading: Reading, names: RoleNames) -> LiveState:
     """Everybody and what they hold. Raises ReadError."""
     people = reading.people
     roles = {id_: holdings(person, names) for id_, person in people.items()}
+    entries = {id_: _entries(person, names) for id_, person in people.items()}
     return LiveState(
         {id_: person.principal for id_, person in people.items()},
         {id_: held for id_, held in roles.items() if held},
+        entries={id_: unusual for id_, unusual in entries.items() if unusual},
     )
 
 
 def holdings(person: Person, names: RoleNames) -> Holdings:
-    """What a person holds in the policy's scopes."""
-    return gathered(meaning for role in person.roles if (meaning := names.meaning(role.value)))
+    """What a person holds in the policy's scopes. Raises ReadError where that can't be told."""
+    return gathered(meaning for role in person.roles if (meaning := _meaning(person, role, names)))
+
+
+def _meaning(person: Person, role: RoleValue, names: RoleNames) -> tuple[Scope, Role] | None:
+    """The role that a value stands for; None: it is foreign, and so is all that is in it.
+
+    Several roles in one value, as some servers and mappings write them, would read as "has none of them".
+    """
+    meaning = names.meaning(role.value)
+    if meaning is None and any(names.meaning(part) for part in wire.parts(role.entry)):
+        raise ReadError(
+            f"could not tell which roles {quoted(person.principal.user_name)} has: the server answered "
+            f"{quoted(json.dumps(role.entry, ensure_ascii=False), 80)}, which is not one role",
+            "each value of `roles` must be one role; correct how they are provisioned to this server",
+        )
+    return meaning
+
+
+def _entries(person: Person, names: RoleNames) -> Entries:
+    """All role entries of a person, as JSON, in scopes where one of them says more than the role's name."""
+    found: dict[Scope, tuple[str, ...]] = {}
+    unusual: set[Scope] = set()
+    for role in person.roles:
+        meaning = names.meaning(role.value)
+        if meaning is None:
+            continue
+        scope = meaning[0]
+        text = json.dumps(role.entry, sort_keys=True, ensure_ascii=False)
+        found[scope] = (*found.get(scope, ()), text)
+        if role.entry != {"value": names.name(*meaning)}:
+            unusual.add(scope)
+    return {scope: found[scope] for scope in unusual}
 
 
 def gathered(meanings: Iterable[tuple[Scope, Role]]) -> Holdings:
@@ -221,14 +255,18 @@ class UserRolesWriter:
     def _entries(self, change: SetRoles, person: Person) -> list[object]:
         lost = _lost(change)
         kept = [role.entry for role in person.roles if self._names.meaning(role.value) not in lost]
-        return [*kept, *({"value": value} for value in self._gained(change))]
+        return [*kept, *self._gained(change)]
 
-    def _gained(self, change: SetRoles) -> list[str]:
-        return [
-            self._names.name(scope.scope, role)
-            for scope in change.scopes
-            for role in sorted(scope.after - scope.before)
-        ]
+    def _gained(self, change: SetRoles) -> list[object]:
+        """The entries to add: as the change says where it does, else the role's name."""
+        gained: list[object] = []
+        for scope in change.scopes:
+            stored = [json.loads(text) for text in scope.entries]
+            for role in sorted(scope.after - scope.before):
+                meant = (scope.scope, role)
+                entries = [e for e in stored if self._names.meaning(wire.role(e).value) == meant]
+                gained += entries or [{"value": self._names.name(*meant)}]
+        return gained
 
 
 def _lost(change: SetRoles) -> frozenset[tuple[Scope, Role] | None]:

@@ -5,7 +5,8 @@ missing is null is empty (section 2.5), and what can't be understood is a ReadEr
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote
 
@@ -21,6 +22,9 @@ PATCH_SCHEMA = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 
 USER_ATTRIBUTES = ("userName", "externalId", "displayName", "active", "roles", "groups", "meta")
 GROUP_ATTRIBUTES = ("displayName", "members", "meta")
+
+_BETWEEN = re.compile(r"[,;|]")
+"""What stands between roles where somebody writes several as one value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +107,7 @@ def person(resource: JsonObject) -> Person:
             display_name=_text(resource, "displayName", what),
             version=version(resource),
         ),
-        roles=tuple(_role(entry) for entry in _list(resource, "roles", what)),
+        roles=tuple(role(entry) for entry in _list(resource, "roles", what)),
         groups=tuple(_reference(entry, f"a group of {what}").id for entry in _list(resource, "groups", what)),
     )
 
@@ -167,9 +171,9 @@ def patch(operations: Sequence[JsonObject]) -> JsonObject:
     return {"schemas": [PATCH_SCHEMA], "Operations": list(operations)}
 
 
-def add_roles(values: Iterable[str]) -> JsonObject:
-    """One operation that adds role values."""
-    return {"op": "add", "path": "roles", "value": [{"value": value} for value in values]}
+def add_roles(entries: Sequence[object]) -> JsonObject:
+    """One operation that adds role entries, such as `{"value": "org-viewer"}`."""
+    return {"op": "add", "path": "roles", "value": list(entries)}
 
 
 def remove_role(raw: str) -> JsonObject:
@@ -203,23 +207,44 @@ def with_roles(resource: JsonObject, entries: Sequence[object]) -> JsonObject:
     return {**others, "roles": list(entries)}
 
 
-def _role(entry: object) -> RoleValue:
+def role(entry: object) -> RoleValue:
+    """One entry of `User.roles`, which some servers write as plain text. What is none has no value."""
     raw = attribute(entry, "value") if isinstance(entry, dict) else entry
     if not isinstance(raw, str) or not _is_text(raw):
         return RoleValue("", "", entry)
     return RoleValue(_unwrapped(raw), raw, entry)
 
 
+def parts(entry: object) -> Iterator[str]:
+    """Every text in an entry of `User.roles` that may be meant as a role: in lists, in JSON, by commas."""
+    match entry:
+        case str() if entry[:1] in ("[", "{") and (inner := _loaded(entry)) is not None:
+            yield from parts(inner)
+        case str():
+            yield from (part.strip() for part in _BETWEEN.split(entry))
+        case dict():
+            yield from parts(attribute(entry, "value"))
+        case list():
+            for one in entry:
+                yield from parts(one)
+        case _:
+            pass
+
+
 def _unwrapped(raw: str) -> str:
     """The role in `{"id": "...", "value": "Admin"}`, which Entra's complex assignments write as text."""
-    if not raw.startswith("{"):
-        return raw
-    try:
-        inner = json.loads(raw)
-    except (ValueError, RecursionError):
-        return raw
+    inner = _loaded(raw) if raw.startswith("{") else None
     value = attribute(inner, "value") if isinstance(inner, dict) else None
     return value if isinstance(value, str) and _is_text(value) else raw
+
+
+def _loaded(text: str) -> object:
+    """JSON as data; None where it is none."""
+    try:
+        loaded: object = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return loaded
 
 
 def _reference(entry: object, what: str) -> Reference:

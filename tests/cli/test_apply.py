@@ -40,7 +40,11 @@ def test_the_result_is_on_standard_output_and_progress_on_standard_error() -> No
         planned = run(environment(url), "plan")[1]
         code, out, err = run(environment(url), "apply")
     assert (code, out) == (0, planned + "applied 2 of 2 changes\n")
-    assert err == "[1/2] cleo@acme.example\n[2/2] dan@acme.example\n"
+    assert re.fullmatch(
+        r"\[1/2] cleo@acme\.example\n\[2/2] dan@acme\.example\n"
+        r"run [0-9a-f]{12} is recorded in \.reconciler/ledger\.jsonl\n",
+        err,
+    )
     assert server.writes == NEEDED
 
 
@@ -95,7 +99,7 @@ def test_a_plan_that_leaves_too_few_admins_is_not_begun(policy: Path) -> None:
     server = acme()
     code, _, err = apply(server)
     assert (code, server.writes) == (4, [])
-    assert err.splitlines()[0] == "error: nothing was written to acme: refused by minimum_admins"
+    assert err.splitlines()[0].startswith("error: nothing was written to acme: refused by minimum_admins")
 
 
 def test_an_invalid_policy_is_not_applied_in_part(policy: Path) -> None:
@@ -167,7 +171,7 @@ def test_on_a_terminal_a_bar_shows_how_far_it_is_and_goes_away() -> None:
     assert code == 0
     assert "2/2" in seen
     shown = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", seen)
-    assert shown.rstrip().endswith("applied 2 of 2 changes")
+    assert "\napplied 2 of 2 changes\n" in shown.replace("\r", "\n")
     assert "[1/2]" not in shown
 
 
@@ -237,17 +241,19 @@ def test_an_interrupt_ends_the_writing_but_not_the_account_of_it(
         code, out, err = ended(interrupting.process)
     assert (code, server.writes) == (8, ["PATCH /Users/u-cleo", "PATCH /Users/u-eve"])
     assert out.splitlines()[-3:] == [
-        "applied 1 of 3 changes",
-        "failed eve@acme.example: interrupted; it may have been written",
-        "skipped dan@acme.example: the run was interrupted before it",
+        "acme: applied 1 of 3 changes",
+        "acme: failed eve@acme.example: interrupted; it may have been written",
+        "acme: skipped dan@acme.example: the run was interrupted before it",
     ]
-    assert err.splitlines() == [
+    told = err.splitlines()
+    assert told.pop(1).endswith(" is recorded in .reconciler/ledger.jsonl")
+    assert told == [
         "[1/3] cleo@acme.example",
         "error: 2 of 3 changes to acme did not come about",
         "hint: `reconciler plan` shows what is left to do",
         "error: zzz was not begun: the run was interrupted before it",
     ]
-    assert "zzz" not in out
+    assert "zzz: " not in out
 
 
 def test_an_interrupt_before_anything_was_written_ends_with_one_line() -> None:

@@ -31,7 +31,8 @@ def test_every_command_explains_itself(name: str) -> None:
     [
         ("validate", ["0", "6"]),
         ("plan", ["0", "2", "3", "4", "6", "7", "130"]),
-        ("apply", ["0", "2", "4", "6", "7", "8", "130"]),
+        ("apply", ["0", "1", "2", "4", "5", "6", "7", "8", "130"]),
+        ("history", ["0", "1", "2"]),
     ],
 )
 def test_help_tells_the_exit_codes(name: str, codes: list[str]) -> None:
@@ -88,7 +89,7 @@ def test_help_imports_nothing_that_is_slow() -> None:
 
 
 def test_every_exit_code_of_a_run_has_its_rank() -> None:
-    assert set(SEVERITY) == set(ExitCode) - {ExitCode.STALE}
+    assert set(SEVERITY) == set(ExitCode)
 
 
 @pytest.mark.parametrize(
@@ -99,6 +100,7 @@ def test_every_exit_code_of_a_run_has_its_rank() -> None:
         ([ExitCode.DRIFT, ExitCode.INVALID, ExitCode.DONE], ExitCode.INVALID),
         ([ExitCode.PARTLY_APPLIED, ExitCode.REFUSED], ExitCode.REFUSED),
         ([ExitCode.REFUSED, ExitCode.UNREADABLE], ExitCode.UNREADABLE),
+        ([ExitCode.REFUSED, ExitCode.STALE], ExitCode.STALE),
     ],
 )
 def test_the_gravest_of_several_exit_codes_is_told(codes: list[ExitCode], gravest: ExitCode) -> None:

@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -113,6 +114,7 @@ def scope(
         "path": f"bindings[1].{path}",
         "reason": None,
         "until": None,
+        "ended": False,
     }
     return {"scope": {"project": project}, "before": before, "after": after, "why": [why]}
 
@@ -242,6 +244,7 @@ def test_the_documents_tell_a_failure_too() -> None:
     assert code == 2
     assert json.loads(out) == {
         "format": "reconciler.plan/1",
+        "policy": "policies",
         "plans": [],
         "failures": [
             {
@@ -354,9 +357,10 @@ def test_a_name_cannot_speak_to_the_terminal(url: str, server: FakeServer) -> No
 
 
 def test_who_is_unknown_is_told_with_where_it_stands(policy: Path, server: FakeServer) -> None:
+    tomorrow = datetime.now(UTC).date() + timedelta(days=1)
     (policy / "day.yaml").write_text(
         "version: 1\ngrants:\n  - user: clio@acme.example\n    organization: viewer\n"
-        "    reason: INC-1\n    expires: 2999-01-01\n",
+        f"    reason: INC-1\n    expires: {tomorrow}\n",
         encoding="utf-8",
     )
     code, _, err = plan(server)

@@ -57,6 +57,8 @@ def acme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     shutil.copytree(ROOT / "policies", tmp_path / "policies")
     edit(tmp_path / "policies/acme/access/temporary.yaml", "expires: 2026-11-27", "expires: 2999-11-27")
+    longest = "minimum_admins: 2\n  longest_grant: 1000000"
+    edit(tmp_path / "policies/acme/organization.yaml", "minimum_admins: 2", longest)
     return tmp_path / "policies/acme"
 
 
@@ -203,7 +205,7 @@ roles:
   organization: "circleci-org-{role}"
   project: "circleci-{project}-{role}"
 guardrails:
-  removals: {percent: 100, count: 10}
+  demotions: {percent: 100, count: 10}
 """
 GROUPS_BINDINGS = """\
 version: 1

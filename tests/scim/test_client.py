@@ -200,17 +200,6 @@ def test_a_server_that_cannot_be_reached_is_an_error_with_its_cause() -> None:
     assert isinstance(error.__cause__, httpx.ConnectError)
 
 
-def test_a_certificate_that_is_not_trusted_is_not_tried_again() -> None:
-    def breaks(request: httpx.Request) -> Exception:
-        return httpx.ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED] self-signed", request=request)
-
-    server = one(*[Fault(breaks=breaks)] * 9)
-    error = get_fails(server)
-
-    assert error.hint == "SSL_CERT_FILE may name a file with the authority that issued it"
-    assert len(server.requests) == 1
-
-
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize(
     ("headers", "seconds"),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import build
 import pytest
 from build import holds, live, organization, principal
-from fakes import FakeProvider, Fault
+from fakes import FakeProvider, Fault, Notes
 
 from reconciler import apply, drift, plan
 from reconciler.change import Change, CreateGroup, Outcome, Result, SetRoles
@@ -31,10 +31,13 @@ class Run:
     plan: Plan
     provider: FakeProvider
     progress: list[str] = field(default_factory=list)
+    account: Notes = field(default_factory=Notes)
 
     def apply(self, minimum_admins: int = 0) -> Told:
         """What is told of each change: who, at which stage, what became of it, and why."""
-        outcomes = apply.carry_out(self.plan, self.provider, self.live, minimum_admins, self._step)
+        outcomes = apply.carry_out(
+            self.plan, self.provider, self.live, minimum_admins, self.account, self._step
+        )
         assert tuple(outcome.change for outcome in outcomes) == self.plan.changes
         return [told(outcome) for outcome in outcomes]
 
@@ -149,6 +152,7 @@ def test_each_stage_is_read_back_before_the_next() -> None:
         "read back bob cat",
         "revoke dan",
         "read back dan",
+        "read back ann bob",
         "unseat ann",
         "read back ann",
     ]
@@ -165,6 +169,7 @@ def test_a_group_is_created_and_joined_before_another_is_left() -> None:
     assert work.asked == [
         "create circleci-org-viewer",
         "promote ann",
+        "read back ann",
         "read back ann",
         "unseat ann",
         "read back ann",
@@ -186,12 +191,7 @@ def test_a_successor_who_failed_keeps_as_many_admins_as_must_stay(fault: Fault, 
     assert work.apply(minimum_admins=2) == [
         ("cat", "promote", FAILED, words),
         ("ann", "unseat", APPLIED, ""),
-        (
-            "bob",
-            "unseat",
-            SKIPPED,
-            "organization admins left: 1, for somebody who was to become one did not",
-        ),
+        ("bob", "unseat", SKIPPED, "organization admins left: 1; at least 2 must stay"),
     ]
     assert {"bob", "eve"} <= work.admins
 
@@ -340,7 +340,7 @@ def test_an_interrupt_between_two_writes_accounts_for_everything() -> None:
         if len(work.progress) == 2:
             raise KeyboardInterrupt
 
-    outcomes = apply.carry_out(work.plan, work.provider, work.live, 0, interrupted)
+    outcomes = apply.carry_out(work.plan, work.provider, work.live, 0, work.account, interrupted)
 
     assert [told(outcome) for outcome in outcomes] == [
         ("p00", "promote", APPLIED, ""),
@@ -445,3 +445,92 @@ def test_progress_is_told_once_for_each_change_that_was_tried() -> None:
     work.apply()
 
     assert work.progress == MANY[:6]
+
+
+# What is recorded
+
+
+FULL = "the ledger can't be written: no space left on device"
+
+
+def test_every_change_is_recorded_before_it_is_written_and_so_is_what_became_of_it() -> None:
+    work = run(*SUCCESSION, faults={2: Fault.REFUSED})
+    recorded: list[bool] = []
+    work.provider.meanwhile = lambda change: recorded.append(work.account.written[-1] is change)
+
+    work.apply(minimum_admins=2)
+
+    assert recorded == [True, True, True]
+    assert work.account.written == work.provider.writes
+    assert [told(outcome)[:3] for outcome in work.account.outcomes] == [
+        ("cat", "promote", APPLIED),
+        ("ann", "unseat", FAILED),
+        ("bob", "unseat", APPLIED),
+    ]
+
+
+def test_what_is_skipped_is_recorded_as_skipped_and_not_as_written() -> None:
+    work = promotions(7, dict.fromkeys(range(1, 100), Fault.REFUSED))
+    work.apply()
+
+    assert [who(change) for change in work.account.written] == MANY[:5]
+    assert [(who(one.change), one.result) for one in work.account.outcomes] == [
+        *((name, FAILED) for name in MANY[:5]),
+        *((name, SKIPPED) for name in MANY[5:7]),
+    ]
+
+
+@pytest.mark.parametrize(("room", "written"), [(0, 0), (1, 1), (2, 2)])
+def test_what_cannot_be_recorded_is_not_written_nor_is_anything_after_it(room: int, written: int) -> None:
+    work = promotions(4, {})
+    work.account.room = room
+
+    assert [(name, result, why) for name, _, result, why in work.apply()] == [
+        *((name, APPLIED, "") for name in MANY[:written]),
+        *((name, SKIPPED, FULL) for name in MANY[written:4]),
+    ]
+    assert [who(change) for change in work.provider.writes] == MANY[:written]
+
+
+def test_an_outcome_that_cannot_be_recorded_ends_the_writing() -> None:
+    work = run({"zoë": holds("viewer")}, {"ann": holds("viewer")})
+    work.account.room = 1
+
+    assert work.apply() == [("ann", "promote", APPLIED, ""), ("zoë", "revoke", SKIPPED, FULL)]
+
+
+# Somebody else at the same time
+
+
+def test_admins_are_counted_anew_before_each_unseating() -> None:
+    work = run(*SUCCESSION)
+
+    def unseat_eve(change: Change) -> None:
+        if who(change) == "ann":
+            work.provider.roles["u-eve"] = []
+
+    work.provider.meanwhile = unseat_eve
+
+    assert work.apply(minimum_admins=2) == [
+        ("cat", "promote", APPLIED, ""),
+        ("ann", "unseat", APPLIED, ""),
+        ("bob", "unseat", SKIPPED, "organization admins left: 1; at least 2 must stay"),
+    ]
+    assert work.admins == {"bob", "cat"}
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (Fault.REFUSED, "nobody knows which organization admins are left: the listing of people is short"),
+        (Fault.INTERRUPTED, f"nobody knows which organization admins are left: {apply.INTERRUPTED}"),
+    ],
+    ids=["unreadable", "interrupted"],
+)
+def test_nobody_is_unseated_where_the_admins_cannot_be_counted(fault: Fault, words: str) -> None:
+    work = run(*SUCCESSION, read_faults={2: fault})
+
+    first, second, third = work.apply(minimum_admins=2)
+    assert (first, second) == (("cat", "promote", APPLIED, ""), ("ann", "unseat", SKIPPED, words))
+    assert third[2] is SKIPPED
+    assert work.admins == {"ann", "bob", "cat", "eve"}

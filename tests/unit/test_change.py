@@ -1,5 +1,7 @@
 """What kind a change is, in which stage it belongs, and what it is as plain data."""
 
+from dataclasses import replace
+
 import pytest
 from build import APP, WEB, principal, provenance, scope_change, set_roles
 
@@ -112,6 +114,20 @@ def test_a_change_of_a_person_as_data_says_what_becomes_of_whom_and_not_why() ->
             {"scope": {"project": "organization"}, "before": [], "after": ["admin"]},
         ],
     }
+
+
+def test_a_change_as_data_says_how_roles_are_stored_where_that_is_more_than_their_names() -> None:
+    stored = replace(scope_change(WEB, "", "admin"), entries=('{"value": "x"}', '{"value": "y"}'))
+    scopes = data(set_roles("ann", stored, scope_change(APP, "", "viewer")))["scopes"]
+    assert scopes == [
+        {
+            "scope": {"project": "web"},
+            "before": [],
+            "after": ["admin"],
+            "entries": ['{"value": "x"}', '{"value": "y"}'],
+        },
+        {"scope": {"project": "app"}, "before": [], "after": ["viewer"]},
+    ]
 
 
 def test_a_new_group_as_data() -> None:

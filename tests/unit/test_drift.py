@@ -1,6 +1,7 @@
 """How what people hold differs from what they should, as a fact."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import chain, combinations, product
 
 import pytest
@@ -38,6 +39,16 @@ def test_each_scope_that_differs_is_told_once_and_sorted_with_its_reasons() -> N
         ScopeDrift(Scope("zoo"), some(), some("admin")),
     )
     assert drift.detect(should, does) == Drift((PersonDrift(principal("ann"), scopes),))
+
+
+def test_how_the_roles_of_a_scope_are_to_be_stored_is_told_of_that_scope_and_that_person() -> None:
+    entries = {
+        "u-ann": {WEB: ('{"value": "x"}',), APP: ('{"value": "y"}',)},
+        "u-bob": {APP: ('{"value": "z"}',)},
+    }
+    should = replace(desired({"ann": holds(web="admin")}), entries=entries)
+    scopes = (ScopeDrift(WEB, some(), some("admin"), entries=('{"value": "x"}',)),)
+    assert drift.detect(should, live({"ann": holds()})) == Drift((PersonDrift(principal("ann"), scopes),))
 
 
 def test_people_are_sorted_by_folded_user_name_and_then_by_id() -> None:

@@ -142,12 +142,12 @@ def test_drift_is_drift_whether_the_mode_lets_a_run_mend_it_or_not(mode: Mode) -
     assert planned(LEAVER, mode=mode).drifted
 
 
-def test_a_change_keeps_its_reasons_and_a_plan_its_problems() -> None:
-    problem = Problem(at(3), "something is wrong")
-    person = PersonDrift(principal("ann"), (ScopeDrift(WEB, some(), some("admin"), (WHY,)),))
-    result = build(Drift((person,)), organization(), SERVER, problems=(problem,))
-    change = set_roles("ann", scope_change(WEB, "", "admin", WHY))
-    assert result == Plan("acme", SERVER, Mode.ENFORCE, (change,), (), (problem,))
+def test_a_change_keeps_its_reasons_and_how_it_is_stored_and_a_plan_its_problems_and_its_tree() -> None:
+    problem, stored = Problem(at(3), "something is wrong"), ('{"value": "x"}',)
+    person = PersonDrift(principal("ann"), (ScopeDrift(WEB, some(), some("admin"), (WHY,), stored),))
+    result = build(Drift((person,)), organization(), SERVER, problems=(problem,), tree="0f")
+    change = set_roles("ann", replace(scope_change(WEB, "", "admin", WHY), entries=stored))
+    assert result == Plan("acme", SERVER, Mode.ENFORCE, (change,), (), (problem,), "0f")
 
 
 # Where roles are groups.
@@ -258,7 +258,7 @@ def with_person(person: Principal) -> Plan:
 
 def test_a_fingerprint_is_32_hexadecimal_digits_and_the_same_in_every_release() -> None:
     assert re.fullmatch("[0-9a-f]{32}", PLAN.fingerprint)
-    assert PLAN.fingerprint == "45d14eb9aca7feb45aea3e3acd4da201"
+    assert PLAN.fingerprint == "56f2b68740bb0508fc96a48e76c94fa3"
 
 
 @pytest.mark.parametrize("role_groups", [None, frozenset[tuple[Scope, Role]]()], ids=["user-roles", "groups"])
@@ -292,6 +292,8 @@ def test_what_would_not_be_written_is_not_in_the_fingerprint(other: Plan) -> Non
         replace(PLAN, organization="globex"),
         replace(PLAN, server="https://other.example/v2"),
         replace(PLAN, mode=Mode.ADDITIVE),
+        replace(PLAN, tree="0123456789abcdef0123456789abcdef"),
+        plan(set_roles("ann", replace(scope_change(WEB, "viewer", "admin"), entries=('{"value": "x"}',)))),
         with_scope("", "admin"),
         with_scope("viewer", "contributor"),
         with_scope("viewer", "admin viewer"),
@@ -306,6 +308,8 @@ def test_what_would_not_be_written_is_not_in_the_fingerprint(other: Plan) -> Non
         "organization",
         "server",
         "mode",
+        "policy files",
+        "how it is stored",
         "before",
         "after",
         "role beside it",

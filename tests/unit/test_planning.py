@@ -48,14 +48,47 @@ def test_a_plan_is_made_of_what_both_sides_say_and_remembers_the_live_state() ->
 
 
 def test_the_guardrails_of_the_policy_are_checked() -> None:
-    strict = organization(guardrails=Guardrails(1, (), Limit(count=0, percent=100)))
-    asks = policy(binding("eng", web="viewer"), of=strict)
-    prepared = planning.prepare(asks, Server(STATE), Groups(membership(group("eng", "bob"))), NOW)
+    strict = organization(
+        guardrails=Guardrails(1, (), Limit(count=0, percent=100), emptied_groups=0, longest_grant=1)
+    )
+    asks = policy(binding("ops", "admin"), grant("bob", web="viewer"), of=strict)
+    prepared = planning.prepare(asks, Server(STATE), Groups(membership(group("ops"))), NOW)
     assert prepared.plan == plan(set_roles("ann", scope_change(ORGANIZATION, "admin", "")))
     assert [(one.guardrail, one.people) for one in prepared.violations] == [
         ("minimum_admins", ("ann@acme.example",)),
         ("removals", ("ann@acme.example",)),
+        ("emptied_groups", ("ann@acme.example",)),
+        ("longest_grant", ("bob@acme.example",)),
     ]
+
+
+@pytest.mark.parametrize(
+    ("me", "refused"), [("u-ann", ["own_user"]), ("u-bob", []), (None, [])], ids=["own", "other", "nobody's"]
+)
+def test_the_user_of_the_token_is_asked_for_where_a_plan_takes(me: str | None, refused: list[str]) -> None:
+    server = Server(STATE, me=me)
+    prepared = planning.prepare(policy(grant("bob", web="viewer")), server, Groups(membership()), NOW)
+    assert [one.guardrail for one in prepared.violations] == refused
+    assert server.asked_who == 1
+
+
+def test_the_user_of_the_token_is_not_asked_for_where_a_plan_takes_nothing() -> None:
+    server = Server(STATE, me="u-ann")
+    asks = policy(grant("ann", "admin"), grant("bob", "viewer", web="admin"))
+    assert planning.prepare(asks, server, Groups(membership()), NOW).plan.people
+    in_report = policy(of=organization(Mode.REPORT))
+    assert planning.prepare(in_report, server, Groups(membership()), NOW).plan.withheld
+    assert server.asked_who == 0
+
+
+class ShyServer(Server):
+    def token_user(self) -> str | None:
+        raise ReadError("/Me is short")
+
+
+def test_a_plan_that_takes_is_none_where_the_user_of_the_token_cannot_be_told() -> None:
+    with pytest.raises(ReadError, match="is short"):
+        planning.prepare(policy(grant("ann", "admin")), ShyServer(STATE), Groups(membership()), NOW)
 
 
 def test_the_moment_is_given() -> None:

@@ -36,8 +36,11 @@ PROBLEMS = (
     Problem(Location("team.yaml", 3, 5, "bindings[0].group"), "no such group", "correct it"),
     Problem(Location("empty.yaml"), "nothing"),
 )
-PLANNED = Plan("acme", SERVER, Mode.ADDITIVE, (GROUP, ANN), (BOB,), PROBLEMS)
-PREPARED = Prepared(PLANNED, live(), (Violation("removals", "too many", "look again", ("a", "b")),))
+TREE = "0123456789abcdef" * 2
+PLANNED = Plan("acme", SERVER, Mode.ADDITIVE, (GROUP, ANN), (BOB,), PROBLEMS, TREE)
+PREPARED = Prepared(
+    PLANNED, live(), (Violation("removals", 2, 1, "too many", "look again", ("a", "b"), True),)
+)
 EMPTY = Prepared(plan(), live(), ())
 FAILURE = ("globex", ReadError("the listing is short", "try again"))
 
@@ -50,6 +53,7 @@ GROUP_DATA = {
 PLAN_DATA = {
     "organization": "acme",
     "server": "https://scim.example/v2",
+    "tree": TREE,
     "mode": "additive",
     "drift": True,
     "fingerprint": PLANNED.fingerprint,
@@ -74,6 +78,7 @@ PLAN_DATA = {
                             "path": "",
                             "reason": "INC-1",
                             "until": "2026-11-27T23:59:59.999999+00:00",
+                            "ended": False,
                         }
                     ],
                 },
@@ -91,6 +96,7 @@ PLAN_DATA = {
                             "path": "",
                             "reason": None,
                             "until": None,
+                            "ended": False,
                         }
                     ],
                 },
@@ -117,12 +123,21 @@ PLAN_DATA = {
         {"file": "empty.yaml", "line": None, "column": None, "path": "", "message": "nothing", "remedy": ""},
     ],
     "violations": [
-        {"guardrail": "removals", "message": "too many", "remedy": "look again", "people": ["a", "b"]}
+        {
+            "guardrail": "removals",
+            "measured": 2,
+            "limit": 1,
+            "message": "too many",
+            "remedy": "look again",
+            "people": ["a", "b"],
+            "approvable": True,
+        }
     ],
 }
 EMPTY_DATA = {
     "organization": "acme",
     "server": "https://scim.example/v2",
+    "tree": "",
     "mode": "enforce",
     "drift": False,
     "fingerprint": EMPTY.plan.fingerprint,
@@ -145,15 +160,21 @@ def through_json(document: data.Document) -> object:
 
 
 def test_plans_as_one_document() -> None:
-    assert through_json(data.plans([PREPARED, EMPTY], [FAILURE])) == {
+    assert through_json(data.plans("policies", [PREPARED, EMPTY], [FAILURE])) == {
         "format": "reconciler.plan/1",
+        "policy": "policies",
         "plans": [PLAN_DATA, EMPTY_DATA],
         "failures": [FAILURE_DATA],
     }
 
 
 def test_no_plans_are_a_document_too() -> None:
-    assert through_json(data.plans([], [])) == {"format": "reconciler.plan/1", "plans": [], "failures": []}
+    assert through_json(data.plans("policies", [], [])) == {
+        "format": "reconciler.plan/1",
+        "policy": "policies",
+        "plans": [],
+        "failures": [],
+    }
 
 
 def test_runs_as_one_document_with_what_became_of_each_change() -> None:
@@ -164,17 +185,18 @@ def test_runs_as_one_document_with_what_became_of_each_change() -> None:
         "user": "bob@acme.example",
         "scopes": [{"scope": {"project": "web"}, "before": ["admin", "viewer"], "after": []}],
     }
-    assert through_json(data.applied([(PREPARED, outcomes), (EMPTY, [])], [FAILURE])) == {
+    assert through_json(data.applied([(PREPARED, outcomes, "1f2e3d"), (EMPTY, [], "a1b2c3")], [FAILURE])) == {
         "format": "reconciler.apply/1",
         "runs": [
             {
+                "run": "1f2e3d",
                 **PLAN_DATA,
                 "outcomes": [
                     {"change": GROUP_DATA, "result": "applied", "detail": ""},
                     {"change": bob, "result": "failed", "detail": "the server said 500"},
                 ],
             },
-            {**EMPTY_DATA, "outcomes": []},
+            {"run": "a1b2c3", **EMPTY_DATA, "outcomes": []},
         ],
         "failures": [FAILURE_DATA],
     }

@@ -308,9 +308,9 @@ def test_problems_and_guardrails_stand_below_the_people() -> None:
     planned = plan(LOSER, problems=(Problem(at(3), "there is no group 'eng'"),))
     people = tuple(f"p{number}" for number in range(12))
     refused = (
-        Violation("minimum_admins", "too few admins", "make one", ("ann@acme.example",)),
-        Violation("removals", "too many people", "look again", people),
-        Violation("protected", "somebody is protected", "think", ()),
+        Violation("minimum_admins", 0, 1, "too few admins", "make one", ("ann@acme.example",)),
+        Violation("removals", 12, 1, "too many people", "look again", people),
+        Violation("protected", 1, 0, "somebody is protected", "think", ()),
     )
     assert (
         shown(planned, STATE, *refused).partition("gives more\n")[2]
@@ -351,7 +351,7 @@ def test_a_name_can_neither_steer_the_terminal_nor_forge_a_line() -> None:
         problems=(Problem(at(1), HOSTILE),),
     )
     lines = text.plan(
-        Prepared(planned, live({}, eve), (Violation("removals", HOSTILE, HOSTILE, (HOSTILE,)),))
+        Prepared(planned, live({}, eve), (Violation("removals", 1, 0, HOSTILE, HOSTILE, (HOSTILE,)),))
     )
     assert lines == [
         "acme on https://scim.example/v2, mode enforce",

@@ -1,0 +1,98 @@
+"""`reconciler undo`: plans the way back from a run, from the ledger; writes only with --apply."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import click
+
+from reconciler import ledger, planning
+from reconciler.cli import terminal
+from reconciler.cli.converge import Convergence, Terms, conditions
+from reconciler.cli.history import named
+from reconciler.cli.run import Run, check, format_option, moment, prepare, show
+from reconciler.errors import ExitCode, SettingsError
+from reconciler.history import PastRun
+from reconciler.planning import Prepared
+from reconciler.policy.document import Policy
+from reconciler.policy.files import shown
+from reconciler.ports import ProviderReader
+from reconciler.report import data
+from reconciler.report.plain import printable
+from reconciler.scim.client import Client
+from reconciler.scim.reading import Readings
+
+
+@click.command("undo")
+@click.argument("run_id", metavar="RUN")
+@click.argument("path", metavar="[PATH]", default="policies", type=click.Path(path_type=Path, readable=False))
+@click.option("--apply", "applies", is_flag=True, help="Carry the plan out, by the rules of `apply`.")
+@conditions
+@format_option
+def command(
+    run_id: str,
+    path: Path,
+    applies: bool,
+    expected: Sequence[str],
+    approved: Sequence[str],
+    ledger_path: Path,
+    output: str,
+) -> None:
+    """Plan the way back from a run, as `reconciler history` calls it. Writes nothing without --apply.
+
+    Each role that the run changed goes back to what it was, if it still stands as the run left it. What
+    has moved since is told and left alone. Groups that the run created stay. The policy of PATH tells the
+    server, the guardrails and the mode, and goes on asking for what it asks: change it, too.
+
+    \b
+    Exit codes are those of `plan`, and with --apply those of `apply`.
+    """  # noqa: D301 (the control character is click's sign for "leave these lines as they are")
+    terms = Terms.of(ledger_path, expected, approved)
+    if not applies and (terms.expected or terms.approved):
+        raise SettingsError("--expect and --approve mean nothing without --apply")
+    past = named(ledger.past(ledger_path), run_id)
+    way = _WayBack(past, shown(ledger_path))
+    run = Run.of(path).only(past.organization)
+    if applies:
+        convergence = Convergence(run, terms, way.planned, output == "text", {"undoes": past.id})
+        convergence.carry_out()
+        document = data.applied(convergence.results, run.failures)
+    else:
+        document = data.plans(shown(path), way.show(run, text=output == "text"), run.failures)
+    if output == "json":
+        show(run.document(document))
+    for line in way.moved:
+        click.echo(f"left as it is: {printable(line)}", err=True)
+    run.exit()
+
+
+@dataclass(slots=True)
+class _WayBack:
+    """The way back from a run, and what it leaves alone, once it was planned."""
+
+    run: PastRun
+    ledger: str
+    moved: tuple[str, ...] = field(default=())
+
+    def planned(self, policy: Policy, _: Client, provider: ProviderReader, __: Readings) -> Prepared:
+        if provider.server != self.run.begun.server:
+            raise SettingsError(
+                f"run {self.run.id} was on {self.run.begun.server}, and this is {provider.server}",
+                "a way back leads to the server that the run wrote to",
+            )
+        prepared, self.moved = planning.prepare_undo(policy, self.run, self.ledger, provider, moment())
+        return prepared
+
+    def show(self, run: Run, *, text: bool) -> list[Prepared]:
+        """Plan and show, with a client that can't write."""
+        plans: list[Prepared] = []
+
+        def work(policy: Policy) -> ExitCode:
+            plans.append(prepare(policy, self.planned))
+            if text:
+                terminal.show_plan(plans[0], first=True)
+            check(plans[0])
+            return ExitCode.DONE
+
+        run.each(work)
+        return plans

@@ -1,0 +1,136 @@
+"""The runs of a ledger as text for people and as plain data for programs. Prints nothing."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+
+from reconciler.change import scope_data, words
+from reconciler.history import CONTESTED, Contested, PastRun, Write, contested
+from reconciler.ledger import Fault
+from reconciler.model import Roles
+
+Document = dict[str, object]
+
+HEADINGS = ("run", "began", "organization", "by", "result")
+
+
+def table(runs: Sequence[PastRun]) -> list[str]:
+    """One line for each run, the latest last."""
+    if not runs:
+        return ["the ledger holds no run"]
+    rows = [HEADINGS, *(_row(run) for run in runs)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
+    lines = [
+        "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+    return [*lines, *map(_dispute, contested(runs))]
+
+
+def _dispute(role: Contested) -> str:
+    return (
+        f"contested: {role.subject}, {role.scope} -> {_roles(role.after)} was written by each of the last "
+        f"{CONTESTED} runs over {role.organization}; somebody else changes it back"
+    )
+
+
+def one(run: PastRun) -> list[str]:
+    """All about one run."""
+    begun = run.begun
+    lines = [
+        f"run {run.id} of {begun.organization} on {begun.server}, mode {begun.mode}",
+        f"  began {begun.at} by {begun.who or 'nobody known'}",
+        f"  policy {begun.tree}, commit {begun.commit or 'unknown'}",
+        f"  plan {begun.fingerprint}, {begun.changes} to write",
+    ]
+    if begun.pipeline:
+        lines.append(f"  pipeline {begun.pipeline}")
+    if begun.undoes:
+        lines.append(f"  undoes run {begun.undoes}")
+    if begun.approved:
+        lines.append(f"  approved in spite of {', '.join(begun.approved)}")
+    lines.append(f"  {_result(run)}")
+    for write in run.writes:
+        lines += ["", *_write(write)]
+    for skip in run.skipped:
+        lines += ["", f"skipped {skip.subject}: {skip.detail}"]
+    return lines
+
+
+def data(runs: Sequence[PastRun]) -> Document:
+    """Format `reconciler.history/1`: the runs, oldest first."""
+    return {
+        "format": "reconciler.history/1",
+        "runs": [_run(run) for run in runs],
+        "contested": [
+            {
+                "organization": role.organization,
+                "subject": role.subject,
+                "scope": scope_data(role.scope),
+                "after": words(role.after),
+            }
+            for role in contested(runs)
+        ],
+    }
+
+
+def verified(faults: Sequence[Fault]) -> Document:
+    """Format `reconciler.verify/1`."""
+    return {
+        "format": "reconciler.verify/1",
+        "sound": not faults,
+        "faults": [{"line": fault.line, "message": fault.words} for fault in faults],
+    }
+
+
+def _row(run: PastRun) -> tuple[str, ...]:
+    return (run.id, f"{run.begun.at[:19]}Z", run.organization, run.begun.who or "?", _result(run))
+
+
+def _result(run: PastRun) -> str:
+    if run.ended is not None and run.ended.refused is not None:
+        return f"refused: {run.ended.refused}"
+    counts = ", ".join(f"{number} {word}" for word, number in run.results().items() if number)
+    undoing = f", undoes {run.begun.undoes}" if run.begun.undoes else ""
+    if run.ended is None:
+        return f"did not end ({counts or 'nothing written'}){undoing}"
+    return f"{counts or 'nothing to write'}{undoing}"
+
+
+def _write(write: Write) -> Iterator[str]:
+    detail = f": {write.detail}" if write.detail else ""
+    yield f"{write.result or 'unknown'} {write.subject}{detail}"
+    for scope in write.scopes:
+        yield f"  {scope.scope}: {_roles(scope.before)} -> {_roles(scope.after)}"
+
+
+def _roles(roles: Roles) -> str:
+    return " + ".join(words(roles)) or "none"
+
+
+def _run(run: PastRun) -> Document:
+    return {
+        "run": run.id,
+        **asdict(run.begun),
+        "ended": run.ended.at if run.ended else None,
+        "refused": run.ended.refused if run.ended else None,
+        "results": run.results(),
+        "writes": [_written(write) for write in run.writes],
+        "skipped": [asdict(skip) for skip in run.skipped],
+    }
+
+
+def _written(write: Write) -> Document:
+    return {
+        "subject": write.subject,
+        "id": write.principal_id,
+        "result": write.result,
+        "detail": write.detail,
+        "scopes": [
+            {
+                "scope": scope_data(scope.scope),
+                "before": words(scope.before),
+                "after": words(scope.after),
+            }
+            for scope in write.scopes
+        ],
+    }
