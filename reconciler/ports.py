@@ -1,10 +1,10 @@
 """What an adapter must do: read roles, write roles, read groups. Reading and writing are two types."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import Protocol
 
 from reconciler.change import Change
-from reconciler.model import Holdings, LiveState, Membership
+from reconciler.model import LiveState, Membership
 from reconciler.policy.document import GroupRef
 
 
@@ -23,8 +23,8 @@ class ProviderReader(Protocol):
         """
         ...
 
-    def read_back(self, principal_ids: Collection[str]) -> Mapping[str, Holdings]:
-        """The roles that these principals hold now, read anew. Who is gone is absent.
+    def read_back(self, principal_ids: Collection[str]) -> LiveState:
+        """These principals and the roles that they hold now, read anew. Who is gone is absent.
 
         Raises ReadError.
         """

@@ -244,8 +244,10 @@ class Server:
         self.reads += 1
         return self.state
 
-    def read_back(self, principal_ids: Collection[str]) -> Mapping[str, Holdings]:
-        return {id_: self.state.holdings(id_) for id_ in principal_ids if id_ in self.state.people}
+    def read_back(self, principal_ids: Collection[str]) -> LiveState:
+        there = [id_ for id_ in principal_ids if id_ in self.state.people]
+        people = {id_: self.state.people[id_] for id_ in there}
+        return LiveState(people, {id_: self.state.holdings(id_) for id_ in there})
 
     def token_user(self) -> str | None:
         self.asked_who += 1

@@ -101,14 +101,17 @@ class FakeProvider:
     def read(self) -> LiveState:
         return LiveState(dict(self.people), self.holdings(), self._role_groups())
 
-    def read_back(self, principal_ids: Collection[str]) -> Mapping[str, Holdings]:
+    def read_back(self, principal_ids: Collection[str]) -> LiveState:
         self.calls.append(frozenset(principal_ids))
         match self.read_faults.get(len(self.calls) - len(self.writes)):
             case Fault.INTERRUPTED:
                 raise KeyboardInterrupt
             case None:
                 held = self.holdings()
-                return {id_: held.get(id_, {}) for id_ in principal_ids if id_ in self.people}
+                there = [id_ for id_ in principal_ids if id_ in self.people]
+                return LiveState(
+                    {id_: self.people[id_] for id_ in there}, {id_: held.get(id_, {}) for id_ in there}
+                )
             case _:
                 raise ReadError("the listing of people is short")
 

@@ -11,7 +11,7 @@ from typing import assert_never
 
 from reconciler.change import Change, CreateGroup, SetRoles
 from reconciler.errors import ReadError, WriteError
-from reconciler.model import NOTHING, Holdings, LiveState
+from reconciler.model import LiveState
 from reconciler.naming import RoleNames
 from reconciler.policy.document import Organization, StoredAs
 from reconciler.scim import role_groups, user_roles
@@ -19,7 +19,7 @@ from reconciler.scim.client import AnswerError, Client, WritingClient
 from reconciler.scim.reading import Reading, Readings
 from reconciler.scim.role_groups import RoleGroupsWriter
 from reconciler.scim.user_roles import UserRolesWriter
-from reconciler.scim.wire import attribute, identifier
+from reconciler.scim.wire import Person, attribute, identifier
 from reconciler.scim.words import quoted
 
 NO_USER = frozenset({400, 403, 404, 405, 501})
@@ -48,15 +48,26 @@ class ScimReader:
         """Everybody and their roles in the policy's scopes, complete. Raises ReadError."""
         return self._live(self._readings.take(self))
 
-    def read_back(self, principal_ids: Collection[str]) -> Mapping[str, Holdings]:
+    def read_back(self, principal_ids: Collection[str]) -> LiveState:
         """The roles that these principals hold now, read anew. Raises ReadError."""
         if not principal_ids:
-            return {}
+            return LiveState({}, {})
         reading = Reading(self._client, self._readings.abilities)
         if self._stored_as is StoredAs.USER_ROLES:
-            return user_roles.read_back(reading, self._names, principal_ids, self._people)
+            people = user_roles.read_back(reading, principal_ids, self._people)
+            self._check(people)
+            return LiveState(
+                {id_: person.principal for id_, person in people.items()},
+                {id_: user_roles.holdings(person, self._names) for id_, person in people.items()},
+            )
         state = self._live(reading)
-        return {id_: state.roles.get(id_, NOTHING) for id_ in principal_ids if id_ in state.people}
+        there = [id_ for id_ in principal_ids if id_ in state.people]
+        return LiveState(
+            {id_: state.people[id_] for id_ in there}, {id_: state.holdings(id_) for id_ in there}
+        )
+
+    def _check(self, people: Mapping[str, Person]) -> None:
+        """Who only reads has nothing to compare these people with."""
 
     def token_user(self) -> str | None:
         """The id of the User that `/Me` stands for; None where the server knows none (RFC 7644 section 3.11).
@@ -108,10 +119,14 @@ class ScimProvider(ScimReader):
             case StoredAs.USER_ROLES:
                 self._user_roles.remember(reading.people)
             case StoredAs.GROUPS:
+                self._role_groups.check_others(state)
                 self._role_groups.remember(reading.groups)
             case _ as never:
                 assert_never(never)
         return state
+
+    def _check(self, people: Mapping[str, Person]) -> None:
+        self._user_roles.check_others(people)
 
     def write(self, change: Change) -> None:
         """Carry out one change. Raises ConflictError or WriteError, see `ports.Provider`."""

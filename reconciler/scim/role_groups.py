@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from reconciler.change import CreateGroup, SetRoles
 from reconciler.errors import ReadError, WriteError
-from reconciler.model import LiveState, Role, Scope
+from reconciler.model import Holdings, LiveState, Role, Scope
 from reconciler.naming import RoleNames
 from reconciler.policy.document import MembersFrom
 from reconciler.scim import listing, memberships, wire
@@ -18,7 +18,7 @@ from reconciler.scim.client import RefusedError, UncertainError, WritingClient
 from reconciler.scim.listing import Query
 from reconciler.scim.memberships import Unreadable
 from reconciler.scim.reading import Reading, Readings
-from reconciler.scim.user_roles import gathered
+from reconciler.scim.user_roles import TOOK_MORE, gathered
 from reconciler.scim.wire import Group, JsonObject
 from reconciler.scim.words import quoted
 
@@ -74,13 +74,32 @@ class RoleGroupsWriter:
         self._readings = readings
         self._members_from = members_from
         self._ids: dict[Meaning, str] = {}
+        self._held: Mapping[str, Holdings] = {}
+        """What everybody held when they were last read, by id."""
+        self._edited: set[Meaning] = set()
+        self._moved: set[str] = set()
+        """The groups that were written to since then, and the ids of those who were to join or leave."""
 
     def remember(self, groups: Mapping[str, Group]) -> None:
         """What was read in this run, by id, which saves looking before each write."""
         self._ids = {meaning: group.id for meaning, group in find(groups.values(), self._names).items()}
 
+    def check_others(self, state: LiveState) -> None:
+        """Raises ReadError where somebody else left a group that was written to: some servers remove all."""
+        for id_, holdings in self._held.items():
+            left = {(scope, role) for scope, roles in holdings.items() for role in roles} & self._edited
+            for scope, role in sorted(left, key=lambda meaning: (meaning[0].rank, meaning[1])):
+                stays = id_ in self._moved or id_ not in state.people
+                if not stays and role not in state.holdings(id_).get(scope, ()):
+                    raise ReadError(
+                        f"{quoted(state.people[id_].user_name)} is not in the group "
+                        f"{quoted(self._names.name(scope, role))} any more, which this run did not ask for",
+                        TOOK_MORE,
+                    )
+        self._held, self._edited, self._moved = state.roles, set(), set()
+
     def create(self, change: CreateGroup) -> None:
-        """Create a role group that is not there. Never asked twice unseen: names need not be unique in SCIM."""
+        """Create a role group that is not there. Never asked twice unseen: names need not be unique."""
         meaning = (change.scope, change.role)
         if self._listed(meaning):
             return
@@ -111,6 +130,8 @@ class RoleGroupsWriter:
         """One member of one group; where the server objects or falls silent, look before anything else."""
         group_id = self._id(change, meaning)
         person_id = change.principal.id
+        self._edited.add(meaning)
+        self._moved.add(person_id)
         operation = wire.add_member(person_id) if joins else wire.remove_member(person_id)
         failure: RefusedError | UncertainError | None = None
         for _ in range(TRIES):

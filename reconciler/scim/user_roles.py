@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from reconciler.change import SetRoles
 from reconciler.errors import ConflictError, ReadError, WriteError
-from reconciler.model import Entries, Holdings, LiveState, Role, Scope
+from reconciler.model import Entries, Holdings, LiveState, Role, Scope, fold
 from reconciler.naming import RoleNames
 from reconciler.scim import wire
 from reconciler.scim.client import Answer, AnswerError, Client, RefusedError, UncertainError, WritingClient
@@ -24,6 +24,10 @@ from reconciler.scim.words import quoted
 
 TRIES = 5
 """How often one person's change is sent in all: other ways of asking, conflicts and lost answers together."""
+
+TOOK_MORE = (
+    "look at it before anything else: the server may take more than it is asked to (RFC 7644 section 3.5.2)"
+)
 
 _INABILITY = ("invalidpath", "invalidfilter")
 
@@ -103,13 +107,11 @@ def gathered(meanings: Iterable[tuple[Scope, Role]]) -> Holdings:
     return held
 
 
-def read_back(reading: Reading, names: RoleNames, ids: Collection[str], known: int) -> Mapping[str, Holdings]:
-    """What these people hold now; `known` is how many people there are. Raises ReadError."""
+def read_back(reading: Reading, ids: Collection[str], known: int) -> Mapping[str, Person]:
+    """These people as they are now; `known` is how many people there are. Raises ReadError."""
     if len(ids) > 2 * (known // reading.abilities.page + 2):
-        people = {id_: reading.people[id_] for id_ in ids if id_ in reading.people}
-    else:
-        people = {id_: seen.person for id_ in ids if (seen := look(reading.client, id_))}
-    return {id_: holdings(person, names) for id_, person in people.items()}
+        return {id_: reading.people[id_] for id_ in ids if id_ in reading.people}
+    return {id_: seen.person for id_ in ids if (seen := look(reading.client, id_))}
 
 
 def look(client: Client, person_id: str, *, whole: bool = False) -> Seen | None:
@@ -153,11 +155,24 @@ class UserRolesWriter:
         self._names = names
         self._readings = readings
         self._known: dict[str, Person] = {}
+        self._others: dict[str, frozenset[str]] = {}
+        """By id: what somebody held beside what was to be changed when that was written."""
         self._way = Way.FILTERED
 
     def remember(self, people: Mapping[str, Person]) -> None:
         """What was read in this run: spellings and versions, which save looking before each write."""
         self._known = dict(people)
+
+    def check_others(self, people: Mapping[str, Person]) -> None:
+        """Raises ReadError where a write took more than it was asked to take: some servers remove all."""
+        for id_, person in people.items():
+            gone = self._others.pop(id_, frozenset()) - {fold(role.value) for role in person.roles}
+            if gone:
+                raise ReadError(
+                    f"{quoted(person.principal.user_name)} does not have {quoted(min(gone))} any more, which "
+                    f"this run did not ask for",
+                    TOOK_MORE,
+                )
 
     def set_roles(self, change: SetRoles) -> None:
         """Carry out a change; for what it raises see `ports.Provider.write`."""
@@ -194,6 +209,7 @@ class UserRolesWriter:
         self, change: SetRoles, seen: Seen, way: Way, conditional: bool
     ) -> RefusedError | UncertainError | None:
         path = _path(change.principal.id)
+        self._others[change.principal.id] = self._beside(change, seen.person)
         version = seen.person.principal.version if conditional else None
         try:
             match way:
@@ -244,6 +260,13 @@ class UserRolesWriter:
     def _holds(self, person: Person, wanted: Holdings) -> bool:
         held = holdings(person, self._names)
         return all(held.get(scope, frozenset()) == roles for scope, roles in wanted.items())
+
+    def _beside(self, change: SetRoles, person: Person) -> frozenset[str]:
+        scopes = {scope.scope for scope in change.scopes}
+        meanings = {fold(role.value): self._names.meaning(role.value) for role in person.roles}
+        return frozenset(
+            value for value, meant in meanings.items() if meant is None or meant[0] not in scopes
+        )
 
     def _operations(self, change: SetRoles, person: Person) -> list[JsonObject]:
         """Adding first: nobody is without access in between, even where a PATCH is not atomic."""

@@ -1,6 +1,7 @@
 """Puts a fake SCIM server behind a real socket, so that the whole program can be run against it."""
 
 import socket
+import ssl
 import struct
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -22,13 +23,15 @@ class Answers(Protocol):
 
 
 @contextmanager
-def serving(server: Answers) -> Iterator[str]:
+def serving(server: Answers, tls: ssl.SSLContext | None = None) -> Iterator[str]:
     """The base URL under which a server answers until the block ends."""
     with ThreadingHTTPServer(("127.0.0.1", 0), _handler(server)) as listener:
+        if tls is not None:
+            listener.socket = tls.wrap_socket(listener.socket, server_side=True)
         accepting = Thread(target=listener.serve_forever, kwargs={"poll_interval": 0.02})
         accepting.start()
         try:
-            yield f"http://127.0.0.1:{listener.server_address[1]}/scim/v2"
+            yield f"http{'s' if tls else ''}://127.0.0.1:{listener.server_address[1]}/scim/v2"
         finally:
             listener.shutdown()
             accepting.join()

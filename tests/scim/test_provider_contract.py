@@ -197,7 +197,7 @@ class TestProviderOfUserRoles:
         provider.write(set_roles(ada, (ORGANIZATION, some(Role.ADMIN), NONE)))
 
         assert world.roles()["ada@acme.example"] == ["gadget"]
-        assert provider.read_back([ada.id]) == {ada.id: {}}
+        assert provider.read_back([ada.id]).roles == {ada.id: {}}
 
     def test_writing_what_is_so_already_succeeds(self, world: World, provider: Provider) -> None:
         ada = people(provider)["ada"]
@@ -234,7 +234,7 @@ class TestProviderOfUserRoles:
     def test_who_is_gone_is_absent_when_read_back(self, provider: Provider) -> None:
         eve = people(provider)["eve"]
 
-        assert provider.read_back([eve.id, "nobody"]) == {eve.id: {ORGANIZATION: some(Role.ADMIN)}}
+        assert provider.read_back([eve.id, "nobody"]).roles == {eve.id: {ORGANIZATION: some(Role.ADMIN)}}
 
 
 class TestProviderOfRoleGroups:
@@ -269,7 +269,7 @@ class TestProviderOfRoleGroups:
             "circleci-org-viewer": [],
             "circleci-storefront-admin": ["bob@acme.example"],
         }
-        assert provider.read_back([bob.id, "nobody"]) == {bob.id: {STOREFRONT: some(Role.ADMIN)}}
+        assert provider.read_back([bob.id, "nobody"]).roles == {bob.id: {STOREFRONT: some(Role.ADMIN)}}
         assert provider.read().holdings(bob.id) == {STOREFRONT: some(Role.ADMIN)}
 
     def test_joining_and_leaving_twice_is_as_once(self, world: World, provider: Provider) -> None:

@@ -53,6 +53,37 @@ def test_every_way_that_the_server_shows_gives_the_same_people(shows: list[str],
     assert it.writes == []
 
 
+def cut(*, active: bool = True) -> FakeServer:
+    """A server that says by Bob's own groups that he is in eng-web, and leaves him out of its members."""
+    people = (user("ada"), user("bob", groups=[{"value": "g-eng-web"}], active=active))
+    return FakeServer(people, [group("eng-web", "ada")], shows=frozenset({"members"}))
+
+
+def test_members_that_are_cut_are_found_out_by_the_groups_of_those_who_are_missing() -> None:
+    with pytest.raises(ReadError) as caught:
+        members(cut(), "eng-web")
+
+    assert (caught.value.message, caught.value.hint) == (
+        "could not tell who is in the group 'eng-web': 'bob@acme.example' is by their own groups, and not by "
+        "its members",
+        "it may have changed meanwhile: run it again; if it stays so, say which is right: "
+        "directory.members_from in organization.yaml",
+    )
+
+
+@pytest.mark.parametrize("by", [MembersFrom.GROUPS, MembersFrom.USERS])
+def test_which_of_two_that_disagree_is_right_can_be_said(by: MembersFrom) -> None:
+    ada, bob = Member("u-ada", None, "ada@acme.example"), BOB
+    assert members(cut(), "eng-web", by=by) == {
+        "eng-web": frozenset({ada} if by is MembersFrom.GROUPS else {bob})
+    }
+
+
+def test_who_is_not_active_may_be_missing_among_the_members() -> None:
+    ada = Member("u-ada", None, "ada@acme.example")
+    assert members(cut(active=False), "eng-web") == {"eng-web": frozenset({ada})}
+
+
 def test_a_server_that_never_shows_members_is_refused_in_words() -> None:
     with pytest.raises(ReadError) as caught:
         members(server(), "eng-web")

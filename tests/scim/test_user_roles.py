@@ -9,7 +9,7 @@ from scim.fake_server import FakeServer, Fault, refusal, reset, user
 from scim.worlds import NONE, STOREFRONT, organization, person, role_names, set_roles, some
 
 from reconciler.change import CreateGroup, SetRoles
-from reconciler.errors import ConflictError, ExitCode, WriteError
+from reconciler.errors import ConflictError, ExitCode, ReadError, WriteError
 from reconciler.model import ORGANIZATION, Role, Scope
 from reconciler.scim.provider import ScimProvider
 
@@ -302,7 +302,7 @@ def test_a_server_that_keeps_no_roles_is_found_out_by_reading_back() -> None:
 
     it.write(PROMOTE)
 
-    assert it.read_back(["u-ada"]) == {
+    assert it.read_back(["u-ada"]).roles == {
         "u-ada": {ORGANIZATION: some(Role.VIEWER), STOREFRONT: some(Role.ADMIN)}
     }
 
@@ -316,6 +316,37 @@ def test_an_id_is_no_path() -> None:
 
     assert server.requests[-1].url.raw_path == b"/scim/v2/Users/a%2F..%2Fb%3Fc%23d%20e"
     assert server.data["Users"]["a/../b?c#d e"]["roles"] == [{"value": "project-viewer:5d1f"}]
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("org-viewer,project-admin:storefront", '{"value": "org-viewer,project-admin:storefront"}'),
+        ("gadget, ORG-ADMIN", '{"value": "gadget, ORG-ADMIN"}'),
+        (["org-viewer"], '{"value": ["org-viewer"]}'),
+        (" org-viewer", '{"value": " org-viewer"}'),
+    ],
+)
+def test_roles_that_are_not_one_in_a_value_are_refused_and_never_read_as_none(
+    value: object, shown: str
+) -> None:
+    with pytest.raises(ReadError) as caught:
+        provider(FakeServer([ada({"value": value})]), reads=False).read()
+
+    assert (caught.value.message, caught.value.hint) == (
+        "could not tell which roles 'ada@acme.example' has: the server answered "
+        f"'{shown}', which is not one role",
+        "each value of `roles` must be one role; correct how they are provisioned to this server",
+    )
+
+
+def test_several_values_in_one_that_are_all_foreign_are_left_alone() -> None:
+    foreign = [{"value": "gadget,widget"}, {"value": ["gadget"]}]
+    server = FakeServer([ada("org-viewer", "project-admin:storefront", *foreign)])
+
+    provider(server).write(PROMOTE)
+
+    assert server.roles("ada") == ["gadget,widget", ["gadget"], "org-admin"]
 
 
 def test_an_answer_about_somebody_else_is_refused() -> None:
@@ -346,7 +377,7 @@ def test_few_are_read_back_one_by_one_and_many_by_a_listing(number: int, request
 
     found = it.read_back([f"u-p{index}" for index in range(number)])
 
-    assert found == {f"u-p{index}": {ORGANIZATION: some(Role.VIEWER)} for index in range(number)}
+    assert found.roles == {f"u-p{index}": {ORGANIZATION: some(Role.VIEWER)} for index in range(number)}
     assert len(server.requests) == requests
 
 

@@ -81,6 +81,25 @@ def test_a_role_keeps_its_meaning_its_spelling_and_its_entry(entry: object, valu
 
 
 @pytest.mark.parametrize(
+    ("entry", "parts"),
+    [
+        ({"value": "org-admin"}, ["org-admin"]),
+        ({"value": "org-viewer, project-admin:web"}, ["org-viewer", "project-admin:web"]),
+        ("a;b|c", ["a", "b", "c"]),
+        ({"value": " org-admin "}, ["org-admin"]),
+        ({"value": '["a", "b,c"]'}, ["a", "b", "c"]),
+        ({"value": ["a", {"value": "b"}]}, ["a", "b"]),
+        ({"value": {"VALUE": "a"}}, ["a"]),
+        ({"value": '{"broken'}, ['{"broken']),
+        ({"display": "no value"}, []),
+        ({"value": 7}, []),
+    ],
+)
+def test_what_may_be_meant_as_a_role_is_found_wherever_it_is(entry: object, parts: list[str]) -> None:
+    assert list(wire.parts(entry)) == parts
+
+
+@pytest.mark.parametrize(
     ("resource", "words"),
     [
         ({"userName": "a"}, "a resource whose id is missing"),
