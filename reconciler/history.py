@@ -177,7 +177,7 @@ def runs(lines: Iterable[Line]) -> tuple[PastRun, ...]:
         except (KeyError, TypeError, ValueError, RecursionError) as error:
             raise LedgerError(
                 f"line {line.number} of the ledger is no record that this version understands",
-                "`reconciler history --verify` says whether it was tampered with",
+                "was it written by another version? `reconciler history --verify` finds edits, not forgeries",
             ) from error
     return tuple(telling.run() for telling in found.values())
 

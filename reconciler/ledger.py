@@ -119,6 +119,7 @@ class RunAccount:
         self._numbers = {id(change): number for number, change in enumerate(plan.changes, start=1)}
         self._begun: set[int] = set()
         self._results: list[Result] = []
+        self._lost: LedgerError | None = None
         self.id = run_id(ledger.append("run", {**_started(plan, origin), **more}))
 
     def writing(self, change: Change) -> None:
@@ -133,11 +134,20 @@ class RunAccount:
         content: dict[str, Any] = {"number": number, "result": outcome.result, "detail": outcome.detail}
         if number not in self._begun:
             content["change"] = data(outcome.change)
-        self._append("outcome", content, lasting=False)
+        try:
+            self._append("outcome", content, lasting=False)
+        except LedgerError as error:
+            self._lost = error
+            raise
         self._results.append(outcome.result)
 
     def end(self) -> None:
-        """Record that the run is over, and how many changes ended how."""
+        """Record that the run is over, and how many changes ended how.
+
+        Raises LedgerError also where an outcome could not be recorded: the account is not whole then.
+        """
+        if self._lost is not None:
+            raise self._lost
         self._append("end", {str(result): self._results.count(result) for result in Result})
         self._ledger.seal()
 

@@ -1,6 +1,6 @@
 """From a policy and two readers to a plan that was checked: the reading half of every run. Writes nothing."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from reconciler import desired, drift, guardrails, plan, undo
@@ -20,6 +20,8 @@ class Prepared:
     plan: Plan
     live: LiveState
     violations: tuple[Violation, ...]
+    settled: str = "everybody has what the policy gives them"
+    """What it means that nothing differs."""
 
 
 def prepare(policy: Policy, provider: ProviderReader, directory: Directory, now: datetime) -> Prepared:
@@ -42,7 +44,8 @@ def prepare_undo(
     live = provider.read()
     scopes = {scope for (scope, _), _ in RoleNames(policy.organization).items()}
     back = undo.way_back(run, live, scopes, ledger)
-    return _checked(policy, back.desired, live, provider, now), back.moved
+    prepared = _checked(policy, back.desired, live, provider, now)
+    return replace(prepared, settled=f"nothing of run {run.id} is left to take back"), back.moved
 
 
 def _checked(

@@ -118,11 +118,11 @@ def story(*events: Mapping[str, Any], **begun: Any) -> list[Json]:
     return [first, *({"run": id_, **event} for event in events)]
 
 
-def write(number: int = 1, change: Any = None) -> Json:
+def write(number: Any = 1, change: Any = None) -> Json:
     return {"event": "write", "number": number, "change": change or set_roles()}
 
 
-def outcome(number: int = 1, result: str = "applied", detail: str = "", **more: Any) -> Json:
+def outcome(number: int = 1, result: Any = "applied", detail: Any = "", **more: Any) -> Json:
     return {"event": "outcome", "number": number, "result": result, "detail": detail, **more}
 
 

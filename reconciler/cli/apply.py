@@ -61,5 +61,5 @@ def command(
 
 def _plan_file(path: Path) -> PlanFile | None:
     """The plan file at a path; None where there is a folder, nothing, or a file of a policy."""
-    is_policy = not os.path.exists(path) or os.path.isdir(path) or path.suffix in _POLICY_SUFFIXES
+    is_policy = not os.path.lexists(path) or os.path.isdir(path) or path.suffix in _POLICY_SUFFIXES
     return None if is_policy else planfile.read(path)

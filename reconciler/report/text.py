@@ -46,7 +46,7 @@ def verdict(prepared: Prepared) -> str:
     if not plan.drifted and plan.problems:
         return "no drift, as far as the policy could be resolved"
     if not plan.drifted:
-        return "no drift: everybody has what the policy gives them"
+        return f"no drift: {prepared.settled}"
     if not plan.changes:
         return f"drift, none of which mode {plan.mode} mends"
     return f"{counted_people(len(plan.people))}: {_verbs(prepared)}\n{_admins(prepared)}"

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from reconciler.sandbox import signals
 
-_CONNECTION = re.compile(r"(\w+_)?CIRCLECI_SCIM_(URL|TOKEN|TOKEN_FILE|TOKEN_COMMAND)")
+_CONNECTION = re.compile(r"(\w+_)?CIRCLECI_SCIM_(URL|TOKEN|TOKEN_FILE|TOKEN_COMMAND|TOKEN_VAULT)")
 
 
 def environment(inherited: Mapping[str, str], url: str, token: str) -> dict[str, str]:

@@ -29,7 +29,8 @@ TELLING = 16
 HOPS = 3
 """How many redirects one reading follows, all within the server's origin."""
 
-REPEATED = "the server's answer repeats the token, so nothing of it is believed or shown"
+REPEATED = "the server's answer repeats the token that it was asked with"
+REPLACE = "nothing of it is used, for it would end in plans and ledgers; replace the token"
 _HINTS = {
     401: "the token is wrong or has expired; check CIRCLECI_SCIM_TOKEN",
     403: "the token lacks the right for this; SCIM wants a token of an administrator",
@@ -191,7 +192,7 @@ class Client:
     def _document(self, what: str, reply: Reply) -> JsonObject:
         """The JSON object of a success. Anything else, an error under a 200 included, is none."""
         if self._repeats_token(reply):
-            raise AnswerError(what, REPEATED, status=reply.status)
+            raise AnswerError(what, REPEATED, status=reply.status, hint=REPLACE)
         document = _json_object(reply.body)
         if document is None:
             raise AnswerError(what, self._seen(reply), status=reply.status, hint=_HINTS[404])
@@ -234,8 +235,10 @@ class Client:
 
     def _repeats_token(self, reply: Reply) -> bool:
         """Whether a success holds the token, which would then be shown as the name of somebody."""
-        secret = self._token.reveal()
-        return len(secret) >= TELLING and secret.encode() in reply.body
+        secret, said = self._token.reveal(), reply.body
+        if b"\\" in said:  # JSON can spell one text in many ways
+            said = json.dumps(_json_object(said)).encode()
+        return len(secret) >= TELLING and json.dumps(secret)[1:-1].encode() in said
 
     def _cause(self, broken: Broken) -> Exception | None:
         """What broke a connection, unless it quotes the header that holds the token."""
@@ -279,7 +282,7 @@ class WritingClient(Client):
         return self._write("PUT", path, body, version)
 
     def post(self, path: str, body: JsonObject, again: Callable[[], bool]) -> Answer:
-        """RFC 7644 section 3.3. `again` is asked before it is sent once more: that may create a second one."""
+        """RFC 7644 section 3.3. `again` is asked before it is sent once more, for that may create another."""
         return self._write("POST", path, body, None, again)
 
     def _write(
@@ -296,7 +299,7 @@ class WritingClient(Client):
         """
         what = f"could not write {self.server}{path}"
         headers = {"If-Match": version} if version else {}
-        content = json.dumps(body, ensure_ascii=False).encode()
+        content = json.dumps(body).encode()
         request = Request(method, path, content=content, headers=headers)
         result = self._insist(request, self._transport.url(path), again)
         if isinstance(result, Broken):

@@ -162,19 +162,16 @@ def _http(connection: Connection, inner: httpx.BaseTransport | None) -> httpx.Cl
 
 def _trusted(authorities: str) -> ssl.SSLContext:
     """What trusts the certificates of a file or a folder, and no others. Raises SettingsError."""
-    is_folder = Path(authorities).is_dir()
+    hint = "SSL_CERT_FILE names a file of certificates, SSL_CERT_DIR a folder that c_rehash prepared"
     try:
-        if is_folder:
+        if Path(authorities).is_dir():
             return ssl.create_default_context(capath=authorities)
         return ssl.create_default_context(cafile=authorities)
-    except (ssl.SSLError, ValueError) as error:
-        reason, cause = "it holds none in PEM", error
-    except OSError as error:
-        reason, cause = error.strerror, error
-    raise SettingsError(
-        f"the certificates in {authorities} can't be read: {reason}",
-        "SSL_CERT_FILE names a file of certificates in PEM, SSL_CERT_DIR a folder that c_rehash prepared",
-    ) from cause
+    except ssl.SSLError as error:  # whose words help nobody
+        raise SettingsError(f"there are no certificates in PEM in {authorities}", hint) from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "no path can look like that"
+        raise SettingsError(f"there are no certificates in PEM in {authorities}: {reason}", hint) from error
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int]:
@@ -208,6 +205,8 @@ def _unconnected(error: httpx.HTTPError, met: bool) -> Broken:
         case ssl.SSLCertVerificationError() as fault:
             words = f"the server's certificate is not trusted: {printable(fault.verify_message)}"
             hint = _CERTIFICATE_HINTS.get(fault.verify_code, _UNKNOWN_AUTHORITY)
+            lasting = True
+        case ssl.SSLError() as fault if not isinstance(fault, ssl.SSLEOFError):
             lasting = True
         case ConnectionRefusedError() | socket.gaierror(errno=socket.EAI_NONAME):
             lasting = not met

@@ -170,7 +170,8 @@ def _asked(what: str, secret: Token, ask: Callable[[], Response]) -> Any:
         _log.debug("Vault answered %d, %d bytes", response.status_code, len(response.content))
         if response.status_code == 200:
             return _json(response.content)
-        reason = _why(response.status_code, secret.hidden_in(_said(response.content)))
+        said = secret.hidden_in(_said(response.content))  # before it is cut short: half is too much
+        reason = _why(response.status_code, said[:LONGEST_REASON])
     raise SettingsError(f"{what}: {reason}", hint)
 
 
@@ -186,7 +187,7 @@ def _said(content: bytes) -> str:
     """The errors that an answer of Vault lists."""
     document = _json(content)
     errors = document.get("errors") if isinstance(document, dict) else None
-    return "; ".join(map(str, errors))[:LONGEST_REASON] if isinstance(errors, list) else ""
+    return "; ".join(map(str, errors)) if isinstance(errors, list) else ""
 
 
 def _json(content: bytes) -> Any:

@@ -14,11 +14,14 @@ from hostile.server import HostileServer
 from hostile.table import READS
 from scim.fake_server import BASE
 
+from reconciler import ledger as recorded
 from reconciler.errors import ExitCode
 from reconciler.policy.document import StoredAs
 
-COMMANDS = (("plan",), ("plan", "--format", "json"))
-"""Every command that reads a server."""
+COMMANDS = (("plan",), ("plan", "--format", "json"), ("undo",))
+"""Every command that reads a server; `undo` is of the run that brought it to the policy."""
+
+LEDGER = Path(".reconciler/ledger.jsonl")
 
 
 @pytest.fixture(params=StoredAs, ids=str)
@@ -31,9 +34,32 @@ def stored_as(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytes
 
 
 @cache
+def ledger(stored_as: StoredAs) -> str:
+    """The ledger of an apply; made in the current folder."""
+    assert world.run(world.server(stored_as), "apply")[0] == ExitCode.DONE
+    return LEDGER.read_text(encoding="ascii")
+
+
+def situation(stored_as: StoredAs, command: tuple[str, ...], *knobs: Knob) -> HostileServer:
+    """The server that a command is for, behind these knobs, and its ledger in the current folder."""
+    if command != ("undo",):
+        return world.server(stored_as, *knobs)
+    text = ledger(stored_as)
+    LEDGER.parent.mkdir(exist_ok=True)
+    LEDGER.write_text(text, encoding="ascii")
+    return HostileServer(world.content_of(world.DESIRED, world.DIRECTORY, stored_as), *knobs)
+
+
+def answered(server: HostileServer, command: tuple[str, ...]) -> tuple[int, str, str]:
+    """What a command ends with and prints; of the only run there is, where it undoes one."""
+    run = [past.id for past in recorded.past(LEDGER)] if command == ("undo",) else []
+    return world.run(server, *command, *run)
+
+
+@cache
 def truth(stored_as: StoredAs, *command: str) -> tuple[int, str, str]:
     """How the command ends, and what it prints, where the server is honest."""
-    answer = world.run(world.server(stored_as), *command)
+    answer = answered(situation(stored_as, command), command)
     assert (answer[0], answer[2]) == (ExitCode.DONE, "")
     return answer
 
@@ -43,23 +69,23 @@ def truth(stored_as: StoredAs, *command: str) -> tuple[int, str, str]:
 def test_a_command_that_reads_writes_nothing_and_tells_the_truth_or_refuses(
     knobs: tuple[Knob, ...], command: tuple[str, ...], stored_as: StoredAs
 ) -> None:
-    server = world.server(stored_as, *knobs)
-    answer = world.run(server, *command)
+    server = situation(stored_as, command, *knobs)
+    answer = answered(server, command)
     assert server.writes == []
     if answer == truth(stored_as, *command):
         return
     code, _, err = answer
     if any(isinstance(knob, Rival) for knob in knobs):
-        assert code in (ExitCode.UNREADABLE, ExitCode.INVALID) or answer == after_all(server, *command)
+        assert code in (ExitCode.UNREADABLE, ExitCode.INVALID) or answer == after_all(server, command)
     else:
         assert code == ExitCode.UNREADABLE
     assert code != ExitCode.UNREADABLE or err.startswith("error: ")
 
 
-def after_all(server: HostileServer, *command: str) -> tuple[int, str, str]:
+def after_all(server: HostileServer, command: tuple[str, ...]) -> tuple[int, str, str]:
     """What the command says of the same people once the server is honest."""
     server.knobs = ()
-    return world.run(server, *command)
+    return answered(server, command)
 
 
 @pytest.mark.slow

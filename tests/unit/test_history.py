@@ -177,8 +177,8 @@ def changed(change: Json, **parts: Any) -> Json:
         pytest.param([write(1, changed(set_roles(), stored=["{"]))], id="stored that is no JSON"),
         pytest.param([write(1, changed(set_roles(), stored=["[" * 100_000]))], id="stored that is deep"),
         pytest.param([write(), outcome(1, "done")], id="unknown result"),
-        pytest.param([write(), outcome(1, None)], id="no result"),  # type: ignore[arg-type]
-        pytest.param([write(), outcome(1, "applied", None)], id="no detail"),  # type: ignore[arg-type]
+        pytest.param([write(), outcome(1, None)], id="no result"),
+        pytest.param([write(), outcome(1, "applied", None)], id="no detail"),
         pytest.param([outcome(1, "skipped")], id="skipped without a change"),
         pytest.param([outcome(1, "skipped", change={})], id="skipped and empty"),
         pytest.param([outcome(1, "skipped", change=7)], id="skipped number"),
@@ -232,6 +232,9 @@ def test_the_first_record_of_a_run_can_t_come_twice() -> None:
         history.runs([line, line])
 
 
+ODD: Sequence[Any] = (None, 0, -1, 1.5, True, "", "\x1b[2J", [], [[]], {}, {"a": []}, ["admin", "admin"])
+
+
 def places(value: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """Every place in a document."""
     inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
@@ -242,7 +245,7 @@ def test_whatever_stands_in_a_record_is_told_or_shown_and_never_a_traceback() ->
     tried = told = 0
     for number, record in enumerate(SOUND):
         for place in places(record)[1:]:
-            for odd in (None, 0, -1, 1.5, True, "", "\x1b[2J", [], [[]], {}, {"a": []}, ["admin", "admin"]):
+            for odd in ODD:
                 records = deepcopy(SOUND)
                 inner: Any = records[number]
                 for step in place[:-1]:

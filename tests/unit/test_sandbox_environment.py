@@ -9,6 +9,7 @@ def test_the_command_is_shown_the_sandbox_and_no_way_to_another_server() -> None
         "CIRCLECI_SCIM_URL": "https://scim.example/v2",
         "CIRCLECI_SCIM_TOKEN_FILE": "/run/token",
         "CIRCLECI_SCIM_TOKEN_COMMAND": "vault read token",
+        "CIRCLECI_SCIM_TOKEN_VAULT": "secret/circleci/scim#token",
         "ACME_CIRCLECI_SCIM_URL": "https://scim.example/acme",
         "ACME_EU_CIRCLECI_SCIM_TOKEN": "secret",
         "CIRCLECI_SCIM_NOTE": "kept",

@@ -1,0 +1,138 @@
+"""Past runs as text and as data: whole outputs."""
+
+import json
+from typing import Any
+
+from recording import END, numbered, outcome, set_roles, story, write
+
+from reconciler import history
+from reconciler.history import PastRun
+from reconciler.ledger import Fault
+from reconciler.report import past
+
+
+def run(*events: dict[str, object], **begun: object) -> PastRun:
+    [told] = history.runs(numbered(story(*events, **begun)))
+    return told
+
+
+WENT_WELL = run(
+    write(1, set_roles("cat", "", "admin", "web")), outcome(), write(2, set_roles()), outcome(2), END
+)
+KILLED = run(write(1, set_roles()), who=None)
+REFUSED = run({"event": "refused", "reason": "refused by removals", "exit_code": 4}, organization="globex")
+UNDONE = run(
+    write(1, set_roles()),
+    outcome(1, "failed", "the server said no"),
+    outcome(2, "skipped", "not tried", change=set_roles("cat")),
+    END,
+    undoes="a1b2c3d4e5f6",
+    approved=["removals", "demotions"],
+    commit="c0ffee",
+    pipeline="https://ci.example/7",
+)
+NOTHING = run(END, changes=0)
+
+
+def test_no_runs_are_told_in_a_line() -> None:
+    assert past.table([]) == ["the ledger holds no run"]
+
+
+def test_runs_are_a_table_with_the_latest_last() -> None:
+    runs = [WENT_WELL, KILLED, REFUSED, UNDONE, NOTHING]
+    ids = [told.id for told in runs]
+    assert past.table(runs) == [
+        "run           began                 organization  by   result",
+        f"{ids[0]}  2026-11-23T12:00:00Z  acme          ann  2 applied",
+        f"{ids[1]}  2026-11-23T12:00:00Z  acme          ?    did not end (1 unknown)",
+        f"{ids[2]}  2026-11-23T12:00:00Z  globex        ann  refused: refused by removals",
+        f"{ids[3]}  2026-11-23T12:00:00Z  acme          ann  1 failed, 1 skipped, undoes a1b2c3d4e5f6",
+        f"{ids[4]}  2026-11-23T12:00:00Z  acme          ann  nothing to write",
+    ]
+
+
+def test_a_run_that_was_killed_before_it_wrote_says_so() -> None:
+    assert past.table([run()])[1].endswith("  did not end (nothing written)")
+
+
+def test_one_run_is_told_with_everything_that_it_wrote() -> None:
+    assert past.one(UNDONE) == [
+        f"run {UNDONE.id} of acme on https://scim.example/v2, mode enforce",
+        "  began 2026-11-23T12:00:00.000Z by ann",
+        "  policy 77777777777777777777777777777777, commit c0ffee",
+        "  plan ffffffffffffffffffffffffffffffff, 2 to write",
+        "  pipeline https://ci.example/7",
+        "  undoes run a1b2c3d4e5f6",
+        "  approved in spite of removals, demotions",
+        "  1 failed, 1 skipped, undoes a1b2c3d4e5f6",
+        "",
+        "failed bob@acme.example: the server said no",
+        "  organization: viewer -> none",
+        "",
+        "skipped cat@acme.example: not tried",
+    ]
+    assert past.one(KILLED)[1:5] == [
+        "  began 2026-11-23T12:00:00.000Z by nobody known",
+        "  policy 77777777777777777777777777777777, commit unknown",
+        "  plan ffffffffffffffffffffffffffffffff, 2 to write",
+        "  did not end (1 unknown)",
+    ]
+    assert past.one(WENT_WELL)[6:8] == ["applied cat@acme.example", "  web: none -> admin"]
+
+
+def test_as_data_a_run_is_told_whole() -> None:
+    document = past.data([UNDONE])
+    assert json.loads(json.dumps(document)) == {
+        "format": "reconciler.history/1",
+        "runs": [
+            {
+                "run": UNDONE.id,
+                "at": "2026-11-23T12:00:00.000Z",
+                "organization": "acme",
+                "server": "https://scim.example/v2",
+                "mode": "enforce",
+                "tree": "7" * 32,
+                "fingerprint": "f" * 32,
+                "changes": 2,
+                "who": "ann",
+                "commit": "c0ffee",
+                "pipeline": "https://ci.example/7",
+                "undoes": "a1b2c3d4e5f6",
+                "approved": ["removals", "demotions"],
+                "ended": "2026-11-23T12:00:04.000Z",
+                "refused": None,
+                "results": {"applied": 0, "failed": 1, "unknown": 0, "skipped": 1},
+                "writes": [
+                    {
+                        "subject": "bob@acme.example",
+                        "id": "u-bob",
+                        "result": "failed",
+                        "detail": "the server said no",
+                        "scopes": [{"scope": {"project": None}, "before": ["viewer"], "after": []}],
+                    }
+                ],
+                "skipped": [{"subject": "cat@acme.example", "detail": "not tried"}],
+            }
+        ],
+        "contested": [],
+    }
+
+
+def test_as_data_a_run_that_did_not_end_and_one_that_was_refused_say_so() -> None:
+    told = [(entry["ended"], entry["refused"]) for entry in _runs(past.data([KILLED, REFUSED]))]
+    assert told == [(None, None), ("2026-11-23T12:00:01.000Z", "refused by removals")]
+    assert [write["result"] for write in _runs(past.data([KILLED]))[0]["writes"]] == [None]
+
+
+def _runs(document: dict[str, object]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(json.dumps(document))["runs"]
+    return found
+
+
+def test_what_is_wrong_with_a_ledger_is_data_too() -> None:
+    assert past.verified([]) == {"format": "reconciler.verify/1", "sound": True, "faults": []}
+    assert past.verified([Fault(3, "it was edited")]) == {
+        "format": "reconciler.verify/1",
+        "sound": False,
+        "faults": [{"line": 3, "message": "it was edited"}],
+    }
