@@ -100,17 +100,20 @@ class Terms:
                 raise SettingsError(f"the plan file has no plan with the fingerprint {fingerprint}")
         return terms
 
-    def breaches(self, plans: Sequence[Plan], *, whole: bool) -> list[StaleError]:
-        """Why these plans are not the ones that were expected; `whole`: they are all there should be."""
-        found = [breach for plan in plans if (breach := self._breach(plan))]
+    def breaches(self, plans: Sequence[Plan], *, whole: bool) -> list[tuple[str, StaleError]]:
+        """Why these plans are not the ones that were expected; `whole`: they are all there should be.
+
+        Each with its organization; empty where a plan is gone that nobody knows whose it was.
+        """
+        found = [(plan.organization, breach) for plan in plans if (breach := self._breach(plan))]
         if found or not whole:
             return found
         wanted = (self.expected | self.approved) - {plan.fingerprint for plan in plans}
         named = self.reviewed.plans if self.reviewed else {}
         gone = sorted(set(named) - {plan.organization for plan in plans})
         return [
-            *(StaleError(f"there is no plan {one} any more", NEW) for one in sorted(wanted)),
-            *(StaleError(f"the policy has no organization {name} any more", NEW) for name in gone),
+            *(("", StaleError(f"there is no plan {one} any more", NEW)) for one in sorted(wanted)),
+            *((name, StaleError(f"the policy has no organization {name} any more", NEW)) for name in gone),
         ]
 
     def _breach(self, plan: Plan) -> StaleError | None:
@@ -189,8 +192,8 @@ class Convergence:
         """Whether any plan is not what was expected; then nobody's is carried out."""
         whole = len(ready) == len(self.run.policies)
         breaches = self.terms.breaches([one.prepared.plan for one in ready], whole=whole)
-        for breach in breaches:
-            self.run.attempt("", partial(_raise, breach))
+        for name, breach in breaches:
+            self.run.attempt(name, partial(fail, breach))
         for one in ready if breaches else ():
             self._results(one, ())
             self.run.attempt(one.name, partial(_note_stale, one))
@@ -252,5 +255,6 @@ def _note_stale(one: Ready) -> ExitCode:
     return ExitCode.STALE
 
 
-def _raise(error: ReconcilerError) -> ExitCode:
+def fail(error: ReconcilerError) -> ExitCode:
+    """Raise an error where work is expected (`Run.attempt`)."""
     raise error

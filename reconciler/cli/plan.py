@@ -35,7 +35,8 @@ def command(path: Path, exit_code: bool, out: Path | None, output: str) -> None:
       CIRCLECI_SCIM_URL            its base URL
       CIRCLECI_SCIM_TOKEN          its token, or else
       CIRCLECI_SCIM_TOKEN_FILE     a file that holds it, or else
-      CIRCLECI_SCIM_TOKEN_COMMAND  a command that prints it
+      CIRCLECI_SCIM_TOKEN_COMMAND  a command that prints it, or else
+      CIRCLECI_SCIM_TOKEN_VAULT    its place in Vault: MOUNT/PATH#FIELD
     Where there are several organizations, the name of each stands in front:
     ACME_CIRCLECI_SCIM_URL. In a name, a dash becomes an underscore.
 

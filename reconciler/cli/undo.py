@@ -2,16 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import click
 
 from reconciler import ledger, planning
 from reconciler.cli import terminal
-from reconciler.cli.converge import Convergence, Terms, conditions
+from reconciler.cli.converge import Convergence, Terms, conditions, fail
 from reconciler.cli.history import named
 from reconciler.cli.run import Run, check, format_option, moment, prepare, show
-from reconciler.errors import ExitCode, SettingsError
+from reconciler.errors import ExitCode, PartlyAppliedError, SettingsError
 from reconciler.history import PastRun
 from reconciler.planning import Prepared
 from reconciler.policy.document import Policy
@@ -19,6 +20,7 @@ from reconciler.policy.files import shown
 from reconciler.ports import ProviderReader
 from reconciler.report import data
 from reconciler.report.plain import printable
+from reconciler.report.problems import counted
 from reconciler.scim.client import Client
 from reconciler.scim.reading import Readings
 
@@ -56,13 +58,13 @@ def command(
     if applies:
         convergence = Convergence(run, terms, way.planned, output == "text", {"undoes": past.id})
         convergence.carry_out()
+        if way.moved:
+            run.attempt(past.organization, partial(fail, way.incomplete()))
         document = data.applied(convergence.results, run.failures)
     else:
         document = data.plans(shown(path), way.show(run, text=output == "text"), run.failures)
     if output == "json":
         show(run.document(document))
-    for line in way.moved:
-        click.echo(f"left as it is: {printable(line)}", err=True)
     run.exit()
 
 
@@ -81,7 +83,14 @@ class _WayBack:
                 "a way back leads to the server that the run wrote to",
             )
         prepared, self.moved = planning.prepare_undo(policy, self.run, self.ledger, provider, moment())
+        for line in self.moved:
+            click.echo(f"left as it is: {printable(line)}", err=True)
         return prepared
+
+    def incomplete(self) -> PartlyAppliedError:
+        """That not all of the run was taken back."""
+        what = counted(len(self.moved), "role")
+        return PartlyAppliedError(f"not all of run {self.run.id} was taken back: {what} moved since")
 
     def show(self, run: Run, *, text: bool) -> list[Prepared]:
         """Plan and show, with a client that can't write."""

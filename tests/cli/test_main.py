@@ -43,7 +43,7 @@ def test_help_tells_the_exit_codes(name: str, codes: list[str]) -> None:
 
 def test_help_of_plan_names_the_variables_of_the_environment() -> None:
     out = run({}, "plan", "--help")[1]
-    for name in ("URL", "TOKEN", "TOKEN_FILE", "TOKEN_COMMAND"):
+    for name in ("URL", "TOKEN", "TOKEN_FILE", "TOKEN_COMMAND", "TOKEN_VAULT"):
         assert f"    CIRCLECI_SCIM_{name}  " in out
     assert "ACME_CIRCLECI_SCIM_URL" in out
 

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-from cli.small_world import BINDINGS, acme, run, write_policy
+from cli.small_world import BINDINGS, ORGANIZATION, acme, run, write_policy
 from cli.terminals import on_terminal
 from e2e.loopback import environment, serving
 from scim.fake_server import JSON, FakeServer, Fault, Resource, error_body, group, user
@@ -110,8 +110,7 @@ def harmless(printed: str) -> bool:
 
 def world() -> FakeServer:
     """Somebody whose name is hostile, with a role to lose and another role that is not the policy's."""
-    named = user("x", "org-viewer", PLACEHOLDER, userName=PLACEHOLDER)
-    return acme(users=[user("ada", "org-admin"), user("bob", "org-admin"), user("cleo"), named])
+    return acme(users=[*others(), user("x", "org-viewer", PLACEHOLDER, userName=PLACEHOLDER)])
 
 
 # Of the identity provider and the server
@@ -157,6 +156,16 @@ def test_a_name_is_harmless_on_a_terminal(text: Text, work: Path) -> None:
             assert text.shown in seen
 
 
+@pytest.mark.parametrize("columns", [60, 2000], ids=["narrow", "wide"])
+@pytest.mark.parametrize("name", ["clears the screen", "broken markup of rich"])
+def test_a_name_in_a_refusal_is_harmless_on_a_terminal(name: str, columns: int, work: Path) -> None:
+    write_policy(work / "policies/acme", ORGANIZATION.replace("count: 10", "count: 0"))
+    with serving(Spoiling(world(), TEXTS[name])) as url:
+        code, seen = on_terminal(environment(url), "plan", columns=columns)
+    assert f"people: {TEXTS[name].shown}" in OURS.sub("", seen)
+    assert (code, harmless(OURS.sub("", seen))) == (ExitCode.REFUSED, True)
+
+
 @pytest.mark.parametrize("output", [(), ("--format", "json")], ids=["text", "json"])
 def test_a_name_that_is_no_text_is_refused_and_harmless(output: tuple[str, ...], work: Path) -> None:
     write_policy(work / "policies/acme")
@@ -167,18 +176,21 @@ def test_a_name_that_is_no_text_is_refused_and_harmless(output: tuple[str, ...],
 
 
 PLACES = {
-    "id": lambda: acme(users=[*admins(), user("dan", "org-viewer", id=PLACEHOLDER)]),
-    "version": lambda: acme(users=[*admins(), user("cleo", meta={"version": PLACEHOLDER})]),
-    "role": lambda: acme(users=[*admins(), user("cleo"), user("dan", "org-viewer", PLACEHOLDER)]),
+    "id": lambda: acme(users=[*others(), user("dan", "org-viewer", id=PLACEHOLDER)]),
+    "version": lambda: acme(users=[*others(), user("dan", meta={"version": PLACEHOLDER})]),
+    "role": lambda: acme(users=[*others(), user("dan", "org-viewer", PLACEHOLDER)]),
+    "attribute in a PUT": lambda: acme(
+        users=[*others(), user("dan", "org-viewer", nickName=PLACEHOLDER)], patches=False
+    ),
+    "externalId": lambda: acme(users=[*others(), user("dan", externalId=PLACEHOLDER)]),
     "name of a group": lambda: acme(groups=[*groups(), group(PLACEHOLDER, "dan", id="g-x")]),
     "id of a group": lambda: acme(groups=[*groups(), group("other", "dan", id=PLACEHOLDER)]),
     "member of a group": lambda: acme(groups=[*groups(), group("other", {"value": PLACEHOLDER})]),
-    "externalId": lambda: acme(users=[*admins(), user("cleo"), user("dan", externalId=PLACEHOLDER)]),
 }
 
 
-def admins() -> list[Resource]:
-    return [user("ada", "org-admin"), user("bob", "org-admin")]
+def others() -> list[Resource]:
+    return [user("ada", "org-admin"), user("bob", "org-admin"), user("cleo")]
 
 
 def groups() -> list[Resource]:

@@ -35,7 +35,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     archive = build("sdist", ROOT, tmp_path_factory.mktemp("sdist"))
     sources = tmp_path_factory.mktemp("sources")
     with tarfile.open(archive) as tar:
-        tar.extractall(sources, filter="data")
+        if hasattr(tarfile, "data_filter"):  # Python 3.11 has it from 3.11.4 on
+            tar.extraction_filter = tarfile.data_filter
+        tar.extractall(sources)
     return build("wheel", sources / f"reconciler-{VERSION}", tmp_path_factory.mktemp("wheel"))
 
 
