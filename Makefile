@@ -17,7 +17,7 @@ demo: $(ENVIRONMENT)  ## validate, plan, apply and plan again, on a server in a 
 	@PATH="$(CURDIR)/$(BIN):$$PATH"; export PATH; reconciler sandbox -- sh docs/demo.sh
 
 test: check  ## everything that a push has to pass: linters, types, tests, coverage
-	@$(BIN)/python -m pytest --cov
+	@$(BIN)/python -m pytest --numprocesses auto --dist worksteal --cov
 
 check: $(ENVIRONMENT)  ## format, lint, types and the direction of imports
 	@$(BIN)/ruff format --check
