@@ -1,11 +1,14 @@
 """What must hold of every run against any server, checked on the account that the hostile layer keeps."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from hostile import world
 from hostile.server import Effect, Held
 
+from reconciler.change import Result
+from reconciler.history import PastRun, Write
+from reconciler.model import Role, Roles, Scope
 from reconciler.policy.document import StoredAs
 
 
@@ -56,6 +59,42 @@ def check_no_gap(
         for scope in had[person].keys() & should[person].keys():
             lowest = min(max(had[person][scope]), max(should[person][scope]))
             assert max(now[person].get(scope, {0})) >= lowest, (person, scope, now[person])
+
+
+def check_ledger(
+    runs: Collection[PastRun],
+    effects: Collection[Effect],
+    stored_as: StoredAs,
+    touched: Collection[str] = (),
+) -> None:
+    """What the server saw is in the ledger, and what the ledger calls applied is what the server saw."""
+    seen: set[Move] = {move for effect in effects if not effect.rival for move in _moves(effect, stored_as)}
+    writes = [write for run in runs for write in run.writes]
+    assert seen <= {move for write in writes for move in _recorded(write)}
+    applied = {move for write in writes if write.result is Result.APPLIED for move in _recorded(write)}
+    assert {move for move in applied if move[0] not in touched} <= seen
+
+
+Move = tuple[str, Scope, Role, bool]
+"""Somebody, a role in a scope, and whether they gain it or lose it."""
+
+
+def _moves(effect: Effect, stored_as: StoredAs) -> Iterator[Move]:
+    was, now = world.roles(effect.before, stored_as), world.roles(effect.after, stored_as)
+    for person in effect.people:
+        for scope in was[person].keys() | now[person].keys():
+            before, after = (side[person].get(scope, frozenset()) for side in (was, now))
+            yield from _between(person, scope, before, after)
+
+
+def _recorded(write: Write) -> Iterator[Move]:
+    for scope in write.scopes:
+        yield from _between(write.subject, scope.scope, scope.before, scope.after)
+
+
+def _between(person: str, scope: Scope, before: Roles, after: Roles) -> Iterator[Move]:
+    yield from ((person, scope, role, True) for role in after - before)
+    yield from ((person, scope, role, False) for role in before - after)
 
 
 def check_between(held: Held, live: Held, desired: Held, touched: Collection[str] = ()) -> None:
