@@ -563,9 +563,10 @@ def test_a_violation_tells_the_number_the_limit_and_how_it_came_about(
         ),
         (5, 2, Limit(10, 20), "1 may at once (20 % of 5 people with roles, and never more than 10)"),
         (9, 3, Limit(2, 100), "2 may at once (100 % of 9 people with roles, and never more than 2)"),
+        (9, 2, Limit(10, 20), "1 may at once (20 % of 9 people with roles, and never more than 10)"),
         (1, 1, Limit(0, 1), "0 may at once (1 % of 1 person with roles counts as 1, and never more than 0)"),
     ],
-    ids=["nobody", "rounded up", "not rounded up", "the count", "the least of the smallest"],
+    ids=["nobody", "rounded up", "not rounded up", "the count", "rounded down", "the least of the smallest"],
 )
 def test_a_limit_is_told_with_where_it_comes_from(
     population: int, number: int, limit: Limit, words: str
