@@ -63,12 +63,11 @@ def test_every_entry_is_a_version_with_hashes_and_nothing_else(lock: str) -> Non
         "left-out>=1.0 \\\n    --hash=sha256:" + "0" * 64,
         "left-out @ https://files.example/left_out-1.0-py3-none-any.whl",
         "https://files.example/left_out-1.0-py3-none-any.whl",
-        "--index-url https://index.example/simple",
-        "--extra-index-url https://index.example/simple",
-        "--find-links wheels",
+        "-i https://index.example/simple",
+        "-f wheels",
         "-e .",
     ],
-    ids=["no hash", "no version", "address", "address alone", "index", "further index", "folder", "editable"],
+    ids=["no hash", "no version", "address", "address alone", "index", "folder", "editable"],
 )
 def test_a_slip_in_a_lock_would_be_found(slip: str) -> None:
     assert faults(f"{text_of('runtime')}{slip}\n") == [slip]
@@ -134,7 +133,7 @@ def install(wheel: Path, entry: str) -> tuple[int, str]:
     """What pip does with a lock of one entry, as far as it goes without installing: exit code, complaint."""
     lock = wheel.with_name("lock.txt")
     lock.write_text(entry, encoding="utf-8")
-    options = ("--isolated", "--no-index", "--find-links", str(wheel.parent), "--dry-run", "--quiet")
+    options = ("--isolated", "--no-index", "-f", str(wheel.parent), "--dry-run", "--quiet")
     tried = subprocess.run(
         [sys.executable, "-m", "pip", "install", *options, "--require-hashes", "-r", str(lock)],
         capture_output=True,
