@@ -47,7 +47,7 @@ def command(
     server, the guardrails and the mode, and goes on asking for what it asks: change it, too.
 
     \b
-    Exit codes are those of `plan`, and with --apply those of `apply`.
+    Exit codes are those of `plan`, and with --apply those of `apply`: 8, too, where something was left alone.
     """  # noqa: D301 (the control character is click's sign for "leave these lines as they are")
     terms = Terms.of(ledger_path, expected, approved)
     if not applies and (terms.expected or terms.approved):
