@@ -32,7 +32,7 @@ endif
 
 $(ENVIRONMENT): pyproject.toml requirements/dev.txt
 	@python=$$(sh .ci/find-python "$(PYTHON)") && echo "making .venv with $$python" && "$$python" -m venv --clear .venv
-	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements/dev.txt
 	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	@echo "$(CURDIR)" >$@
 
@@ -43,7 +43,7 @@ audit: $(ENVIRONMENT)  ## look up all that is locked among the known vulnerabili
 
 sbom: $(ENVIRONMENT)  ## write what the program is made of to build/sbom.cdx.json, a CycloneDX document
 	@$(BIN)/python -m venv --clear --without-pip build/sbom
-	@$(BIN)/python -m pip --python build/sbom/bin/python install --quiet --require-hashes -r requirements/runtime.txt
+	@$(BIN)/python -m pip --python build/sbom/bin/python install --quiet --no-deps --require-hashes -r requirements/runtime.txt
 	@$(BIN)/cyclonedx-py environment --validate --pyproject pyproject.toml -o build/sbom.cdx.json build/sbom
 
 mutants: build/mutation/.made  ## change the core in hundreds of places, and tell which changes no unit test notices
@@ -51,7 +51,7 @@ mutants: build/mutation/.made  ## change the core in hundreds of places, and tel
 
 build/mutation/.made: requirements/dev.txt requirements/mutation.txt
 	@python=$$(sh .ci/find-python "$(PYTHON)") && "$$python" -m venv --clear build/mutation
-	@build/mutation/bin/python -m pip install --quiet --require-hashes $(patsubst %,-r %,$^)
+	@build/mutation/bin/python -m pip install --quiet --no-deps --require-hashes $(patsubst %,-r %,$^)
 	@touch $@
 
 LOCK := build/lock/bin/uv pip compile --quiet --python build/lock/bin/python --universal --python-version 3.11 \
@@ -59,10 +59,11 @@ LOCK := build/lock/bin/uv pip compile --quiet --python build/lock/bin/python --u
 
 lock:  ## pin dependencies: what pyproject.toml newly asks for, or with UPGRADE=1 the newest of all
 	@python=$$(sh .ci/find-python "$(PYTHON)") && "$$python" -m venv --clear build/lock
-	@build/lock/bin/python -m pip install --quiet --require-hashes -r requirements/lock.txt
-	@$(LOCK) pyproject.toml --extra sandbox --extra vault --group dev -o requirements/dev.txt
+	@build/lock/bin/python -m pip install --quiet --no-deps --require-hashes -r requirements/lock.txt
+	@$(LOCK) pyproject.toml --extra jwt --extra sandbox --extra vault --group dev -o requirements/dev.txt
 	@$(LOCK) pyproject.toml --constraint requirements/dev.txt -o requirements/runtime.txt
 	@$(LOCK) pyproject.toml --extra vault --constraint requirements/dev.txt -o requirements/vault.txt
+	@$(LOCK) pyproject.toml --extra jwt --constraint requirements/dev.txt -o requirements/jwt.txt
 	@$(LOCK) --group mutation --constraint requirements/dev.txt -o requirements/mutation.txt
 	@$(LOCK) --group lock -o requirements/lock.txt
 
