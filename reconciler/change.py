@@ -23,6 +23,12 @@ class Stage(IntEnum):
     """Somebody loses or is demoted, or is rid of a lower role beside a higher one."""
     UNSEAT = 4
     """Somebody stops being an organization admin."""
+    REPAIR = 5
+    """Names and e-mails become the directory's."""
+    REACTIVATE = 6
+    """After everything that takes roles, so that nobody comes back to what they should not have."""
+    DEACTIVATE = 7
+    DELETE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +91,77 @@ class CreateGroup:
     @property
     def stage(self) -> Stage:
         return Stage.CREATE
+
+
+@dataclass(frozen=True, slots=True)
+class CreateUser:
+    """Create the account of a joiner. Its roles come by `SetRoles` for the same principal.
+
+    `principal.id` is `model.provisional(user_name)`: the server gives the real one.
+    """
+
+    principal: Principal
+    why: str = ""
+
+    @property
+    def stage(self) -> Stage:
+        return Stage.CREATE
+
+
+class Attribute(StrEnum):
+    """An attribute of a User that the directory decides, by its name in RFC 7643 section 4.1."""
+
+    USER_NAME = "userName"
+    DISPLAY_NAME = "displayName"
+    EMAIL = "emails"
+    """The value of the primary e-mail."""
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeChange:
+    """One attribute before and after; None where it is absent before."""
+
+    attribute: Attribute
+    before: str | None
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetAttributes:
+    """Make names and e-mail of one person what the directory says. Sorted, never empty."""
+
+    principal: Principal
+    attributes: tuple[AttributeChange, ...]
+    why: str = ""
+
+    @property
+    def stage(self) -> Stage:
+        return Stage.REPAIR
+
+
+@dataclass(frozen=True, slots=True)
+class SetActive:
+    """Deactivate a leaver, or reactivate a returner (RFC 7643 section 4.1.1, `active`)."""
+
+    principal: Principal
+    after: bool
+    why: str = ""
+
+    @property
+    def stage(self) -> Stage:
+        return Stage.REACTIVATE if self.after else Stage.DEACTIVATE
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteUser:
+    """Delete an account that this program deactivated long ago. There is no way back."""
+
+    principal: Principal
+    why: str = ""
+
+    @property
+    def stage(self) -> Stage:
+        return Stage.DELETE
 
 
 Change = CreateGroup | SetRoles

@@ -4,11 +4,11 @@ Whatever must not be touched is copied from the live state into the desired one 
 compared; so nothing that comes later needs an exception for it.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from reconciler.identity import People
 from reconciler.model import (
     NOTHING,
     DesiredState,
@@ -16,7 +16,6 @@ from reconciler.model import (
     EmptyGroup,
     Holdings,
     LiveState,
-    Member,
     Membership,
     Principal,
     Provenance,
@@ -39,7 +38,7 @@ def expand(policy: Policy, membership: Membership, live: LiveState, now: datetim
     A group or a person that cannot be resolved is a problem, and holds what it could have given. A
     protected person keeps what they have. Somebody who is not active is entitled to nothing.
     """
-    expansion = _Expansion(membership, _People.of(live.people.values()))
+    expansion = _Expansion(membership, People.of(live.people.values(), policy.people))
     for binding in policy.bindings:
         expansion.bind(binding)
     for grant in policy.grants:
@@ -53,49 +52,12 @@ def protected(policy: Policy, live: LiveState) -> frozenset[str]:
     return frozenset(id_ for id_, person in live.people.items() if fold(person.user_name) in names)
 
 
-@dataclass(frozen=True, slots=True)
-class _People:
-    """Principals by the keys that identify them. An e-mail is none of them."""
-
-    by_id: Mapping[str, Principal]
-    by_external_id: Mapping[str, list[Principal]]
-    by_user_name: Mapping[str, Principal]
-
-    @classmethod
-    def of(cls, people: Iterable[Principal]) -> "_People":
-        by_external_id: dict[str, list[Principal]] = defaultdict(list)
-        everybody = list(people)
-        for person in everybody:
-            if person.external_id:
-                by_external_id[person.external_id].append(person)
-        return cls(
-            {person.id: person for person in everybody},
-            by_external_id,
-            {fold(person.user_name): person for person in everybody},
-        )
-
-    def match(self, member: Member) -> Principal | None:
-        """Who a directory means: by id where both sides share it, by externalId, then by userName."""
-        if member.principal_id is not None:
-            return self.by_id.get(member.principal_id)
-        if member.external_id:
-            found = self.by_external_id.get(member.external_id, [])
-            if len(found) > 1:
-                return None
-            if found:
-                return found[0]
-        return self.by_user_name.get(fold(member.user_name)) if member.user_name else None
-
-    def named(self, user_name: str) -> Principal | None:
-        return self.by_user_name.get(fold(user_name))
-
-
 @dataclass(slots=True)
 class _Expansion:
     """The desired state while it is put together."""
 
     membership: Membership
-    people: _People
+    people: People
     given: dict[str, dict[Scope, list[Provenance]]] = field(default_factory=dict)
     ended: dict[str, dict[Scope, list[Provenance]]] = field(default_factory=dict)
     held_for_all: dict[Scope, Role] = field(default_factory=dict)

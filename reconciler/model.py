@@ -69,6 +69,8 @@ class Principal:
     active: bool | None = None
     display_name: str | None = None
     version: str | None = field(default=None, compare=False)
+    email: str | None = None
+    """The primary of `emails`, or the only one. Never a key."""
 
     @property
     def entitled(self) -> bool:
@@ -76,13 +78,32 @@ class Principal:
         return self.active is not False
 
 
+PROVISIONAL = "new:"
+"""What the id of a principal begins with who is to be created, and has none on the provider yet."""
+
+
+def provisional(user_name: str) -> str:
+    """The id of a principal who is to be created."""
+    return PROVISIONAL + fold(user_name)
+
+
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A person as a directory names them; the more of the three keys are known, the better."""
+    """A person as a directory knows them; the more of the three keys are known, the better."""
 
     principal_id: str | None = None
     external_id: str | None = None
     user_name: str | None = None
+    active: bool | None = None
+    """False where the directory says that they are entitled to nothing; None where it does not say."""
+    status: str = ""
+    """The directory's own word for that, such as `SUSPENDED`; for messages."""
+    since: datetime | None = None
+    """When that began, aware; None where the directory does not say."""
+    display_name: str | None = None
+    email: str | None = None
+    attributes: tuple[tuple[str, str], ...] = ()
+    """Further attributes that the policy asks for, by the directory's names for them, sorted."""
 
     def __str__(self) -> str:
         return self.user_name or self.external_id or self.principal_id or "somebody without a name"
@@ -104,6 +125,8 @@ class Membership:
 
     groups: tuple[DirectoryGroup, ...]
     names: frozenset[str] = frozenset()
+    people: frozenset[Member] | None = None
+    """Everybody whom the directory knows, in whatever group; None where that was not asked or can't be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +134,9 @@ class Provenance:
     """Why somebody is given a role: the policy entry, and the group or person that it names."""
 
     entry: str
-    """The kind of policy entry: `binding` or `temporary grant`."""
+    """The kind of policy entry: `binding`, `temporary grant` or `service account`."""
     name: str
-    """The group of a binding, the person of a temporary grant."""
+    """The group of a binding, the person of a temporary grant, the service account itself."""
     at: Location
     role: Role
     reason: str = ""
@@ -121,6 +144,10 @@ class Provenance:
     """The last moment of a temporary grant, aware; None where it has no end."""
     ended: bool = False
     """Whether that moment has passed, so that the entry gives nothing any more."""
+    person_class: str = ""
+    """The class of people that caps the role, or whose end is meant by `until`; empty where none does."""
+    asked: Role | None = None
+    """The role that the entry names, where a class caps it to the lower `role`."""
 
 
 Reasons = Mapping[Scope, tuple[Provenance, ...]]

@@ -1,10 +1,12 @@
 """What an adapter must do: read roles, write roles, read groups. Reading and writing are two types."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from reconciler.change import Change
-from reconciler.model import LiveState, Membership
+from reconciler.model import LiveState, Member, Membership
 from reconciler.policy.document import GroupRef
 
 
@@ -51,13 +53,34 @@ class Provider(ProviderReader, Protocol):
         ...
 
 
-class Directory(Protocol):
-    """Reads group membership."""
+@dataclass(frozen=True, slots=True)
+class ProvisioningFailure:
+    """What the log of an identity provider says it could not carry over to the server."""
 
-    def read(self, groups: Collection[GroupRef]) -> Membership:
+    person: Member
+    since: datetime
+    """The first failure after the last success, aware."""
+    words: str
+    """Why, as the log has it."""
+    group: str | None = None
+    """The group whose membership it is about; None where the person's account is."""
+
+
+class Directory(Protocol):
+    """Reads group membership, and who there is."""
+
+    def read(self, groups: Collection[GroupRef], *, everybody: bool = False) -> Membership:
         """Every group that one of these references could mean, with everybody in it.
 
-        A reference is matched by id, name or earlier name; a group found twice is answered twice.
+        A reference is matched by id, name or earlier name; a group found twice is answered twice. With
+        `everybody`, also all people (`Membership.people`), as far as this kind of directory has them.
         Raises ReadError where the answer cannot be known to be complete.
+        """
+        ...
+
+    def failures(self) -> tuple[ProvisioningFailure, ...]:
+        """What the directory's log says it could not provision, and has not since; () where it has no log.
+
+        Raises ReadError where the log could not be read.
         """
         ...

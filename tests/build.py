@@ -5,7 +5,7 @@ given as words, those in the organization first: `holds("viewer", web="admin")`.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from types import MappingProxyType
 
@@ -41,6 +41,7 @@ from reconciler.policy.document import (
     StoredAs,
     TemporaryGrant,
 )
+from reconciler.ports import ProvisioningFailure
 from reconciler.problem import Location, Problem
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -260,7 +261,11 @@ class Groups:
 
     membership: Membership
     asked: frozenset[GroupRef] = frozenset()
+    log: tuple[ProvisioningFailure, ...] = ()
 
-    def read(self, groups: Collection[GroupRef]) -> Membership:
+    def read(self, groups: Collection[GroupRef], *, everybody: bool = False) -> Membership:
         self.asked = frozenset(groups)
-        return self.membership
+        return self.membership if everybody else replace(self.membership, people=None)
+
+    def failures(self) -> tuple[ProvisioningFailure, ...]:
+        return self.log

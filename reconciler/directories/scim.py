@@ -4,6 +4,7 @@ from collections.abc import Collection
 
 from reconciler.model import DirectoryGroup, Member, Membership, fold
 from reconciler.policy.document import DirectorySettings, GroupRef
+from reconciler.ports import ProvisioningFailure
 from reconciler.scim import memberships
 from reconciler.scim.client import Client
 from reconciler.scim.memberships import Members, Unreadable
@@ -18,8 +19,11 @@ class ScimDirectory:
         self._settings = settings
         self._readings = readings or Readings(client)
 
-    def read(self, groups: Collection[GroupRef]) -> Membership:
-        """Every group that one of these references could mean. Raises ReadError."""
+    def read(self, groups: Collection[GroupRef], *, everybody: bool = False) -> Membership:
+        """Every group that one of these references could mean. Raises ReadError.
+
+        Of people, this directory knows just those whom the provider knows, so it tells nothing of them.
+        """
         reading = self._readings.take(self)
         meant = [group for group in reading.groups.values() if any(_could_mean(ref, group) for ref in groups)]
         members = memberships.read(reading, [group.id for group in meant], self._settings.members_from)
@@ -27,6 +31,10 @@ class ScimDirectory:
             tuple(_directory_group(reading, group, members[group.id]) for group in meant),
             frozenset(group.name for group in reading.groups.values() if group.name),
         )
+
+    def failures(self) -> tuple[ProvisioningFailure, ...]:
+        """None: SCIM has no log."""
+        return ()
 
 
 def _could_mean(ref: GroupRef, group: Group) -> bool:

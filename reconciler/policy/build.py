@@ -7,16 +7,23 @@ from typing import Any, cast
 from reconciler.model import ORGANIZATION, Role, Scope
 from reconciler.policy import times
 from reconciler.policy.document import (
+    AttributeNames,
     Binding,
+    DirectoryKind,
     DirectorySettings,
     GroupRef,
     Guardrails,
+    Lifecycle,
     Limit,
     MembersFrom,
     Mode,
+    Notice,
     Organization,
+    PersonClass,
+    PersonEntry,
     RoleEntry,
     RoleStorage,
+    ServiceAccount,
     StoredAs,
     TemporaryGrant,
 )
@@ -52,6 +59,9 @@ class Builder:
             directory=_directory(self._sound("directory", {})),
             guardrails=_guardrails(self._sound("guardrails", {})),
             roles=_storage(self._sound("roles", {})),
+            lifecycle=_lifecycle(self._sound("lifecycle", {})),
+            classes=self._classes(),
+            notice=Notice(**self._sound("notice", {})),
             places={**self._document.values, **self._document.keys},
         )
 
@@ -76,6 +86,16 @@ class Builder:
         """The temporary grants of a policy file."""
         return tuple(self._grant(steps, entry) for steps, entry in self._entries("grants"))
 
+    def people(self) -> tuple[PersonEntry, ...]:
+        """What a policy file says of single people."""
+        return tuple(self._person(steps, entry) for steps, entry in self._entries("people"))
+
+    def service_accounts(self) -> tuple[ServiceAccount, ...]:
+        """The service accounts of a policy file."""
+        return tuple(
+            self._service_account(steps, entry) for steps, entry in self._entries("service_accounts")
+        )
+
     def _sound(self, key: str, default: Any) -> Any:
         """The value of a key at the top; the default where it is absent or faulty."""
         return default if key in self._faulty else self._value.get(key, default)
@@ -91,16 +111,23 @@ class Builder:
             return {}
         return {name: _called(name, entry) for name, entry in projects.items()}
 
+    def _classes(self) -> dict[str, PersonClass]:
+        classes = self._sound("classes", {})
+        return {
+            name: _class(name, self._document.key_at(("classes", name)), entry)
+            for name, entry in classes.items()
+        }
+
     def _binding(self, steps: Steps, entry: Mapping[str, Any]) -> Binding:
-        group = entry["group"] if isinstance(entry["group"], dict) else {"name": entry["group"]}
-        previously = tuple(group.get("previously", ()))
+        group = _group(entry["group"])
         return Binding(
-            group=GroupRef(group["name"], group.get("id"), previously),
+            group=group,
             roles=self._roles(steps, entry),
             at=self._document.at(steps),
             previously_at=tuple(
-                self._document.at((*steps, "group", "previously", i)) for i in range(len(previously))
+                self._document.at((*steps, "group", "previously", i)) for i in range(len(group.previously))
             ),
+            classes=tuple(entry.get("classes", ())),
         )
 
     def _grant(self, steps: Steps, entry: Mapping[str, Any]) -> TemporaryGrant:
@@ -111,6 +138,25 @@ class Builder:
             expires=times.end(entry["expires"]),
             at=self._document.at(steps),
             starts=times.begin(entry["starts"]) if "starts" in entry else None,
+        )
+
+    def _person(self, steps: Steps, entry: Mapping[str, Any]) -> PersonEntry:
+        return PersonEntry(
+            user=entry["user"],
+            at=self._document.at(steps),
+            classes=tuple(entry.get("classes", ())),
+            ends=times.end(entry["ends"]) if "ends" in entry else None,
+            previously=tuple(entry.get("previously", ())),
+        )
+
+    def _service_account(self, steps: Steps, entry: Mapping[str, Any]) -> ServiceAccount:
+        return ServiceAccount(
+            user=entry["user"],
+            roles=self._roles(steps, entry),
+            owner=entry["owner"],
+            reason=entry["reason"],
+            review=times.end(entry["review"]),
+            at=self._document.at(steps),
         )
 
     def _roles(self, steps: Steps, entry: Mapping[str, Any]) -> tuple[RoleEntry, ...]:
@@ -130,8 +176,48 @@ def _called(name: str, entry: Any) -> str:
 
 def _directory(value: Mapping[str, Any]) -> DirectorySettings:
     default = DirectorySettings()
-    members_from = MembersFrom(value.get("members_from", default.members_from))
-    return DirectorySettings(value.get("kind", default.kind), members_from)
+    return DirectorySettings(
+        kind=DirectoryKind(value.get("kind", default.kind)),
+        members_from=MembersFrom(value.get("members_from", default.members_from)),
+        nested=value.get("nested", default.nested),
+        oldest=value.get("oldest", default.oldest),
+        entitled=tuple(value["entitled"]) if "entitled" in value else default.entitled,
+        log=value.get("log", default.log),
+        attributes=AttributeNames(**value.get("attributes", {})),
+    )
+
+
+def _lifecycle(value: Mapping[str, Any]) -> Lifecycle:
+    default = Lifecycle()
+    return Lifecycle(
+        creates=value.get("joiners") == "create",
+        deactivates=value.get("leavers") == "deactivate",
+        reactivates=value.get("returners") == "reactivate",
+        repairs=value.get("attributes") == "repair",
+        grace=value.get("grace", default.grace),
+        delete_after=value.get("delete_after", default.delete_after),
+    )
+
+
+def _class(name: str, at: Location, entry: Mapping[str, Any]) -> PersonClass:
+    ends, match = entry.get("ends", {}), entry.get("match", {})
+    highest = entry.get("highest_role")
+    return PersonClass(
+        name=name,
+        at=at,
+        groups=tuple(_group(group) for group in match.get("groups", ())),
+        attributes={attribute: tuple(values) for attribute, values in match.get("attributes", {}).items()},
+        end_required=ends.get("required", False),
+        end_attribute=ends.get("attribute", ""),
+        highest_role=Role[highest.upper()] if highest else None,
+        only_where_named=entry.get("bindings") == "named",
+    )
+
+
+def _group(value: Any) -> GroupRef:
+    """A group as it is written: a name, or a mapping."""
+    group = value if isinstance(value, dict) else {"name": value}
+    return GroupRef(group["name"], group.get("id"), tuple(group.get("previously", ())))
 
 
 def _guardrails(value: Mapping[str, Any]) -> Guardrails:
@@ -148,6 +234,8 @@ def _guardrails(value: Mapping[str, Any]) -> Guardrails:
         emptied_groups=value.get("emptied_groups", default.emptied_groups),
         admins_gained=value.get("admins_gained", default.admins_gained),
         longest_grant=value.get("longest_grant", default.longest_grant),
+        creations=_limit(value.get("creations", {}), default.creations),
+        service_admins=tuple(value.get("service_admins", default.service_admins)),
     )
 
 

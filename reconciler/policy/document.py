@@ -46,7 +46,8 @@ class Guardrails:
     """The limits that a plan must keep; docs/guardrails.md says what each of them measures.
 
     `protected` are the userNames of people whom no plan touches, `required_admins` of those who stay
-    organization admins. `longest_grant` is in days.
+    organization admins, `service_admins` of the only service accounts that may be one. `longest_grant` is in
+    days.
     """
 
     minimum_admins: int = 2
@@ -60,6 +61,8 @@ class Guardrails:
     emptied_groups: int = 0
     admins_gained: int = 5
     longest_grant: int = 90
+    creations: Limit = Limit(count=50, percent=100)
+    service_admins: tuple[str, ...] = ()
 
 
 class MembersFrom(StrEnum):
@@ -72,11 +75,97 @@ class MembersFrom(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class DirectorySettings:
-    """Where group membership is read from."""
+class GroupRef:
+    """A group as a policy names it: by name, surer by id, with the names it had before."""
 
-    kind: str = "scim"
+    name: str
+    id: str | None = None
+    previously: tuple[str, ...] = ()
+
+
+class DirectoryKind(StrEnum):
+    """What tells who is in which group."""
+
+    SCIM = "scim"
+    OKTA = "okta"
+    ENTRA = "entra"
+    FILE = "file"
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeNames:
+    """What the directory calls the attributes that the server should have; empty: the kind's usual ones."""
+
+    user_name: str = ""
+    display_name: str = ""
+    email: str = ""
+    external_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DirectorySettings:
+    """Where group membership is read from. Each field but `kind` is of one or several kinds only.
+
+    `nested` (entra): whether members of groups within a group count. `oldest` (file): how old an export
+    may be, in hours. `entitled` (okta): the statuses that may have access, None for the usual ones. `log`
+    (okta, entra): whether its log is asked for what it could not provision.
+    """
+
+    kind: DirectoryKind = DirectoryKind.SCIM
     members_from: MembersFrom = MembersFrom.AUTO
+    nested: bool = False
+    oldest: int = 24
+    entitled: tuple[str, ...] | None = None
+    log: bool = False
+    attributes: AttributeNames = AttributeNames()
+
+
+@dataclass(frozen=True, slots=True)
+class Lifecycle:
+    """What a run may do to accounts, not only to roles; nothing but tell of them unless the policy says so.
+
+    `grace` is for how many days somebody whom the directory does not list any more is left alone.
+    `delete_after` is how many days after this program deactivated them an account is deleted, None: never.
+    """
+
+    creates: bool = False
+    deactivates: bool = False
+    reactivates: bool = False
+    repairs: bool = False
+    grace: int = 0
+    delete_after: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PersonClass:
+    """A class of people, such as contractors, and what holds for all of them.
+
+    Somebody is in it by a group, by an attribute of the directory (its name to the values that count),
+    or because an entry under `people:` says so.
+    """
+
+    name: str
+    at: Location
+    groups: tuple[GroupRef, ...] = ()
+    attributes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    end_required: bool = False
+    """Whether nobody of them may hold a role for whom no end is known."""
+    end_attribute: str = ""
+    """The directory's attribute that tells the end; empty: only the policy does."""
+    highest_role: Role | None = None
+    only_where_named: bool = False
+    """Whether only bindings that name the class under `classes:` give them anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """When a person should look at a temporary grant, a contract, or a review: both in days.
+
+    `ending`: so many days before the end. `ended`: so many days after it, when the entry is only clutter.
+    """
+
+    ending: int = 7
+    ended: int = 90
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,20 +184,14 @@ class Organization:
     directory: DirectorySettings = DirectorySettings()
     guardrails: Guardrails = Guardrails()
     roles: RoleStorage = RoleStorage()
+    lifecycle: Lifecycle = Lifecycle()
+    classes: Mapping[str, PersonClass] = field(default_factory=dict)
+    notice: Notice = Notice()
     places: Mapping[tuple[str | int, ...], Location] = field(default_factory=dict, compare=False, repr=False)
 
     def place(self, *steps: str | int) -> Location:
         """Where the key or list entry at these steps from the root stands; `at` where there is none."""
         return self.places.get(steps, self.at)
-
-
-@dataclass(frozen=True, slots=True)
-class GroupRef:
-    """A group as a policy names it: by name, surer by id, with the names it had before."""
-
-    name: str
-    id: str | None = None
-    previously: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +212,8 @@ class Binding:
     at: Location
     previously_at: tuple[Location, ...] = field(default=(), compare=False, repr=False)
     """Where each of the group's earlier names stands."""
+    classes: tuple[str, ...] = ()
+    """The classes of people that it names, for those that get nothing otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,12 +233,44 @@ class TemporaryGrant:
 
 
 @dataclass(frozen=True, slots=True)
+class PersonEntry:
+    """What the policy knows of one person and the directory does not: class, end, earlier userNames.
+
+    `ends` is the last moment, aware; a plain date was turned into that day's last microsecond, UTC.
+    """
+
+    user: str
+    at: Location
+    classes: tuple[str, ...] = ()
+    ends: datetime | None = None
+    previously: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceAccount:
+    """A principal that is no person: roles for a machine, for whom a person answers.
+
+    `owner` is that person's userName. `review` is the last moment of the day by which somebody must have
+    looked at it again, aware.
+    """
+
+    user: str
+    roles: tuple[RoleEntry, ...]
+    owner: str
+    reason: str
+    review: datetime
+    at: Location
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """All policy files of one organization, put together."""
 
     organization: Organization
     bindings: tuple[Binding, ...] = ()
     grants: tuple[TemporaryGrant, ...] = ()
+    people: tuple[PersonEntry, ...] = ()
+    service_accounts: tuple[ServiceAccount, ...] = ()
     protected_at: Mapping[str, Location] = field(default_factory=dict)
     """Where each protected person is named, for messages."""
     tree: str = ""

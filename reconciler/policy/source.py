@@ -166,6 +166,8 @@ def _policy(head: _Checked, others: Iterable[_Checked]) -> Policy:
         organization=head.build.organization(),
         bindings=tuple(binding for part in others for binding in part.build.bindings()),
         grants=tuple(grant for part in others for grant in part.build.grants()),
+        people=tuple(person for part in others for person in part.build.people()),
+        service_accounts=tuple(one for part in others for one in part.build.service_accounts()),
         protected_at=head.build.protected_at(),
     )
 

@@ -114,7 +114,7 @@ class BrokenServer(Server):
 
 
 class BrokenGroups(Groups):
-    def read(self, groups: Collection[GroupRef]) -> Membership:
+    def read(self, groups: Collection[GroupRef], *, everybody: bool = False) -> Membership:
         raise ReadError("the listing of groups is short")
 
 

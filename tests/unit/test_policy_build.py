@@ -6,6 +6,7 @@ from reconciler.model import ORGANIZATION, Role, Scope
 from reconciler.policy.build import Builder
 from reconciler.policy.document import (
     Binding,
+    DirectoryKind,
     DirectorySettings,
     GroupRef,
     Guardrails,
@@ -72,7 +73,7 @@ def test_an_organization_file_becomes_an_organization() -> None:
         at=at(2, 15, "organization"),
         projects={"storefront": "storefront", "checkout": "5d1f0a4e"},
         organization_roles_managed=False,
-        directory=DirectorySettings("scim", MembersFrom.FILTER),
+        directory=DirectorySettings(DirectoryKind.SCIM, MembersFrom.FILTER),
         guardrails=Guardrails(
             minimum_admins=3,
             protected=("break-glass@acme.example",),

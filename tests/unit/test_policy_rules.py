@@ -88,7 +88,7 @@ def told(*given: Binding | TemporaryGrant, of: Organization | None = None) -> li
     bindings = tuple(entry for entry in given if isinstance(entry, Binding))
     grants = tuple(entry for entry in given if isinstance(entry, TemporaryGrant))
     protected_at = {user: here() for user in of.guardrails.protected}
-    problems = rules.check(Policy(of, bindings, grants, protected_at))
+    problems = rules.check(Policy(of, bindings, grants, protected_at=protected_at))
     return [re.sub(r"f\.yaml:\d+:1", "THERE", problem.message) for problem in problems]
 
 
