@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -15,7 +15,7 @@ import click
 
 from reconciler import planning, settings
 from reconciler.cli import report_failure
-from reconciler.directories.scim import ScimDirectory
+from reconciler.directories import choose
 from reconciler.errors import (
     ExitCode,
     GuardrailError,
@@ -24,6 +24,7 @@ from reconciler.errors import (
     ReconcilerError,
     SettingsError,
 )
+from reconciler.http.reach import Reach
 from reconciler.naming import RoleNames
 from reconciler.planning import Prepared
 from reconciler.policy import source
@@ -35,7 +36,6 @@ from reconciler.report.data import Document
 from reconciler.report.problems import record
 from reconciler.scim.client import Client, open_client, open_writing_client
 from reconciler.scim.provider import ScimProvider, ScimReader
-from reconciler.scim.reach import Reach
 from reconciler.scim.reading import Readings
 from reconciler.settings import Connection
 
@@ -141,7 +141,7 @@ def show(document: Document) -> None:
 
 def moment() -> datetime:
     """Now, aware."""
-    return datetime.now(UTC)
+    return _reach().now()
 
 
 def check(prepared: Prepared) -> None:
@@ -191,8 +191,8 @@ def refuse(prepared: Prepared, approved: Collection[str] = ()) -> None:
 
 def planned(policy: Policy, client: Client, provider: ProviderReader, readings: Readings) -> Prepared:
     """The plan that brings the server to what the policy asks for."""
-    directory = ScimDirectory(client, policy.organization.directory, readings)
-    return planning.prepare(policy, provider, directory, moment())
+    with choose.opened(policy, client, readings, os.environ, _reach()) as directory:
+        return planning.prepare(policy, provider, directory, moment())
 
 
 def _prepared(

@@ -1,13 +1,12 @@
-"""The verbs of SCIM over HTTP: repetition, redirects, and what a status means. Knows no resource.
+"""The verbs of SCIM over HTTP: redirects, and what a status means. Knows no resource.
 
 `Client` reads; `WritingClient` also writes. Whatever only reads is given a `Client`, which has no
 method that writes.
 """
 
 import json
-import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
@@ -15,22 +14,19 @@ from urllib.parse import urlsplit
 import httpx
 
 from reconciler.errors import ReadError, WriteError
-from reconciler.scim.patience import Patience, asked_wait
-from reconciler.scim.transport import Broken, Params, Reply, Request, Transport
+from reconciler.http import answers
+from reconciler.http.patience import Patience
+from reconciler.http.sender import Sender
+from reconciler.http.transport import Broken, Params, Reply, Request, Transport
+from reconciler.http.words import printable, quoted, status_words
 from reconciler.scim.wire import JsonObject
-from reconciler.scim.words import printable, quoted, status_words
 from reconciler.settings import Connection
 
-_log = logging.getLogger(__name__)
-
+MEDIA_TYPE = "application/scim+json"
 ERROR_SCHEMA = "urn:ietf:params:scim:api:messages:2.0:error"
-TELLING = 16
-"""How long a token must be for its letters to be no coincidence."""
 HOPS = 3
 """How many redirects one reading follows, all within the server's origin."""
 
-REPEATED = "the server's answer repeats the token that it was asked with"
-REPLACE = "nothing of it is used, for it would end in plans and ledgers; replace the token"
 _HINTS = {
     401: "the token is wrong or has expired; check CIRCLECI_SCIM_TOKEN",
     403: "the token lacks the right for this; SCIM wants a token of an administrator",
@@ -89,9 +85,9 @@ class Client:
     """Reads. Safe to use from several threads. Close it, or use it as a context."""
 
     def __init__(self, connection: Connection, transport: Transport, patience: Patience) -> None:
-        self._transport = transport
-        self._patience = patience
         self._token = connection.token
+        self._transport = transport
+        self._sender = Sender(transport, patience, self._clean)
 
     @property
     def server(self) -> str:
@@ -106,7 +102,9 @@ class Client:
         what = f"could not read {self.server}{path}"
         result = self._follow(what, Request("GET", path, params))
         if isinstance(result, Broken):
-            raise ReadError(f"{what}: {self._clean(result.words)}", result.hint) from self._cause(result)
+            raise ReadError(f"{what}: {self._clean(result.words)}", result.hint) from self._sender.cause(
+                result
+            )
         if not 200 <= result.status < 300:
             refusal = self._refusal(result)
             raise AnswerError(
@@ -122,7 +120,7 @@ class Client:
         """Read, following redirects within the origin (RFC 7644 section 3.12, table 8: 307 and 308)."""
         url = self._transport.url(request.path, request.params)
         for _ in range(HOPS + 1):
-            result = self._insist(request, url)
+            result = self._sender.insist(request, url)
             if isinstance(result, Broken) or result.status not in (301, 302, 303, 307, 308):
                 return result
             url = self._target(what, result, url)
@@ -130,7 +128,7 @@ class Client:
 
     def _target(self, what: str, reply: Reply, url: str) -> str:
         location = reply.headers.get("location", "")
-        target = self._transport.redirected(url, location) if location else None
+        target = self._transport.led(url, location) if location else None
         if target is None:
             place = self._clean(_place(location))
             raise ReadError(
@@ -144,77 +142,21 @@ class Client:
             )
         return target
 
-    def _insist(self, request: Request, url: str, again: Callable[[], bool] = lambda: True) -> Reply | Broken:
-        """Send a request until its result stands, time is up, or `again` objects to sending it once more."""
-        patience = self._patience
-        deadline = patience.clock() + patience.budget
-        tried = 0
-        while True:
-            tried += 1
-            started = patience.clock()
-            result = self._transport.send(request, url, deadline)
-            self._tell(request, result, tried, patience.clock() - started)
-            wait = self._wait(request, result, tried)
-            if wait is None:
-                return result
-            if patience.clock() + wait > deadline:
-                return self._out_of_time(result, wait)
-            _log.debug("waiting %.1f s before try %d", wait, tried + 1)
-            patience.sleep(wait)
-            if not again():
-                return result
-
-    def _wait(self, request: Request, result: Reply | Broken, tried: int) -> float | None:
-        """The seconds before the same request may be sent again; None where this result stands.
-
-        A write is repeated only where the server said that it did not do it, or never received it.
-        """
-        safe = request.method == "GET"
-        again = tried < self._patience.tries
-        backoff = self._patience.backoff(tried - 1)
-        if isinstance(result, Broken):
-            return backoff if again and not result.lasting and (safe or not result.sent) else None
-        asked = asked_wait(result.headers, self._patience.now())
-        if result.status in (429, 503) and asked is not None:
-            return max(asked, backoff)
-        if again and (result.status == 429 or (safe and result.status in (408, 500, 502, 503, 504))):
-            return backoff
-        return None
-
-    def _out_of_time(self, result: Reply | Broken, wait: float) -> Reply | Broken:
-        words = (
-            f"waiting another {wait:.0f} s would exceed the {self._patience.budget:.0f} s a request may take"
-        )
-        if isinstance(result, Broken):
-            return replace(result, words=f"{result.words}; {words}")
-        return replace(result, note=words)
-
     def _document(self, what: str, reply: Reply) -> JsonObject:
         """The JSON object of a success. Anything else, an error under a 200 included, is none."""
-        if self._repeats_token(reply):
-            raise AnswerError(what, REPEATED, status=reply.status, hint=REPLACE)
-        document = _json_object(reply.body)
+        if answers.repeats(reply, self._token):
+            raise AnswerError(what, answers.REPEATED, status=reply.status, hint=answers.REPLACE)
+        document = answers.json_object(reply.body)
         if document is None:
-            raise AnswerError(what, self._seen(reply), status=reply.status, hint=_HINTS[404])
+            raise AnswerError(what, answers.seen(reply, self._token), status=reply.status, hint=_HINTS[404])
         if _is_error(document):
             refusal = self._refusal(reply)
             raise AnswerError(what, refusal.reason, status=reply.status, scim_type=refusal.scim_type)
         return document
 
-    def _seen(self, reply: Reply) -> str:
-        """What an answer is that should have been a JSON object."""
-        kind = printable(self._clean(reply.headers.get("content-type", "")) or "no content type", 60)
-        if not reply.body.strip():
-            return f"the server answered {status_words(reply.status)} with nothing in it ({kind})"
-        begins = quoted(self._clean(reply.body[:4096].decode("utf-8", errors="replace")), 80)
-        return (
-            f"the server answered {status_words(reply.status)} with {len(reply.body)} bytes "
-            f"that are no JSON object ({kind}), beginning {begins}"
-        )
-
     def _refusal(self, reply: Reply) -> _Refusal:
         """Why the server says it did not do it (RFC 7644 section 3.12), whatever shape it says it in."""
-        document = _json_object(reply.body) or {}
+        document = answers.json_object(reply.body) or {}
         fields = {name.casefold(): value for name, value in document.items()}
         scim_type = _text(fields.get("scimtype"))
         detail = _text(fields.get("detail")) or _text(fields.get("message")) or _text(fields.get("error"))
@@ -233,33 +175,8 @@ class Client:
         """A server may well repeat the Authorization header in its complaint about it."""
         return self._token.hidden_in(text)
 
-    def _repeats_token(self, reply: Reply) -> bool:
-        """Whether a success holds the token, which would then be shown as the name of somebody."""
-        secret, said = self._token.reveal(), reply.body
-        if b"\\" in said:  # JSON can spell one text in many ways
-            said = json.dumps(_json_object(said)).encode()
-        return len(secret) >= TELLING and json.dumps(secret)[1:-1].encode() in said
-
-    def _cause(self, broken: Broken) -> Exception | None:
-        """What broke a connection, unless it quotes the header that holds the token."""
-        return broken.cause if self._clean(str(broken.cause)) == str(broken.cause) else None
-
-    def _tell(self, request: Request, result: Reply | Broken, tried: int, seconds: float) -> None:
-        """Note a try for `--debug`: of the query the names alone, for its values are people's."""
-        if not _log.isEnabledFor(logging.DEBUG):
-            return
-        names = "&".join(name for name, _ in request.params)
-        where = f"{request.path}?{names}" if names else request.path
-        came = (
-            self._clean(result.words)
-            if isinstance(result, Broken)
-            else f"{status_words(result.status)}, {len(result.body)} bytes"
-        )
-        again = f", try {tried}" if tried > 1 else ""
-        _log.debug("%s %s: %s, %d ms%s", request.method, self._clean(where), came, seconds * 1000, again)
-
     def close(self) -> None:
-        self._transport.close()
+        self._sender.close()
 
     def __enter__(self) -> Self:
         return self
@@ -298,15 +215,15 @@ class WritingClient(Client):
         Raises RefusedError where it has certainly not happened, UncertainError where nobody knows.
         """
         what = f"could not write {self.server}{path}"
-        headers = {"If-Match": version} if version else {}
+        headers = {"Content-Type": MEDIA_TYPE, **({"If-Match": version} if version else {})}
         content = json.dumps(body).encode()
         request = Request(method, path, content=content, headers=headers)
-        result = self._insist(request, self._transport.url(path), again)
+        result = self._sender.insist(request, self._transport.url(path), again)
         if isinstance(result, Broken):
             reason = self._clean(result.words)
             if result.sent:
-                raise UncertainError(what, reason) from self._cause(result)
-            raise RefusedError(what, reason, status=0, hint=result.hint) from self._cause(result)
+                raise UncertainError(what, reason) from self._sender.cause(result)
+            raise RefusedError(what, reason, status=0, hint=result.hint) from self._sender.cause(result)
         if 200 <= result.status < 300:
             return self._written(what, result)
         raise self._failure(what, result)
@@ -315,11 +232,11 @@ class WritingClient(Client):
         """A success has a JSON object or nothing in it; a page of a gateway proves nothing."""
         if not reply.body.strip():
             return Answer({}, reply.headers.get("etag"))
-        if self._repeats_token(reply):
-            raise UncertainError(what, REPEATED)
-        document = _json_object(reply.body)
+        if answers.repeats(reply, self._token):
+            raise UncertainError(what, answers.REPEATED)
+        document = answers.json_object(reply.body)
         if document is None:
-            raise UncertainError(what, self._seen(reply))
+            raise UncertainError(what, answers.seen(reply, self._token))
         if _is_error(document):
             raise UncertainError(what, self._refusal(reply).reason)
         return Answer(document, reply.headers.get("etag"))
@@ -340,7 +257,7 @@ def open_client(
 ) -> Client:
     """A client that reads. `transport` and `patience` are the seams for tests."""
     patience = patience or Patience()
-    return Client(connection, Transport(connection, patience.clock, transport), patience)
+    return Client(connection, connected(connection, patience, transport), patience)
 
 
 def open_writing_client(
@@ -351,15 +268,15 @@ def open_writing_client(
 ) -> WritingClient:
     """A client that reads and writes."""
     patience = patience or Patience()
-    return WritingClient(connection, Transport(connection, patience.clock, transport), patience)
+    return WritingClient(connection, connected(connection, patience, transport), patience)
 
 
-def _json_object(body: bytes) -> JsonObject | None:
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    return document if isinstance(document, dict) else None
+def connected(
+    connection: Connection, patience: Patience, inner: httpx.BaseTransport | None = None
+) -> Transport:
+    """The transport that a connection describes. Raises SettingsError where it can't be."""
+    headers = {"Accept": MEDIA_TYPE, "Authorization": f"Bearer {connection.token.reveal()}"}
+    return Transport(connection.url, connection.authorities, headers, patience.clock, inner)
 
 
 def _is_error(document: JsonObject) -> bool:

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from reconciler.errors import ReadError
+from reconciler.http.words import counted
 from reconciler.scim import wire
 from reconciler.scim.client import AnswerError, Client
 from reconciler.scim.discovery import Abilities
 from reconciler.scim.wire import JsonObject, Page
-from reconciler.scim.words import counted
 
 T = TypeVar("T")
 

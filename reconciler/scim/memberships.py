@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 from reconciler.errors import ReadError
+from reconciler.http.words import counted, quoted
 from reconciler.policy.document import MembersFrom
 from reconciler.scim import listing, wire
 from reconciler.scim.client import AnswerError
 from reconciler.scim.listing import Query
 from reconciler.scim.reading import Reading
 from reconciler.scim.wire import Reference
-from reconciler.scim.words import counted, quoted
 
 HINT = "if the server does show members, say how: directory.members_from in organization.yaml"
 

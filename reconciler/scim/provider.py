@@ -11,6 +11,7 @@ from typing import assert_never
 
 from reconciler.change import Change, CreateGroup, SetRoles
 from reconciler.errors import ReadError, WriteError
+from reconciler.http.words import quoted
 from reconciler.model import LiveState
 from reconciler.naming import RoleNames
 from reconciler.policy.document import Organization, StoredAs
@@ -20,7 +21,6 @@ from reconciler.scim.reading import Reading, Readings
 from reconciler.scim.role_groups import RoleGroupsWriter
 from reconciler.scim.user_roles import UserRolesWriter
 from reconciler.scim.wire import Person, attribute, identifier
-from reconciler.scim.words import quoted
 
 NO_USER = frozenset({400, 403, 404, 405, 501})
 """What servers answer to `/Me` that don't implement it, or whose token is that of no user."""

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from functools import cached_property
 
 from reconciler.errors import ReadError
+from reconciler.http.words import quoted
 from reconciler.model import fold
 from reconciler.scim import discovery, listing, wire
 from reconciler.scim.client import Client
 from reconciler.scim.discovery import Abilities
 from reconciler.scim.listing import Query
 from reconciler.scim.wire import Group, Person
-from reconciler.scim.words import quoted
 
 
 class Reading:

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from reconciler.change import CreateGroup, SetRoles
 from reconciler.errors import ReadError, WriteError
+from reconciler.http.words import quoted
 from reconciler.model import Holdings, LiveState, Role, Scope
 from reconciler.naming import RoleNames
 from reconciler.policy.document import MembersFrom
@@ -20,7 +21,6 @@ from reconciler.scim.memberships import Unreadable
 from reconciler.scim.reading import Reading, Readings
 from reconciler.scim.user_roles import TOOK_MORE, gathered
 from reconciler.scim.wire import Group, JsonObject
-from reconciler.scim.words import quoted
 
 TRIES = 3
 

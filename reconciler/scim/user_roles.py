@@ -14,13 +14,13 @@ from urllib.parse import quote
 
 from reconciler.change import SetRoles
 from reconciler.errors import ConflictError, ReadError, WriteError
+from reconciler.http.words import quoted
 from reconciler.model import Entries, Holdings, LiveState, Role, Scope, fold
 from reconciler.naming import RoleNames
 from reconciler.scim import wire
 from reconciler.scim.client import Answer, AnswerError, Client, RefusedError, UncertainError, WritingClient
 from reconciler.scim.reading import Reading, Readings
 from reconciler.scim.wire import JsonObject, Person, RoleValue
-from reconciler.scim.words import quoted
 
 TRIES = 5
 """How often one person's change is sent in all: other ways of asking, conflicts and lost answers together."""

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from reconciler.errors import ReadError
+from reconciler.http.words import quoted
 from reconciler.model import Principal, fold
-from reconciler.scim.words import quoted
 
 JsonObject = Mapping[str, object]
 

@@ -6,16 +6,17 @@ front (`ACME_CIRCLECI_SCIM_URL`). Those with the name win, and as a set: the tok
 combined with the URL of another. Nothing is sent to a SCIM server here; Vault is asked where it is named.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from reconciler.settings import sources
 from reconciler.settings.address import base_url
 from reconciler.settings.token import Token
 
-__all__ = ["Connection", "Token", "connection"]
+__all__ = ["Connection", "Token", "authorities", "connection", "prefix"]
 
 URL = "CIRCLECI_SCIM_URL"
+TOKEN = "CIRCLECI_SCIM_TOKEN"
 
 PATIENCE_SECONDS = 60.0
 """How long a token command may take: enough for a person to confirm on another device."""
@@ -39,14 +40,20 @@ def connection(
     A token command and Vault are given `patience` seconds. Raises SettingsError, which never holds the
     token nor any part of a URL but its host.
     """
-    prefix = _prefix(organization, environ)
-    name = prefix + URL
+    front = prefix(organization, environ, (URL, *sources.variables(TOKEN)))
+    name = front + URL
     hint = f"set {name} to the base URL of the SCIM server, such as https://scim.example.com/scim/v2"
     url = base_url(name, environ, hint)
-    authorities = environ.get("SSL_CERT_FILE") or environ.get("SSL_CERT_DIR") or ""
-    return Connection(url, sources.token(prefix, environ, authorities, patience), authorities)
+    trusted = authorities(environ)
+    return Connection(url, sources.token(front + TOKEN, environ, trusted, patience), trusted)
 
 
-def _prefix(organization: str, environ: Mapping[str, str]) -> str:
-    prefix = organization.upper().replace("-", "_") + "_"
-    return prefix if any(prefix + name in environ for name in (URL, *sources.ALL)) else ""
+def authorities(environ: Mapping[str, str]) -> str:
+    """The file or folder of the certificates that are trusted; empty: the usual ones."""
+    return environ.get("SSL_CERT_FILE") or environ.get("SSL_CERT_DIR") or ""
+
+
+def prefix(organization: str, environ: Mapping[str, str], names: Iterable[str]) -> str:
+    """What stands in front of all of an organization's variables of these names, if any of them is there."""
+    front = organization.upper().replace("-", "_") + "_"
+    return front if any(front + name in environ for name in names) else ""

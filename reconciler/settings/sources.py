@@ -4,51 +4,62 @@ import os
 import shlex
 import stat
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from reconciler.errors import SettingsError
 from reconciler.settings.token import LONGEST, Token, checked
 
-TOKEN = "CIRCLECI_SCIM_TOKEN"
-TOKEN_FILE = "CIRCLECI_SCIM_TOKEN_FILE"
-TOKEN_COMMAND = "CIRCLECI_SCIM_TOKEN_COMMAND"
-TOKEN_VAULT = "CIRCLECI_SCIM_TOKEN_VAULT"
-ALL = (TOKEN, TOKEN_FILE, TOKEN_COMMAND, TOKEN_VAULT)
+FILE, COMMAND, VAULT = "_FILE", "_COMMAND", "_VAULT"
+SUFFIXES = ("", FILE, COMMAND, VAULT)
+"""What the name of a variable ends in that holds a secret, or says where it is."""
 
 ROOT = 0
 OF_OTHERS = 0o077
 """What the owner's group and everybody else may do with a file."""
 
 
-def token(prefix: str, environ: Mapping[str, str], authorities: str, patience: float) -> Token:
-    """The token that the environment gives under the variables with this prefix.
+def variables(name: str) -> tuple[str, ...]:
+    """All variables that can tell the secret which is called by one name."""
+    return tuple(name + suffix for suffix in SUFFIXES)
 
-    A command and Vault are given `patience` seconds; `authorities` are those of SSL_CERT_FILE.
-    Raises SettingsError, which never holds the token.
+
+def token(
+    name: str,
+    environ: Mapping[str, str],
+    authorities: str,
+    patience: float,
+    check: Callable[[str, str], Token] = checked,
+) -> Token:
+    """The secret that a variable of this name holds, or that one of `variables(name)` tells the place of.
+
+    A command and Vault are given `patience` seconds; `authorities` are those of SSL_CERT_FILE. `check` is
+    given the variable and the value. Raises SettingsError, which never holds the secret.
     """
-    sources = [prefix + name for name in ALL if prefix + name in environ]
+    sources = [variable for variable in variables(name) if variable in environ]
     if not sources:
         raise SettingsError(
-            f"{prefix}{TOKEN} is not set",
-            f"set {prefix}{TOKEN}, {prefix}{TOKEN_FILE}, {prefix}{TOKEN_COMMAND} or {prefix}{TOKEN_VAULT} "
+            f"{name} is not set",
+            f"set {name}, {name}{FILE}, {name}{COMMAND} or {name}{VAULT} "
             "to the server's token, a file that holds it, a command that prints it, or its place in Vault",
         )
     if len(sources) > 1:
         raise SettingsError(f"{' and '.join(sources)} are set, which one holds?", "unset all but one of them")
     [source] = sources
-    return checked(source, _from(source, prefix, environ, authorities, patience))
+    return check(source, _from(source, source.removeprefix(name), environ, authorities, patience))
 
 
-def _from(source: str, prefix: str, environ: Mapping[str, str], authorities: str, patience: float) -> str:
-    value, name = environ[source], source.removeprefix(prefix)
-    if name == TOKEN_FILE:
-        return _from_file(source, value)
-    if name == TOKEN_COMMAND:
-        return _from_command(source, value, environ, patience)
-    if name == TOKEN_VAULT:
-        return _from_vault(source, value, environ, authorities, patience)
-    return value
+def _from(source: str, suffix: str, environ: Mapping[str, str], authorities: str, patience: float) -> str:
+    value = environ[source]
+    match suffix:
+        case "_FILE":
+            return _from_file(source, value)
+        case "_COMMAND":
+            return _from_command(source, value, environ, patience)
+        case "_VAULT":
+            return _from_vault(source, value, environ, authorities, patience)
+        case _:
+            return value
 
 
 def _from_file(source: str, path: str) -> str:

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from scim.fake_server import BASE, SECRET, FakeServer, group, user
 
 from reconciler.cli import cli
-from reconciler.scim.reach import Reach
+from reconciler.http.reach import Reach
 
 SMALL = 10_000_000
 """So many bytes of a file are searched for the token."""

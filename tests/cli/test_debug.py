@@ -15,7 +15,7 @@ from scim.fake_server import FakeServer, Fault, Time, reset
 
 from reconciler.cli import cli
 from reconciler.errors import ExitCode
-from reconciler.scim.reach import Reach
+from reconciler.http.reach import Reach
 
 
 @pytest.fixture(autouse=True)

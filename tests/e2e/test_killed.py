@@ -24,8 +24,8 @@ from httpx import MockTransport
 
 from reconciler import ledger
 from reconciler.cli import cli
+from reconciler.http.reach import Reach
 from reconciler.policy.document import StoredAs
-from reconciler.scim.reach import Reach
 
 pytestmark = pytest.mark.slow
 

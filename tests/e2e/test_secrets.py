@@ -36,7 +36,7 @@ from scim.fake_server import (
 
 from reconciler.cli import cli
 from reconciler.errors import ExitCode
-from reconciler.scim.reach import Reach
+from reconciler.http.reach import Reach
 
 LEDGER = Path(".reconciler/ledger.jsonl")
 ECHO = f"I do not like 'Authorization: Bearer {SECRET}'"

@@ -38,10 +38,10 @@ from hostile.spoilt import refused
 from scim.fake_server import BASE, JSON, SECRET, Time
 from scim2_server.requests import ScimRequest
 
+from reconciler.http.reach import Reach
 from reconciler.sandbox.seed import Seed
 from reconciler.sandbox.server import application
 from reconciler.sandbox.store import Store
-from reconciler.scim.reach import Reach
 
 PAGE = 4
 """The most resources on a page unless a `Cap` says otherwise: small, so that every listing has several."""

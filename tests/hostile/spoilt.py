@@ -8,7 +8,7 @@ import httpx
 from hostile.faults import Body
 from scim.fake_server import JSON, error_body
 
-from reconciler.scim.transport import LARGEST_BODY
+from reconciler.http.transport import LARGEST_BODY
 
 HTML = b"<!DOCTYPE html><html><title>Sign in</title></html>"
 XML = b'<?xml version="1.0"?><users><user/></users>'

@@ -16,8 +16,8 @@ from urllib.parse import parse_qs, unquote
 
 import httpx
 
+from reconciler.http.patience import Patience
 from reconciler.scim.client import Client, WritingClient, open_client, open_writing_client
-from reconciler.scim.patience import Patience
 from reconciler.settings import Connection, Token
 
 BASE = "https://scim.test/scim/v2"

@@ -5,9 +5,9 @@ import pytest
 from scim.fake_server import BASE, JSON, SECRET, FakeServer, Fault, error_body, refusal, reset, user
 
 from reconciler.errors import ExitCode, ReadError, ReconcilerError
+from reconciler.http.patience import Patience, asked_wait
+from reconciler.http.transport import Transport
 from reconciler.scim.client import Answer, AnswerError, Client, RefusedError, UncertainError, WritingClient
-from reconciler.scim.patience import Patience, asked_wait
-from reconciler.scim.transport import Transport
 
 ADA = f"{BASE}/Users/u-ada"
 
@@ -133,9 +133,8 @@ def test_an_answer_that_is_none_is_told_by_what_was_seen(fault: Fault, reason: s
 def test_an_answer_without_end_is_cut_off() -> None:
     server = one(Fault(status=200, headers=JSON, body="x" * 1001))
     patience = server.time.patience()
-    transport = Transport(
-        server.connection(), patience.clock, httpx.MockTransport(server.answer), largest_body=1000
-    )
+    inner = httpx.MockTransport(server.answer)
+    transport = Transport(BASE, "", {}, patience.clock, inner, largest_body=1000)
 
     with pytest.raises(ReadError) as caught:
         Client(server.connection(), transport, patience).get("/Users/u-ada")

@@ -12,9 +12,8 @@ from scim.worlds import organization, person, role_names, set_roles, some
 
 from reconciler.errors import ReconcilerError
 from reconciler.model import ORGANIZATION, Role
-from reconciler.scim.client import Answer, open_client
+from reconciler.scim.client import Answer, connected, open_client
 from reconciler.scim.provider import ScimProvider
-from reconciler.scim.transport import Transport
 from reconciler.settings import Connection, Token
 
 ECHO = f"the header was 'Bearer {SECRET}', which I do not like"
@@ -94,7 +93,7 @@ def test_the_token_goes_to_the_origin_of_the_base_url_only() -> None:
 def test_no_part_of_the_client_shows_the_token() -> None:
     server = FakeServer()
     client = server.writing_client()
-    transport = Transport(server.connection(), server.time.clock)
+    transport = connected(server.connection(), server.time.patience())
 
     for thing in (server.connection(), client, transport):
         assert SECRET not in repr(thing)

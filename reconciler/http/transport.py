@@ -12,10 +12,8 @@ from urllib.parse import quote, urlencode
 import httpx
 
 from reconciler.errors import SettingsError
-from reconciler.scim.words import printable
-from reconciler.settings import Connection
+from reconciler.http.words import printable
 
-MEDIA_TYPE = "application/scim+json"
 LARGEST_BODY = 64 * 1024 * 1024
 
 CONNECT_SECONDS = 10.0
@@ -27,13 +25,17 @@ Params = Sequence[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request by its path below the base URL; `content` is JSON text."""
+    """A request by its path below the base URL.
+
+    `repeatable`: it may be sent again after a failure, for it changes nothing, or nothing more.
+    """
 
     method: str
     path: str
     params: Params = ()
     content: bytes | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    repeatable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,28 +61,34 @@ class Broken:
 
 
 class Transport:
-    """Connections to one server. The token leaves with requests to its origin and no other."""
+    """Connections to one server. What is secret leaves with requests to its origin and no other.
+
+    `server` is its base URL without a slash at the end, `authorities` a file or a folder of the certificates
+    that are trusted (the usual ones where it is empty), `headers` go with every request.
+    """
 
     def __init__(
         self,
-        connection: Connection,
+        server: str,
+        authorities: str,
+        headers: Mapping[str, str],
         clock: Callable[[], float],
         inner: httpx.BaseTransport | None = None,
         largest_body: int = LARGEST_BODY,
     ) -> None:
-        self.server = connection.url
+        self.server = server
         self._clock = clock
         self._largest_body = largest_body
         self._met = False
-        self._http = _http(connection, inner)
+        self._http = _http(server, authorities, headers, inner)
 
     def url(self, path: str, params: Params = ()) -> str:
         """The absolute URL of a path below the base, whose own path is kept."""
         query = urlencode(params, quote_via=quote, safe="")
         return f"{self.server}{path}?{query}" if query else f"{self.server}{path}"
 
-    def redirected(self, url: str, location: str) -> str | None:
-        """The URL that a redirect leads to, or None where it leaves the server's origin."""
+    def led(self, url: str, location: str) -> str | None:
+        """The URL that a redirect or a link leads to, or None where it leaves the server's origin."""
         try:
             target = httpx.URL(url).join(location)
         except httpx.InvalidURL:
@@ -89,13 +97,12 @@ class Transport:
 
     def send(self, request: Request, url: str, deadline: float) -> Reply | Broken:
         """Send one request and read all of its answer before `deadline` (of the given clock)."""
-        headers = {**request.headers, **({"Content-Type": MEDIA_TYPE} if request.content is not None else {})}
         try:
             with self._http.stream(
                 request.method,
                 url,
                 content=request.content,
-                headers=headers,
+                headers=dict(request.headers),
                 timeout=self._timeout(deadline),
             ) as response:
                 self._met = True
@@ -136,19 +143,17 @@ class Transport:
         self.close()
 
 
-def _http(connection: Connection, inner: httpx.BaseTransport | None) -> httpx.Client:
+def _http(
+    server: str, authorities: str, headers: Mapping[str, str], inner: httpx.BaseTransport | None
+) -> httpx.Client:
     """Raises SettingsError where the environment names certificates or a proxy that can't be used."""
-    encrypted = connection.url.startswith("https://")
-    trusted = _trusted(connection.authorities) if encrypted and connection.authorities else True
+    encrypted = server.startswith("https://")
+    trusted = _trusted(authorities) if encrypted and authorities else True
     try:
         return httpx.Client(
             transport=inner,
             verify=trusted,
-            headers={
-                "Accept": MEDIA_TYPE,
-                "User-Agent": "reconciler",
-                "Authorization": f"Bearer {connection.token.reveal()}",
-            },
+            headers={"User-Agent": "reconciler", **headers},
             follow_redirects=False,
             # A proxy from the environment sees a tunnel of TLS; plain http it could read.
             trust_env=encrypted,

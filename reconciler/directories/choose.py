@@ -1,0 +1,32 @@
+"""The directory that a policy names, opened. The one place that knows all kinds of them."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import assert_never
+
+from reconciler.directories.scim import ScimDirectory
+from reconciler.errors import SettingsError
+from reconciler.http.reach import Reach
+from reconciler.policy.document import DirectoryKind, Policy
+from reconciler.ports import Directory
+from reconciler.scim.client import Client
+from reconciler.scim.reading import Readings
+
+
+@contextmanager
+def opened(
+    policy: Policy, client: Client, readings: Readings, environ: Mapping[str, str], reach: Reach
+) -> Iterator[Directory]:
+    """The directory of an organization; its connections are closed when the block ends.
+
+    `client` and `readings` are the provider's, for the kind that reads the same server. Raises
+    SettingsError where the environment does not say where it is.
+    """
+    settings = policy.organization.directory
+    match settings.kind:
+        case DirectoryKind.SCIM:
+            yield ScimDirectory(client, settings, readings)
+        case DirectoryKind.OKTA | DirectoryKind.ENTRA | DirectoryKind.FILE:
+            raise SettingsError(f"a directory of kind {settings.kind} can't be read yet")
+        case _ as never:
+            assert_never(never)

@@ -1,0 +1,1 @@
+"""HTTP to one server: sending, waiting, trying again, and words for what came back. Knows no resource."""

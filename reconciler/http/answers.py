@@ -1,0 +1,48 @@
+"""What came back from a server: its JSON, words where there is none, and whether it holds a secret."""
+
+import json
+from typing import Any
+
+from reconciler.http.transport import Reply
+from reconciler.http.words import printable, quoted, status_words
+from reconciler.settings.token import Token
+
+TELLING = 16
+"""How long a token must be for its letters to be no coincidence."""
+
+REPEATED = "the server's answer repeats the token that it was asked with"
+REPLACE = "nothing of it is used, for it would end in plans and ledgers; replace the token"
+
+
+def json_value(body: bytes) -> Any:
+    """The JSON of a body; None where it is none."""
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def json_object(body: bytes) -> dict[str, Any] | None:
+    """The JSON object of a body; None where it is none."""
+    document = json_value(body)
+    return document if isinstance(document, dict) else None
+
+
+def seen(reply: Reply, token: Token, wanted: str = "JSON object") -> str:
+    """What an answer is that should have been JSON, without the token."""
+    kind = printable(token.hidden_in(reply.headers.get("content-type", "")) or "no content type", 60)
+    if not reply.body.strip():
+        return f"the server answered {status_words(reply.status)} with nothing in it ({kind})"
+    begins = quoted(token.hidden_in(reply.body[:4096].decode("utf-8", errors="replace")), 80)
+    return (
+        f"the server answered {status_words(reply.status)} with {len(reply.body)} bytes "
+        f"that are no {wanted} ({kind}), beginning {begins}"
+    )
+
+
+def repeats(reply: Reply, token: Token) -> bool:
+    """Whether a success holds the token, which would then be shown as the name of somebody."""
+    secret, said = token.reveal(), reply.body
+    if b"\\" in said:  # JSON can spell one text in many ways
+        said = json.dumps(json_value(said)).encode()
+    return len(secret) >= TELLING and json.dumps(secret)[1:-1].encode() in said

@@ -1,0 +1,21 @@
+"""How servers are reached: over sockets and by the clocks of the system, unless a test says otherwise."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import httpx
+
+from reconciler.http.patience import Patience
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What a client sends with and waits by, None for what is usual; and the time of day that a run goes by.
+
+    The seam of the command line's tests.
+    """
+
+    transport: httpx.BaseTransport | None = None
+    patience: Patience | None = None
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
