@@ -30,7 +30,7 @@ def prepare(policy: Policy, provider: ProviderReader, directory: Directory, now:
     Raises ReadError where either side could not be read whole.
     """
     live = provider.read()
-    membership = directory.read({binding.group for binding in policy.bindings})
+    membership = directory.read(policy.groups)
     return _checked(policy, desired.expand(policy, membership, live, now), live, provider, now)
 
 
