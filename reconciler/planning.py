@@ -22,6 +22,8 @@ class Prepared:
     violations: tuple[Violation, ...]
     settled: str = "everybody has what the policy gives them"
     """What it means that nothing differs."""
+    as_of: datetime | None = None
+    """The moment that was asked for, aware, where that is not the present: then nobody carries it out."""
 
 
 def prepare(policy: Policy, provider: ProviderReader, directory: Directory, now: datetime) -> Prepared:
@@ -30,7 +32,7 @@ def prepare(policy: Policy, provider: ProviderReader, directory: Directory, now:
     Raises ReadError where either side could not be read whole.
     """
     live = provider.read()
-    membership = directory.read({binding.group for binding in policy.bindings})
+    membership = directory.read(policy.groups)
     return _checked(policy, desired.expand(policy, membership, live, now), live, provider, now)
 
 
