@@ -9,7 +9,17 @@ from build import holds, live, organization, principal
 from fakes import FakeProvider, Fault, Notes
 
 from reconciler import apply, drift, plan
-from reconciler.change import Change, CreateGroup, Outcome, Result, SetRoles
+from reconciler.change import (
+    Change,
+    CreateGroup,
+    CreateUser,
+    DeleteUser,
+    Outcome,
+    Result,
+    SetActive,
+    SetAttributes,
+    SetRoles,
+)
 from reconciler.model import ORGANIZATION, Holdings, LiveState, Role
 from reconciler.plan import Plan
 from reconciler.policy.document import StoredAs
@@ -87,7 +97,7 @@ def who(change: Change) -> str:
     match change:
         case CreateGroup():
             return change.name
-        case SetRoles():
+        case SetRoles() | CreateUser() | SetAttributes() | SetActive() | DeleteUser():
             return change.principal.id.removeprefix("u-")
 
 

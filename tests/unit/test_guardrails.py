@@ -26,7 +26,7 @@ from build import (
 )
 
 from reconciler import drift, guardrails
-from reconciler.change import CreateGroup, ScopeChange, SetRoles
+from reconciler.change import Change, CreateGroup, ScopeChange, SetRoles
 from reconciler.guardrails import Violation, admins
 from reconciler.model import ORGANIZATION, DesiredState, LiveState, Principal, Role, Scope
 from reconciler.plan import Plan, after, build
@@ -68,7 +68,7 @@ def expire(who: str | Principal) -> SetRoles:
 
 
 def check(
-    *changes: SetRoles,
+    *changes: Change,
     state: LiveState,
     limits: Guardrails,
     should: DesiredState | None = None,
@@ -80,7 +80,7 @@ def check(
     )
 
 
-def broken(*changes: SetRoles, state: LiveState, limits: Guardrails, **others: Any) -> list[str]:
+def broken(*changes: Change, state: LiveState, limits: Guardrails, **others: Any) -> list[str]:
     return [violation.guardrail for violation in check(*changes, state=state, limits=limits, **others)]
 
 
@@ -88,7 +88,7 @@ def holding(number: int, words: str = "viewer") -> LiveState:
     return live(dict.fromkeys(NAMES[:number], holds(words, web="admin")))
 
 
-def approve(*changes: SetRoles) -> str:
+def approve(*changes: Change) -> str:
     return f"; or approve this one plan with `apply --approve {plan(*changes).fingerprint}`"
 
 
