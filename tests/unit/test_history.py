@@ -9,7 +9,7 @@ from build import SERVER, some
 from recording import END, Json, chained, numbered, outcome, run_record, set_roles, story, write
 
 from reconciler import history
-from reconciler.change import Result
+from reconciler.change import Kind, Result
 from reconciler.errors import LedgerError
 from reconciler.history import Begun, Ended, PastRun, ScopeWrite, Skip, Write
 from reconciler.model import ORGANIZATION, Scope
@@ -37,7 +37,14 @@ def runs(*records: Mapping[str, Any]) -> tuple[PastRun, ...]:
 
 
 def begun(**changes: Any) -> Begun:
-    told = {**run_record(), "undoes": None, "approved": (), "at": "2026-11-23T12:00:00.000Z", **changes}
+    told = {
+        **run_record(),
+        "undoes": None,
+        "approved": (),
+        "leavers": None,
+        "at": "2026-11-23T12:00:00.000Z",
+        **changes,
+    }
     return Begun(**{name: told[name] for name in told.keys() - {"event", "format"}})
 
 
@@ -53,7 +60,7 @@ def test_a_run_is_told_as_values() -> None:
             records[0].record["hash"][:12],
             begun(),
             (
-                Write(2, "circleci-web-admin", None, True, (), Result.APPLIED),
+                Write(2, "circleci-web-admin", None, True, (), Result.APPLIED, kind=Kind.CREATE_GROUP),
                 Write(3, "ann@acme.example", "u-ann", True, (web,), Result.FAILED, "the server said no"),
                 Write(6, "bob@acme.example", "u-bob", True, (everywhere,), None),
             ),

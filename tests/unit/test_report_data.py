@@ -111,6 +111,7 @@ PLAN_DATA = {
             "scopes": [{"scope": {"project": "web"}, "before": ["admin", "viewer"], "after": [], "why": []}],
         }
     ],
+    "findings": [],
     "problems": [
         {
             "file": "team.yaml",
@@ -143,6 +144,7 @@ EMPTY_DATA = {
     "fingerprint": EMPTY.plan.fingerprint,
     "changes": [],
     "withheld": [],
+    "findings": [],
     "problems": [],
     "violations": [],
 }

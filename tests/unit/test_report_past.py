@@ -99,16 +99,20 @@ def test_as_data_a_run_is_told_whole() -> None:
                 "pipeline": "https://ci.example/7",
                 "undoes": "a1b2c3d4e5f6",
                 "approved": ["removals", "demotions"],
+                "leavers": None,
                 "ended": "2026-11-23T12:00:04.000Z",
                 "refused": None,
                 "results": {"applied": 0, "failed": 1, "unknown": 0, "skipped": 1},
                 "writes": [
                     {
+                        "kind": "set-roles",
                         "subject": "bob@acme.example",
                         "id": "u-bob",
                         "result": "failed",
                         "detail": "the server said no",
                         "scopes": [{"scope": {"project": None}, "before": ["viewer"], "after": []}],
+                        "attributes": [],
+                        "active": None,
                     }
                 ],
                 "skipped": [{"subject": "cat@acme.example", "detail": "not tried"}],
