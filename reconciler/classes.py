@@ -190,7 +190,7 @@ def _standing(
                 doubts.append(Doubt(one, told))
             else:
                 ends.append(End(moment, one.at, one.name))
-    doubts += [Doubt(one) for one in inside if one.end_required and not ends and not doubts]
+    doubts += [Doubt(one) for one in inside if one.end_required and not ends]
     return Standing(
         tuple(one.name for one in inside),
         cap,
