@@ -1,6 +1,7 @@
 """`reconciler validate`: what it prints, where, and how it exits."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -84,6 +85,20 @@ def test_the_example_policies_are_valid(monkeypatch: pytest.MonkeyPatch) -> None
     result = validate()
     assert (result.exit_code, result.stdout) == (0, "")
     assert result.stderr.startswith("policies/acme is valid: ")
+
+
+def test_the_examples_of_the_guide_are_one_valid_policy(acme: Path) -> None:
+    guide = (ROOT / "docs/policy.md").read_text(encoding="utf-8")
+    examples = re.findall(r"```yaml\n(.*?)```", guide, re.DOTALL)
+    head = f"{HEAD}directory: {{kind: okta}}\nprojects: {{storefront: {{}}, checkout: {{}}}}\n"
+    settings = [example for example in examples if example.startswith("# organization.yaml")]
+    (acme / "organization.yaml").write_text(head + "".join(settings))
+    others = [example for example in examples if example not in settings]
+    for number, example in enumerate(others):
+        (acme / f"{number}.yaml").write_text(f"version: 1\n{example}")
+    summary = "acme is valid: 5 files, 2 bindings, 1 temporary grant, 2 people, 1 service account\n"
+    assert (len(settings), len(others)) == (2, 4)
+    assert outcome(validate("acme")) == (0, "", summary)
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "policies").rglob("*.yaml")), ids=lambda path: path.name)
