@@ -39,16 +39,24 @@ class Doubt:
 
 
 @dataclass(frozen=True, slots=True)
+class Bounds:
+    """What bindings can give somebody."""
+
+    cap: Role | None = None
+    """The highest role that one gives them."""
+    capped_by: str = ""
+    """The class that says so."""
+    only: frozenset[str] = frozenset()
+    """The classes all of which one has to name, or it gives them nothing."""
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """What holds for one person: the strictest of all classes that they are in."""
 
     classes: tuple[str, ...] = ()
     """Sorted."""
-    cap: Role | None = None
-    """The highest role that a binding gives them."""
-    capped_by: str = ""
-    only: frozenset[str] = frozenset()
-    """The classes all of which a binding has to name, or it gives them nothing."""
+    bounds: Bounds = Bounds()
     end: End | None = None
     """The earliest that is known."""
     doubt: Doubt | None = None
@@ -190,12 +198,10 @@ def _standing(
                 doubts.append(Doubt(one, told))
             else:
                 ends.append(End(moment, one.at, one.name))
-    doubts += [Doubt(one) for one in inside if one.end_required and not ends and not doubts]
+    doubts += [Doubt(one) for one in inside if one.end_required and not ends]
     return Standing(
         tuple(one.name for one in inside),
-        cap,
-        capped_by,
-        frozenset(one.name for one in inside if one.only_where_named),
+        Bounds(cap, capped_by, frozenset(one.name for one in inside if one.only_where_named)),
         min(ends, key=lambda end: (end.moment, end.at), default=None),
         doubts[0] if doubts else None,
     )

@@ -4,12 +4,12 @@ Whatever must not be touched is copied from the live state into the desired one 
 compared; so nothing that comes later needs an exception for it.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from reconciler import classes, groups, notices
-from reconciler.classes import Classes, End, Standing
+from reconciler.classes import Bounds, Classes, End
 from reconciler.finding import Finding
 from reconciler.identity import People
 from reconciler.model import (
@@ -133,9 +133,9 @@ class _Expansion:
             ],
         )
 
-    def concerned(self) -> Mapping[str, Reasons]:
+    def concerned(self) -> Mapping[str, Mapping[Scope, Sequence[Provenance]]]:
         """Whom the policy touches: who is given something or has something, and by what, before any end."""
-        return {id_: _ranked(self.given.get(id_, {}), {}) for id_ in self._concerned()}
+        return {id_: self.given.get(id_, {}) for id_ in self._concerned()}
 
     def state(self, findings: tuple[Finding, ...]) -> DesiredState:
         """The finished state, with everything that is to be held copied in from the live one."""
@@ -167,14 +167,22 @@ class _Expansion:
         if not members:
             self._empty(group, binding.roles)
         strangers = []
+        offers: dict[Bounds, _Offer] = {}
         for member in members:
             person = self.people.match(member)
             if person is None:
                 strangers.append(str(member))
                 continue
             self.matched.add(person.id)
-            if not self.classes.problems:
-                self._give_bound(person, binding)
+            if self.classes.problems:
+                continue
+            bounds = self.classes.of(person.id).bounds
+            if bounds not in offers:
+                offers[bounds] = _offer(binding, bounds)
+            if offers[bounds].counts:
+                self._give(person, offers[bounds].reasons)
+            else:
+                _note(self.idle, person, offers[bounds].reasons)
         if strangers:
             _raise_to(self.held_for_unmatched, binding.roles)
             self.problems[Problem(binding.at, _strangers(group, strangers))] = None
@@ -182,15 +190,6 @@ class _Expansion:
     def _concerned(self) -> frozenset[str]:
         ids = (self.given.keys() | self.live.roles.keys()) - self.protected
         return frozenset(id_ for id_ in ids if self.live.people[id_].entitled)
-
-    def _give_bound(self, person: Principal, binding: Binding) -> None:
-        """Give what a binding gives to somebody of their classes."""
-        standing = self.classes.of(person.id)
-        reasons = [(entry.scope, _reason(binding, entry, standing)) for entry in binding.roles]
-        if standing.only <= set(binding.classes):
-            self._give(person, reasons)
-        else:
-            _note(self.idle, person, reasons)
 
     def _give(self, person: Principal, reasons: Iterable[tuple[Scope, Provenance]]) -> None:
         if person.entitled:
@@ -266,17 +265,28 @@ def _note(
         scopes.setdefault(scope, []).append(reason)
 
 
-def _reason(binding: Binding, entry: RoleEntry, standing: Standing) -> Provenance:
-    """Why a binding gives somebody a role, or does not, by what holds for their classes."""
-    name = binding.group.name
-    unnamed = sorted(standing.only.difference(binding.classes))
+@dataclass(frozen=True, slots=True)
+class _Offer:
+    """What a binding has for everybody within the same bounds; nothing where it does not count for them."""
+
+    reasons: tuple[tuple[Scope, Provenance], ...]
+    counts: bool
+
+
+def _offer(binding: Binding, bounds: Bounds) -> _Offer:
+    unnamed = sorted(bounds.only.difference(binding.classes))
+    reasons = ((entry.scope, _reason(binding, entry, bounds, unnamed)) for entry in binding.roles)
+    return _Offer(tuple(reasons), not unnamed)
+
+
+def _reason(binding: Binding, entry: RoleEntry, bounds: Bounds, unnamed: Sequence[str]) -> Provenance:
+    """Why a binding gives somebody a role, or does not."""
+    reason = Provenance("binding", binding.group.name, entry.at, entry.role)
     if unnamed:
-        return Provenance("binding", name, entry.at, entry.role, person_class=unnamed[0], withheld=True)
-    if standing.cap is not None and standing.cap < entry.role:
-        return Provenance(
-            "binding", name, entry.at, standing.cap, person_class=standing.capped_by, asked=entry.role
-        )
-    return Provenance("binding", name, entry.at, entry.role)
+        return replace(reason, person_class=unnamed[0], withheld=True)
+    if bounds.cap is not None and bounds.cap < entry.role:
+        return replace(reason, role=bounds.cap, asked=entry.role, person_class=bounds.capped_by)
+    return reason
 
 
 def _over(person: Principal, end: End, role: Role) -> Provenance:

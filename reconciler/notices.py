@@ -1,6 +1,6 @@
 """What of a policy somebody should look at: ends that come, entries that are over, reviews that are due."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -8,7 +8,7 @@ from functools import cached_property
 from reconciler.classes import Classes, End, members
 from reconciler.finding import Finding, Kind
 from reconciler.identity import People
-from reconciler.model import Member, Membership, Reasons, fold
+from reconciler.model import Member, Membership, Provenance, Scope, fold
 from reconciler.policy.document import PersonEntry, Policy, ServiceAccount
 from reconciler.problem import Location
 
@@ -20,7 +20,7 @@ def of(
     membership: Membership,
     people: People,
     classes: Classes,
-    given: Mapping[str, Reasons],
+    given: Mapping[str, Mapping[Scope, Sequence[Provenance]]],
     now: datetime,
 ) -> tuple[Finding, ...]:
     """Every finding of this policy at the moment `now` (aware), sorted by place.
@@ -40,7 +40,7 @@ class _Desk:
     membership: Membership
     people: People
     classes: Classes
-    given: Mapping[str, Reasons]
+    given: Mapping[str, Mapping[Scope, Sequence[Provenance]]]
     now: datetime
 
     def grants(self) -> Iterator[Finding]:

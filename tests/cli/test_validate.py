@@ -1,6 +1,7 @@
 """`reconciler validate`: what it prints, where, and how it exits."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -86,6 +87,20 @@ def test_the_example_policies_are_valid(monkeypatch: pytest.MonkeyPatch) -> None
     assert result.stderr.startswith("policies/acme is valid: ")
 
 
+def test_the_examples_of_the_guide_are_one_valid_policy(acme: Path) -> None:
+    guide = (ROOT / "docs/policy.md").read_text(encoding="utf-8")
+    examples = re.findall(r"```yaml\n(.*?)```", guide, re.DOTALL)
+    head = f"{HEAD}directory: {{kind: okta}}\nprojects: {{storefront: {{}}, checkout: {{}}}}\n"
+    settings = [example for example in examples if example.startswith("# organization.yaml")]
+    (acme / "organization.yaml").write_text(head + "".join(settings))
+    others = [example for example in examples if example not in settings]
+    for number, example in enumerate(others):
+        (acme / f"{number}.yaml").write_text(f"version: 1\n{example}")
+    summary = "acme is valid: 5 files, 2 bindings, 1 temporary grant, 2 people, 1 service account\n"
+    assert (len(settings), len(others)) == (2, 4)
+    assert outcome(validate("acme")) == (0, "", summary)
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "policies").rglob("*.yaml")), ids=lambda path: path.name)
 def test_each_file_of_the_example_policies_names_its_schema_for_editors(path: Path) -> None:
     first, _, named = path.read_text(encoding="utf-8").splitlines()[0].partition("$schema=")
@@ -103,6 +118,16 @@ def test_a_valid_policy_is_summed_up_on_standard_error() -> None:
     assert outcome(validate("acme", "acme/web.yaml")) == (0, "", summary)
     valid = '{\n  "format": "reconciler.validate/1",\n  "valid": true,\n  "problems": []\n}\n'
     assert outcome(validate("acme", "--format", "json")) == (0, valid, summary)
+
+
+@pytest.mark.usefixtures("acme")
+def test_people_and_service_accounts_are_counted_where_there_are_any() -> None:
+    Path("acme/bots.yaml").write_text(
+        "version: 1\npeople:\n  - {user: ann, ends: 2026-12-31}\n  - {user: bob, previously: [rob]}\n"
+        "service_accounts:\n  - {user: bot, organization: viewer, owner: bob, reason: x, review: 2027-01-31}"
+    )
+    summary = "acme is valid: 2 files, 0 bindings, 0 temporary grants, 2 people, 1 service account\n"
+    assert outcome(validate("acme")) == (0, "", summary)
 
 
 def test_without_a_path_the_folder_policies_is_checked(

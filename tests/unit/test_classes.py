@@ -7,7 +7,7 @@ from build import END, NOW, at, group, membership, organization, person, person_
 from build import service_account as machine
 
 from reconciler import classes
-from reconciler.classes import Classes, Doubt, End, Standing
+from reconciler.classes import Bounds, Classes, Doubt, End, Standing
 from reconciler.identity import People
 from reconciler.model import DirectoryGroup, Member, Membership, Principal, Role
 from reconciler.policy.document import PersonClass, PersonEntry, ServiceAccount
@@ -107,7 +107,7 @@ def test_a_service_account_is_no_person_and_in_no_class() -> None:
         machine("ANN"),
         groups=membership(group("contractors", "ann", "bob")),
     )
-    assert found == Classes({"u-bob": Standing(("contractor",), Role.VIEWER, "contractor")})
+    assert found == Classes({"u-bob": Standing(("contractor",), Bounds(Role.VIEWER, "contractor"))})
 
 
 @pytest.mark.parametrize(
@@ -148,8 +148,8 @@ def test_of_several_classes_the_strictest_of_each_rule_holds() -> None:
         person("bob", "c", "a"),
     )
     assert found.standings == {
-        "u-ann": Standing(("a", "b", "c", "d"), Role.VIEWER, "b", frozenset("ac")),
-        "u-bob": Standing(("a", "c"), Role.CONTRIBUTOR, "a", frozenset("ac")),
+        "u-ann": Standing(("a", "b", "c", "d"), Bounds(Role.VIEWER, "b", frozenset("ac"))),
+        "u-bob": Standing(("a", "c"), Bounds(Role.CONTRIBUTOR, "a", frozenset("ac"))),
     }
 
 
