@@ -501,3 +501,25 @@ def test_a_deletion_that_did_not_happen_is_tried_again_once_it_was_looked() -> N
     server = FakeServer([user("ada", active=False), *others()], faults=[refusal("DELETE", 500)])
     provider(server).write(DeleteUser(OLD))
     assert [request.method for request in server.requests][-4:] == ["GET", "DELETE", "GET", "DELETE"]
+
+
+@pytest.mark.parametrize("status", [404, 500])
+def test_that_somebody_is_gone_is_not_believed_of_a_server_that_is_gone_itself(status: int) -> None:
+    server = FakeServer([user("ada", active=False), *others()])
+    it = provider(server, tries=1)
+    server.faults = [Fault("GET", status, JSON, error_body(status)) for _ in range(9)]
+
+    with pytest.raises(WriteError) as caught:
+        it.write(DeleteUser(OLD))
+
+    assert caught.value.message.startswith("could not delete the account of 'ada@acme.example': ")
+    assert server.writes == []
+
+
+def test_that_somebody_is_gone_is_not_believed_while_they_are_listed() -> None:
+    faults = [Fault("GET", 404, JSON, error_body(404), path="/Users/u-ada")]
+    server = FakeServer([user("ada", active=False), *others()], faults=faults)
+    error = fails(server, DeleteUser(OLD))
+    assert error.message == (
+        "could not delete the account of 'ada@acme.example': the server says that it is gone, and lists it"
+    )
