@@ -130,7 +130,8 @@ def _of_person(change: Change) -> list[str]:
         case Kind.SET_ROLES:
             return [_scope(scope) for scope in change["scopes"]]
         case Kind.SET_ATTRIBUTES:
-            return [f"{one['attribute']} {one['before']} -> {one['after']}" for one in change["attributes"]]
+            attributes = change["attributes"]
+            return [f"{one['attribute']} {one['before'] or 'none'} -> {one['after']}" for one in attributes]
         case Kind.SET_ACTIVE:
             return ["reactivated" if change["after"] else "deactivated"]
         case Kind.CREATE_USER:

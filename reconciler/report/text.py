@@ -173,7 +173,7 @@ def subject(change: Change) -> str:
         case SetRoles():
             return change.principal.user_name
         case CreateUser() | SetAttributes() | SetActive() | DeleteUser():
-            return f"{change.principal.user_name} {people.participle(change)}"
+            return f"account {change.principal.user_name}"
         case _ as never:
             assert_never(never)
 

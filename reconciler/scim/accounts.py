@@ -219,7 +219,15 @@ class AccountsWriter:
             seen = users.look(self._client, edit.principal.id, whole=way is Way.WHOLE_USER)
         if seen is None and not edit.may_be_gone:
             raise WriteError(f"could not {edit.what}: the server does not know them any more", AGAIN)
+        if seen is None and edit.principal.id in self._everybody(edit):
+            raise WriteError(f"could not {edit.what}: the server says that it is gone, and lists it", AGAIN)
         return seen
+
+    def _everybody(self, edit: _Edit) -> Mapping[str, str]:
+        """Who there is: a 404 alone is what a server says, too, that is not there itself."""
+        query = Query("/Users", ("userName",))
+        with _telling(f"could not {edit.what}: whether it is gone can't be told"):
+            return listing.everything(self._client, query, self._readings.abilities, wire.identifier)
 
     def _put_to(
         self, seen: Seen, way: Way, version: str | None, operations: list[JsonObject], values: JsonObject

@@ -140,3 +140,66 @@ def test_what_is_wrong_with_a_ledger_is_data_too() -> None:
         "sound": False,
         "faults": [{"line": 3, "message": "it was edited"}],
     }
+
+
+KNOWN = {"external_id": None, "display_name": None, "email": None}
+BOB = {"id": "u-bob", "user": "bob@acme.example"}
+LIVES = run(
+    write(1, {"kind": "create-user", **BOB, **KNOWN}),
+    write(2, {"kind": "set-active", **BOB, "before": None, "after": False}),
+    outcome(2),
+    write(
+        3,
+        {
+            "kind": "set-attributes",
+            **BOB,
+            "attributes": [{"attribute": "displayName", "before": None, "after": "Bob"}],
+        },
+    ),
+    write(4, {"kind": "delete-user", **BOB, **KNOWN}),
+)
+
+
+def test_what_happened_to_accounts_is_told() -> None:
+    assert past.one(LIVES)[5:] == [
+        "",
+        "unknown bob@acme.example",
+        "  account: none -> created",
+        "",
+        "applied bob@acme.example",
+        "  active: none -> false",
+        "",
+        "unknown bob@acme.example",
+        "  displayName: none -> Bob",
+        "",
+        "unknown bob@acme.example",
+        "  account: deactivated -> deleted",
+    ]
+
+
+def test_what_happened_to_accounts_is_data_too() -> None:
+    nothing = {"subject": "bob@acme.example", "id": "u-bob", "detail": "", "scopes": []}
+    writes = _runs(past.data([LIVES]))[0]["writes"]
+    assert writes == [
+        {"kind": "create-user", **nothing, "result": None, "attributes": [], "active": None},
+        {
+            "kind": "set-active",
+            **nothing,
+            "result": "applied",
+            "attributes": [],
+            "active": {"before": None, "after": False},
+        },
+        {
+            "kind": "set-attributes",
+            **nothing,
+            "result": None,
+            "attributes": [{"attribute": "displayName", "before": None, "after": "Bob"}],
+            "active": None,
+        },
+        {"kind": "delete-user", **nothing, "result": None, "attributes": [], "active": None},
+    ]
+
+
+def test_leavers_that_a_run_knew_of_are_data() -> None:
+    [told] = _runs(past.data([run(END, leavers=[BOB])]))
+    assert told["leavers"] == [BOB]
