@@ -24,27 +24,37 @@ from reconciler.model import (
     Provenance,
     Reasons,
     Role,
+    Roles,
     Scope,
     Term,
     fold,
 )
 from reconciler.policy.document import Binding, Policy, RoleEntry, ServiceAccount, TemporaryGrant
+from reconciler.population import Population
 from reconciler.problem import Location, Problem, did_you_mean
 
 SHOWN = 3
 """How many names a message lists before it only counts."""
 
 
-def expand(policy: Policy, membership: Membership, live: LiveState, now: datetime) -> DesiredState:
+def expand(
+    policy: Policy,
+    membership: Membership,
+    live: LiveState,
+    now: datetime,
+    population: Population = Population(),
+) -> DesiredState:
     """Everybody's roles as the policy asks for them at the moment `now` (aware), and why.
 
     A group or a person that cannot be resolved is a problem, and holds what it could have given. A
     protected person keeps what they have. Somebody who is not active, or whose time is over, is entitled to
-    nothing; where it is not known whether it is over, they keep what they have.
+    nothing; where it is not known whether it is over, they keep what they have. `population` says who else
+    is held, and who is entitled to nothing, or to something all the same; its newcomers are people of `live`
+    already.
     """
     people = People.of(live.people.values(), policy.people)
     told = classes.tell_apart(policy, membership, people)
-    expansion = _Expansion(membership, people, told, live, protected(policy, live), now)
+    expansion = _Expansion(membership, people, told, live, population, protected(policy, live), now)
     for binding in policy.bindings:
         expansion.bind(binding)
     for grant in policy.grants:
@@ -69,6 +79,7 @@ class _Expansion:
     people: People
     classes: Classes
     live: LiveState
+    population: Population
     protected: frozenset[str]
     now: datetime
     given: dict[str, dict[Scope, list[Provenance]]] = field(default_factory=dict)
@@ -78,12 +89,15 @@ class _Expansion:
     """The highest role in each scope that an unknown group, or a grant to an unknown name, could give."""
     held_for_unmatched: dict[Scope, Role] = field(default_factory=dict)
     """The same for a stranger among a group's members, who is nobody that the directory told apart."""
-    matched: set[str] = field(default_factory=set)
-    """Who is known to be a certain person of the directory."""
+    matched: set[str] = field(init=False)
+    """Who is known to be a certain person of the directory, or none of its strangers."""
     empty: dict[str, EmptyGroup] = field(default_factory=dict)
     """Groups that nobody is in, by id."""
     terms: list[Term] = field(default_factory=list)
     problems: dict[Problem, None] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.matched = set(self.population.told_apart)
 
     def bind(self, binding: Binding) -> None:
         """Without knowing who is in which class, a group that is known gives no more than one that is not."""
@@ -149,12 +163,15 @@ class _Expansion:
         if self.held_for_all or self.held_for_unmatched:
             for id_ in self.live.roles:
                 roles[id_] = self._held(id_, roles.get(id_, NOTHING))
+        for id_ in self.population.held - held:
+            roles[id_], why[id_] = self._kept(id_, roles.get(id_, NOTHING))
         for id_ in held:
             roles[id_] = self.live.holdings(id_)
+        held |= self.population.held
         given = sum(len(roles[id_]) for id_ in self.given if id_ not in held)
         return DesiredState(
             {id_: holdings for id_, holdings in roles.items() if holdings},
-            why,
+            {id_: reasons for id_, reasons in why.items() if reasons},
             tuple(sorted({**self.problems, **dict.fromkeys(self.classes.problems)})),
             given,
             empty_groups=tuple(sorted(self.empty.values(), key=lambda group: fold(group.name))),
@@ -170,6 +187,8 @@ class _Expansion:
         offers: dict[Bounds, _Offer] = {}
         for member in members:
             person = self.people.match(member)
+            if person is None and member.active is False:
+                continue  # entitled to nothing, whoever they are
             if person is None:
                 strangers.append(str(member))
                 continue
@@ -189,10 +208,10 @@ class _Expansion:
 
     def _concerned(self) -> frozenset[str]:
         ids = (self.given.keys() | self.live.roles.keys()) - self.protected
-        return frozenset(id_ for id_ in ids if self.live.people[id_].entitled)
+        return frozenset(id_ for id_ in ids if self.population.entitles(self.live.people[id_]))
 
     def _give(self, person: Principal, reasons: Iterable[tuple[Scope, Provenance]]) -> None:
-        if person.entitled:
+        if self.population.entitles(person):
             _note(self.given, person, reasons)
 
     def _frozen(self) -> frozenset[str]:
@@ -234,7 +253,7 @@ class _Expansion:
 
     def _held(self, id_: str, asked: Holdings) -> Holdings:
         """What was asked for, raised to what somebody holds, as far as something unresolved could give it."""
-        if not self.live.people[id_].entitled or self.classes.of(id_).over(self.now):
+        if not self.population.entitles(self.live.people[id_]) or self.classes.of(id_).over(self.now):
             return asked
         result = dict(asked)
         for scope, roles in self.live.holdings(id_).items():
@@ -245,6 +264,22 @@ class _Expansion:
             if kept > max(asked.get(scope, ()), default=0):
                 result[scope] = frozenset([Role(kept)])
         return result
+
+    def _kept(self, id_: str, asked: Holdings) -> tuple[Holdings, Reasons]:
+        """What somebody holds, but for what ended entries gave: an announced end waits for nobody."""
+        result: dict[Scope, Roles] = {}
+        why: dict[Scope, tuple[Provenance, ...]] = {}
+        given, idle = self.given.get(id_, {}), self.idle.get(id_, {})
+        for scope, roles in self.live.holdings(id_).items():
+            over = [one for one in idle.get(scope, ()) if one.ended and one.role >= max(roles)]
+            left = asked.get(scope, frozenset())
+            if not over or max(left, default=0) >= max(roles):
+                result[scope] = roles
+                continue
+            why |= _ranked({scope: given.get(scope, [])}, {scope: over})
+            if left:
+                result[scope] = left
+        return result, why
 
     def _nobody(self, at: Location, noun: str, user: str) -> None:
         names = [person.user_name for person in self.people.by_id.values()]

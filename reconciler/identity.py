@@ -1,11 +1,14 @@
 """Who on the provider a directory means: by id, by externalId, by userName, and by nothing else."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
-from reconciler.model import Member, Principal, fold
+from reconciler.model import Member, Membership, Principal, fold
 from reconciler.policy.document import PersonEntry
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +54,72 @@ class People:
             if found := self.by_user_name.get(fold(name)):
                 return found
         return None
+
+
+def together(membership: Membership) -> Membership:
+    """The same with one record of each person, in whatever groups and listings they were told of.
+
+    Where the records differ, as of somebody who was changed meanwhile, a single "inactive" counts, and a
+    name that is not the same in all of them is not known.
+    """
+    told = [group.members or frozenset() for group in membership.groups]
+    people = _persons(frozenset[Member]().union(membership.people or (), *told))
+
+    def persons(members: frozenset[Member] | None) -> frozenset[Member] | None:
+        return None if members is None else frozenset(people[member] for member in members)
+
+    groups = tuple(replace(group, members=persons(group.members)) for group in membership.groups)
+    return replace(membership, groups=groups, people=persons(membership.people))
+
+
+def _persons(records: Collection[Member]) -> Mapping[Member, Member]:
+    """Each record to the person whom it is of."""
+    ids: dict[str, set[str]] = defaultdict(set)
+    for record in records:
+        if record.external_id and record.user_name:
+            ids[fold(record.user_name)].add(record.external_id)
+    of_one: dict[tuple[str, str], list[Member]] = defaultdict(list)
+    for record in records:
+        of_one[_key(record, ids)].append(record)
+    return {record: _one(same) for same in of_one.values() for record in same}
+
+
+def _key(record: Member, ids: Mapping[str, Collection[str]]) -> tuple[str, str]:
+    """What tells a person from others; `ids` are the external ones of each folded userName.
+
+    A name without an id is that of the one person who is called so, if there is just one.
+    """
+    if record.principal_id is not None:
+        return ("id", record.principal_id)
+    name = fold(record.user_name or "")
+    of_name = ids.get(name, ())
+    external_id = record.external_id or (next(iter(of_name)) if len(of_name) == 1 else None)
+    return ("external id", external_id) if external_id else ("name", name)
+
+
+def _one(records: list[Member]) -> Member:
+    if len(records) == 1:
+        return records[0]
+    active = False if any(one.active is False for one in records) else _agreed(records, lambda m: m.active)
+    saying_so = [one for one in records if one.active is active]
+    return Member(
+        principal_id=_agreed(records, lambda member: member.principal_id),
+        external_id=_agreed(records, lambda member: member.external_id),
+        user_name=_agreed(records, lambda member: member.user_name, fold),
+        active=active,
+        status=min((one.status for one in saying_so if one.status), default=""),
+        since=min((one.since for one in saying_so if one.since), default=None),
+        display_name=_agreed(records, lambda member: member.display_name),
+        email=_agreed(records, lambda member: member.email, fold),
+        attributes=tuple(sorted({pair for one in records for pair in one.attributes})),
+    )
+
+
+def _agreed(
+    records: Iterable[Member],
+    get: Callable[[Member], T | None],
+    form: Callable[[T], object] = lambda value: value,
+) -> T | None:
+    """What all records that tell it tell alike; None where they differ."""
+    told = [value for record in records if (value := get(record)) is not None]
+    return min(told, key=str) if len(set(map(form, told))) == 1 else None

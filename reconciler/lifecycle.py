@@ -1,0 +1,248 @@
+"""What a run does about joiners, leavers, returners and renames, as far as the policy lets it; and tells.
+
+The population is the fact, this is the intention. What the policy does not allow, or is not due yet, becomes
+a finding.
+"""
+
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from reconciler.change import (
+    Attribute,
+    AttributeChange,
+    CreateUser,
+    DeleteUser,
+    SetActive,
+    SetAttributes,
+)
+from reconciler.finding import Finding, Kind
+from reconciler.model import DesiredState, LiveState, Member, Principal, fold
+from reconciler.policy.document import DirectoryKind, Lifecycle, Organization
+from reconciler.population import Leaver, Match, Past, Population
+
+AccountChange = CreateUser | SetAttributes | SetActive | DeleteUser
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What is to become of accounts."""
+
+    live: LiveState
+    """The live state with those who are to be created."""
+    changes: tuple[AccountChange, ...] = ()
+    """In the order of their stages, then by userName."""
+    findings: tuple[Finding, ...] = ()
+    told: tuple[str, ...] = ()
+    """The principal ids of leavers whose grace the ledger is to count from the first run that told them."""
+
+
+def needs_past(organization: Organization) -> bool:
+    """Whether anything depends on what the ledger says."""
+    lifecycle = organization.lifecycle
+    is_asked = bool(lifecycle.grace) or lifecycle.delete_after is not None
+    return is_asked and lifecycle.deactivates and organization.directory.kind is not DirectoryKind.SCIM
+
+
+def decide(
+    lifecycle: Lifecycle,
+    population: Population,
+    desired: DesiredState,
+    live: LiveState,
+    now: datetime,
+    past: Past | None = None,
+) -> Course:
+    """What becomes of everybody at the moment `now` (aware).
+
+    `desired` is what the policy asks for, newcomers and returners included: who is given nothing is neither
+    created nor brought back. `live` is the state without newcomers.
+    """
+    case = _Case(lifecycle, population, desired, now, past or Past(), _shown(live))
+    created = [one for one in population.newcomers if case.is_given(one.principal.id)]
+    changes: list[AccountChange] = [
+        *(CreateUser(one.principal, case.membership(one)) for one in created),
+        *case.repaired(),
+        *case.brought_back(),
+        *case.deactivated(),
+        *case.deleted(),
+    ]
+    findings = [*case.leavers(), *case.spared(), *case.returners(), *case.attributes()]
+    return Course(
+        replace(live, people={**live.people, **{one.principal.id: one.principal for one in created}}),
+        tuple(sorted(changes, key=lambda change: (change.stage, *_name(change.principal)))),
+        tuple(sorted(findings, key=lambda finding: (finding.kind, fold(finding.subject), finding.message))),
+        tuple(sorted(one.principal.id for one in population.leavers)) if lifecycle.grace else (),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """The population with all that a decision is made by."""
+
+    lifecycle: Lifecycle
+    population: Population
+    desired: DesiredState
+    now: datetime
+    past: Past
+    shown: frozenset[Attribute]
+
+    def is_given(self, id_: str) -> bool:
+        """Whether the policy gives somebody a role now: neither only held, nor only ended ones."""
+        reasons = self.desired.why.get(id_, {}).values()
+        return bool(self.desired.holdings(id_)) and any(
+            not (reason.ended or reason.withheld) for of_scope in reasons for reason in of_scope
+        )
+
+    # Changes.
+
+    def brought_back(self) -> Iterator[SetActive]:
+        for match in self.population.returners:
+            if match.principal.id in self.population.returning and self.is_given(match.principal.id):
+                yield SetActive(match.principal, True, f"active in the directory, {self.membership(match)}")
+
+    def deactivated(self) -> Iterator[SetActive]:
+        for leaver in self.population.leavers if self.lifecycle.deactivates else ():
+            if leaver.is_due(self.now):
+                yield SetActive(leaver.principal, False, _there(leaver))
+
+    def deleted(self) -> Iterator[DeleteUser]:
+        """Only whom this program deactivated itself, so that nobody else's decision is made final."""
+        days = self.lifecycle.delete_after
+        if days is None or not self.lifecycle.deactivates:
+            return
+        for account in self.population.gone:
+            since = self.past.deactivated.get(account.id)
+            if since is not None and self.now - since >= timedelta(days=days):
+                yield DeleteUser(account, f"deactivated by this program {_moment(since)}")
+
+    def repaired(self) -> Iterator[SetAttributes]:
+        for match in self.population.matches if self.lifecycle.repairs else ():
+            differences = self._differences(match)
+            if differences and not self._untouched(match):
+                yield SetAttributes(match.principal, differences, _by(match))
+
+    # Findings.
+
+    def leavers(self) -> Iterator[Finding]:
+        """Whoever is still here after this run."""
+        for leaver in self.population.leavers:
+            if self.lifecycle.deactivates and leaver.is_due(self.now):
+                continue
+            message, remedy = f"is active here, and {_there(leaver)}", ""
+            if leaver.doubtful:
+                message += "; left alone, for it may be somebody in a group who is not on the server"
+                remedy = "see to it that everybody in the groups of bindings has an account"
+            elif self.lifecycle.deactivates:
+                what = "the account is" if leaver.listed else "roles and account are"
+                message += f"; {what} left alone until {_moment(leaver.grace_ends)}"
+            else:
+                remedy = "deactivate the account, or write `lifecycle: {leavers: deactivate}`"
+            yield Finding(Kind.LEAVER, leaver.principal.user_name, message, remedy, since=leaver.since)
+
+    def spared(self) -> Iterator[Finding]:
+        for leaver in self.population.spared:
+            kind = Kind.LEAVER if leaver.listed else Kind.UNKNOWN
+            message = f"is active here, and {_there(leaver)}"
+            yield Finding(kind, leaver.principal.user_name, message, since=leaver.since)
+
+    def returners(self) -> Iterator[Finding]:
+        """Whoever could be back, and is not after this run."""
+        for match in self.population.returners:
+            if match.principal.id in self.population.returning:
+                continue
+            message, remedy = f"is inactive here, and active in the directory, {self.membership(match)}", ""
+            if match.contradicted:
+                message += "; not brought back, for the externalId is another: it may be somebody else's name"
+                remedy = "let the identity provider correct the externalId, or the userName"
+            else:
+                remedy = "activate the account, or write `lifecycle: {returners: reactivate}`"
+            yield Finding(Kind.RETURNER, match.principal.user_name, message, remedy)
+
+    def attributes(self) -> Iterator[Finding]:
+        for match in self.population.matches:
+            user = match.principal.user_name
+            if match.contradicted and match.member.active is not False:
+                message = _differs("externalId", match.principal.external_id, match.member.external_id)
+                remedy = (
+                    "is it another person by this name, or `directory.attributes.external_id` another one?"
+                )
+                yield Finding(Kind.ATTRIBUTE, user, message, remedy)
+            if self.lifecycle.repairs and not self._untouched(match):
+                continue
+            remedy = "" if self.lifecycle.repairs else "see `lifecycle: {attributes: repair}`"
+            for change in self._differences(match):
+                message = _differs(change.attribute, change.before, change.after)
+                yield Finding(Kind.ATTRIBUTE, user, message, remedy)
+
+    def _untouched(self, match: Match) -> bool:
+        """Whether no run writes their attributes, whatever the policy says of others."""
+        return match.contradicted or match.principal.id in self.population.exempt
+
+    def _differences(self, match: Match) -> tuple[AttributeChange, ...]:
+        """What the directory has otherwise. Nothing of those who are gone on either side."""
+        account, member = match.principal, match.member
+        if member.active is False or not (account.entitled or account.id in self.population.returning):
+            return ()
+        pairs = (
+            (Attribute.DISPLAY_NAME, account.display_name, member.display_name, _normal),
+            (Attribute.EMAIL, account.email, member.email, fold),
+            (Attribute.USER_NAME, account.user_name, member.user_name, fold),
+        )
+        return tuple(
+            AttributeChange(attribute, here, there)
+            for attribute, here, there, form in pairs
+            if there and attribute in self.shown and form(here or "") != form(there)
+        )
+
+    def membership(self, match: Match) -> str:
+        """Which groups of bindings somebody is in, in words."""
+        return f"in {_groups(self.population.groups[match.member])}"
+
+
+def _shown(live: LiveState) -> frozenset[Attribute]:
+    """The attributes that the server keeps, as far as can be seen: those that it shows of somebody."""
+    people = live.people.values()
+    shown = {Attribute.USER_NAME}
+    if any(account.display_name for account in people):
+        shown.add(Attribute.DISPLAY_NAME)
+    if any(account.email for account in people):
+        shown.add(Attribute.EMAIL)
+    return frozenset(shown)
+
+
+def _there(leaver: Leaver) -> str:
+    """How the directory has somebody who leaves, and since when."""
+    what = f"{_word(leaver.listed)} in the directory" if leaver.listed else "not in the directory"
+    return f"{what} since {_moment(leaver.since)}" if leaver.since else what
+
+
+def _word(member: Member) -> str:
+    return member.status or "inactive"
+
+
+def _by(match: Match) -> str:
+    return "as in the directory, by externalId" if match.agrees else "as in the directory, by userName"
+
+
+def _groups(names: Iterable[str]) -> str:
+    """The groups that somebody is in, in words."""
+    *others, last = names
+    return f"the groups {', '.join(others)} and {last}" if others else f"the group {last}"
+
+
+def _differs(attribute: str, here: str | None, there: str | None) -> str:
+    ours = f"'{here}'" if here else "empty"
+    return f"{attribute} is {ours} here, and '{there}' in the directory"
+
+
+def _normal(name: str) -> str:
+    return unicodedata.normalize("NFC", name).strip()
+
+
+def _moment(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _name(account: Principal) -> tuple[str, str]:
+    return (fold(account.user_name), account.id)

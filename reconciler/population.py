@@ -1,0 +1,456 @@
+"""Who joins, stays, leaves and returns, by what the directory says of everybody. A fact, as drift is one.
+
+What a run does about it is `lifecycle`'s. Whoever can't be told for certain is nobody of these: their roles
+and their account stay as they are, and a problem says why.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from reconciler import groups
+from reconciler.errors import ReadError
+from reconciler.identity import People
+from reconciler.model import LiveState, Member, Membership, Principal, fold, provisional
+from reconciler.policy.document import DirectoryKind, Policy
+from reconciler.problem import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What the ledger proves of accounts, by principal id; of nobody where it was not asked."""
+
+    deactivated: Mapping[str, datetime] = field(default_factory=dict)
+    """When this program deactivated an account that it has not reactivated since, aware."""
+    told: Mapping[str, datetime] = field(default_factory=dict)
+    """Since when every run has told of a leaver, aware."""
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """An account, and the one person of the directory whose it is."""
+
+    principal: Principal
+    member: Member
+
+    @property
+    def contradicted(self) -> bool:
+        """Whether both sides have an externalId, and not the same: the name may be somebody else's now."""
+        ours, theirs = self.principal.external_id, self.member.external_id
+        return bool(ours and theirs) and ours != theirs
+
+    @property
+    def agrees(self) -> bool:
+        """Whether both sides have the same externalId."""
+        return bool(self.member.external_id) and self.member.external_id == self.principal.external_id
+
+
+@dataclass(frozen=True, slots=True)
+class Leaver:
+    """Somebody whose account is active, and whom the directory calls inactive or does not list."""
+
+    principal: Principal
+    listed: Member | None
+    """As the directory lists them; None where it does not."""
+    since: datetime | None
+    """When that began, as far as anything tells, aware."""
+    grace_ends: datetime
+    """When their account may be touched, aware, and their roles where they are not listed."""
+    doubtful: bool = False
+    """Whether they may be a person whom the directory lists, and who is not on the server."""
+
+    def is_due(self, now: datetime) -> bool:
+        """Whether their account may be touched."""
+        return now >= self.grace_ends and not self.doubtful
+
+
+@dataclass(frozen=True, slots=True)
+class Population:
+    """What the directory's word means for the people on the server. Without one: nothing, for nobody."""
+
+    matches: tuple[Match, ...] = ()
+    """Sorted by userName. Nobody is in two of them."""
+    groups: Mapping[Member, tuple[str, ...]] = field(default_factory=dict)
+    """Everybody in the groups of bindings, with the names of these groups, sorted."""
+    newcomers: tuple[Match, ...] = ()
+    """Who may be created, with a provisional id, if the policy gives them anything. Sorted."""
+    strangers: tuple[Member, ...] = ()
+    """In groups of bindings, not on the server, and not to be created. Sorted."""
+    returning: frozenset[str] = frozenset()
+    """Inactive on the server, and entitled all the same, for they are coming back."""
+    returners: tuple[Match, ...] = ()
+    """Those of them and of others who stay away, for the policy does not say that they may return."""
+    leavers: tuple[Leaver, ...] = ()
+    spared: tuple[Leaver, ...] = ()
+    """Who would be a leaver, but is protected, no person, the token's user or on a temporary grant."""
+    gone: tuple[Principal, ...] = ()
+    """Inactive on the server, and in the directory too or not listed there."""
+    denied: frozenset[str] = frozenset()
+    """Active on the server, and entitled to nothing."""
+    held: frozenset[str] = frozenset()
+    """Who keeps all that they hold, and gains nothing."""
+    told_apart: frozenset[str] = frozenset()
+    """Who is known not to be one of the strangers."""
+    exempt: frozenset[str] = frozenset()
+    """Whose account no run touches."""
+    problems: tuple[Problem, ...] = ()
+
+    def entitles(self, person: Principal) -> bool:
+        """Whether somebody can be given anything."""
+        return person.id in self.returning or (person.entitled and person.id not in self.denied)
+
+    def joined(self, live: LiveState) -> LiveState:
+        """The live state as if the newcomers were on the server, and held nothing."""
+        newcomers = {one.principal.id: one.principal for one in self.newcomers}
+        return replace(live, people={**live.people, **newcomers})
+
+
+def of(
+    policy: Policy,
+    membership: Membership,
+    live: LiveState,
+    now: datetime,
+    past: Past | None = None,
+    own_user: str | None = None,
+) -> Population:
+    """Sort out everybody. `membership` has one record of each person (`identity.together`).
+
+    `own_user` is the principal id of the user whose token it is, if it is one's. A directory of kind scim
+    knows just the people whom the server knows, so nobody joins or leaves by it. Raises ReadError where the
+    directory lists nobody at all: that is no answer.
+    """
+    if policy.organization.directory.kind is DirectoryKind.SCIM:
+        return Population()
+    if membership.people is not None and not membership.people:
+        raise ReadError(
+            "the directory lists not a single person, so nobody can be told to have left",
+            "check the rights that it is read with",
+        )
+    sorting = _Sorting(policy, membership, live, now, past or Past(), own_user)
+    sorting.match()
+    sorting.find_renames()
+    return sorting.population()
+
+
+@dataclass(slots=True)
+class _Sorting:
+    """Everybody while they are sorted out. The order of its steps matters: each believes the one before."""
+
+    policy: Policy
+    membership: Membership
+    live: LiveState
+    now: datetime
+    past: Past
+    own_user: str | None
+    people: People = field(init=False)
+    persons: list[Member] = field(init=False)
+    """Everybody of whom the directory told, sorted."""
+    bound: dict[Member, tuple[str, ...]] = field(init=False)
+    """Those of them who are in groups of bindings, with the groups' names."""
+    machines: frozenset[str] = field(init=False)
+    """The folded userNames of service accounts, whom no directory of people need know."""
+    owners: dict[str, list[Member]] = field(default_factory=dict)
+    """By principal id: the persons whose account it is."""
+    disputed: set[Member] = field(default_factory=set)
+    """Persons who can't be told from others."""
+    frozen: set[str] = field(default_factory=set)
+    """Principals whose person can't be told, or who may be called otherwise now."""
+    ids_agree: bool = False
+    """Whether the externalId of anybody is the same on both sides.
+
+    If not, it is another attribute here than there, and says nothing about anybody.
+    """
+    problems: list[Problem] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.people = People.of(self.live.people.values(), self.policy.people)
+        self.bound = _bound(self.policy, self.membership)
+        self.machines = frozenset(fold(account.user) for account in self.policy.service_accounts)
+        everybody = self.bound.keys() | (self.membership.people or frozenset())
+        for group in self.membership.groups:
+            everybody |= group.members or frozenset()
+        self.persons = sorted(everybody, key=_rank)
+
+    # Who is who.
+
+    def match(self) -> None:
+        """Find everybody's account, and what contradicts itself."""
+        owners: dict[str, list[Member]] = defaultdict(list)
+        for person in self.persons:
+            if account := self._account(person):
+                owners[account.id].append(person)
+        self.owners = owners
+        for id_, persons in owners.items():
+            if len(persons) > 1:
+                user_name = self.live.people[id_].user_name
+                self._dispute(
+                    f"the directory has {len(persons)} people who are '{user_name}' on the server: "
+                    f"{', '.join(map(_described, persons))}",
+                    "the identity provider must let one of them go by another name",
+                    persons,
+                    [id_],
+                )
+        self._find_namesakes()
+        self.ids_agree = any(match.agrees for match in self._matches())
+
+    def _account(self, person: Member) -> Principal | None:
+        """Whose account it is, by all keys. Disputed where they contradict each other."""
+        by_id = self.people.by_external_id.get(person.external_id or "", [])
+        named = self.people.named(person.user_name) if person.user_name else None
+        accounts = {account.id: account for account in (*by_id, *([named] if named else []))}
+        if len(by_id) > 1:
+            names = ", ".join(sorted(account.user_name for account in by_id))
+            message = (
+                f"{len(by_id)} accounts on the server have the externalId of {_described(person)}: {names}"
+            )
+            remedy = "the identity provider must correct the externalId of all but one"
+        elif named and len(accounts) > 1:
+            message = (
+                f"{_described(person)} is '{by_id[0].user_name}' on the server by externalId, "
+                f"and '{named.user_name}' by userName"
+            )
+            remedy = "the identity provider must rename one of the accounts, or correct its externalId"
+        else:
+            return self.people.match(person)
+        self._dispute(message, remedy, [person], accounts)
+        return None
+
+    def _find_namesakes(self) -> None:
+        """Persons of one userName: each would be given the account of the other."""
+        by_name: dict[str, list[Member]] = defaultdict(list)
+        for person in self.persons:
+            if person.user_name and person.active is not False:
+                by_name[fold(person.user_name)].append(person)
+        for persons in by_name.values():
+            if len(persons) > 1 and not self.disputed.issuperset(persons):
+                self._dispute(
+                    f"the directory has {len(persons)} people with one userName: "
+                    f"{', '.join(map(_described, persons))}",
+                    "the identity provider must rename all but one",
+                    persons,
+                    [id_ for id_, owners in self.owners.items() if any(one in persons for one in owners)],
+                )
+
+    def find_renames(self) -> None:
+        """Persons without an account who may be those of accounts without a person."""
+        lost = [one for one in self.live.people.values() if one.entitled and self._is_lost(one)]
+        traces: dict[tuple[str, str], list[Principal]] = defaultdict(list)
+        for account in lost:
+            for trace in _traces(account.display_name, account.email, account.user_name):
+                traces[trace].append(account)
+        for person in self.persons:
+            if not self._is_stranger(person):
+                continue
+            # Of all people of a large directory, somebody is always called like somebody else.
+            name = person.display_name if person in self.bound else None
+            found = {
+                account.id: account
+                for trace in _traces(name, person.email, person.user_name)
+                for account in traces.get(trace, ())
+                if not self._differ(person, account)
+            }
+            if found:
+                self._possible_rename(person, sorted(found.values(), key=_name))
+
+    def _is_lost(self, account: Principal) -> bool:
+        known = self.owners.keys() | self.frozen
+        return account.id not in known and fold(account.user_name) not in self.machines
+
+    def _possible_rename(self, person: Member, accounts: list[Principal]) -> None:
+        names = ", ".join(account.user_name for account in accounts)
+        self._dispute(
+            f"possible rename: {_described(person)} of the directory may be {names} on the server",
+            f"if so, write `people: [{{user: {person}, previously: [{accounts[0].user_name}]}}]`; if not, "
+            "let somebody take the roles of the other account, or deactivate it",
+            [person],
+            [account.id for account in accounts],
+        )
+
+    def _dispute(self, message: str, remedy: str, persons: Iterable[Member], accounts: Iterable[str]) -> None:
+        self.disputed.update(persons)
+        self.frozen.update(accounts)
+        self.problems.append(Problem(self.policy.organization.place("directory"), message, remedy))
+
+    # What follows.
+
+    def population(self) -> Population:
+        matches = self._matches()
+        newcomers = self._newcomers()
+        joining = {one.member for one in newcomers}
+        strangers = [one for one in self.bound if self._is_stranger(one) and one not in joining]
+        apart = self._told_apart(strangers)
+        exempt = self._exempt()
+        leavers, spared = self._leavers(exempt, apart)
+        returners = tuple(one for one in matches if self._returns(one) and one.principal.id not in exempt)
+        lifecycle = self.policy.organization.lifecycle
+        return Population(
+            matches=matches,
+            groups=self.bound,
+            newcomers=newcomers,
+            strangers=tuple(sorted((one for one in strangers if one not in self.disputed), key=_rank)),
+            returning=frozenset(
+                one.principal.id for one in returners if lifecycle.reactivates and not one.contradicted
+            ),
+            returners=returners,
+            leavers=leavers,
+            spared=spared,
+            gone=self._gone(exempt, apart),
+            denied=self._denied(leavers, spared),
+            held=frozenset(self.frozen | {one.principal.id for one in leavers if self._keeps(one)}),
+            told_apart=apart,
+            exempt=exempt,
+            problems=tuple(sorted(self.problems)),
+        )
+
+    def _matches(self) -> tuple[Match, ...]:
+        found = (
+            Match(self.live.people[id_], persons[0])
+            for id_, persons in self.owners.items()
+            if id_ not in self.frozen
+        )
+        return tuple(sorted(found, key=lambda match: _name(match.principal)))
+
+    def _newcomers(self) -> tuple[Match, ...]:
+        """The accounts that may be created. Who has no userName can't have one."""
+        if not self.policy.organization.lifecycle.creates:
+            return ()
+        return tuple(
+            Match(_account(person, person.user_name), person)
+            for person in sorted(self.bound, key=_rank)
+            if person.user_name and self._is_stranger(person) and person not in self.disputed
+        )
+
+    def _is_stranger(self, person: Member) -> bool:
+        """Whether somebody may have access, and has no account."""
+        return person.active is not False and self.people.match(person) is None
+
+    def _told_apart(self, strangers: Collection[Member]) -> frozenset[str]:
+        """Everybody but those who have no person, and may be one of the strangers by all that is known."""
+        if not strangers:
+            return frozenset(self.live.people)
+        telling = self.ids_agree and all(stranger.external_id for stranger in strangers)
+        others = (id_ for id_, account in self.live.people.items() if telling and account.external_id)
+        return frozenset(self.owners).union(others)
+
+    def _differ(self, person: Member, account: Principal) -> bool:
+        """Whether a stranger can't be the person of an account: both have an externalId, and it counts."""
+        return bool(person.external_id and account.external_id) and self.ids_agree
+
+    def _leavers(
+        self, exempt: Collection[str], apart: Collection[str]
+    ) -> tuple[tuple[Leaver, ...], tuple[Leaver, ...]]:
+        """Those who leave, and those who would if they were anybody else."""
+        on_grant = self._on_grant()
+        leavers: list[Leaver] = []
+        spared: list[Leaver] = []
+        for account in sorted(self.live.people.values(), key=_name):
+            if not account.entitled or account.id in self.frozen:
+                continue
+            person = self._person(account)
+            if person is None and self.membership.people is None:
+                continue
+            if person is not None and person.active is not False:
+                continue
+            is_spared = account.id in exempt or (person is None and account.id in on_grant)
+            leaver = self._leaver(account, person, doubtful=account.id not in apart)
+            (spared if is_spared else leavers).append(leaver)
+        return tuple(leavers), tuple(spared)
+
+    def _leaver(self, account: Principal, listed: Member | None, *, doubtful: bool) -> Leaver:
+        """With the beginning of their grace: the directory's word, else the ledger's, else now."""
+        told = (listed.since if listed else None, self.past.told.get(account.id))
+        since = next((one for one in told if one and one <= self.now), None)
+        grace = timedelta(days=self.policy.organization.lifecycle.grace)
+        return Leaver(account, listed, since, (since or self.now) + grace, doubtful)
+
+    def _person(self, account: Principal) -> Member | None:
+        """The person whose account it is."""
+        return next(iter(self.owners.get(account.id, ())), None)
+
+    def _keeps(self, leaver: Leaver) -> bool:
+        """Whether somebody keeps all they hold: being listed no more may pass, being inactive is meant."""
+        return leaver.listed is None and self.now < leaver.grace_ends
+
+    def _denied(self, leavers: Iterable[Leaver], spared: Iterable[Leaver]) -> frozenset[str]:
+        deactivates = self.policy.organization.lifecycle.deactivates
+        listed = (one.principal for one in (*leavers, *spared) if one.listed)
+        inactive = {account.id for account in listed if fold(account.user_name) not in self.machines}
+        leaving = {one.principal.id for one in leavers if deactivates and one.is_due(self.now)}
+        return frozenset(inactive | leaving)
+
+    def _gone(self, exempt: Collection[str], apart: Collection[str]) -> tuple[Principal, ...]:
+        """Inactive on both sides, or here and not listed there; only of these may accounts be deleted."""
+        spared = self.frozen.union(exempt, self._on_grant())
+        if self.membership.people is None:
+            return ()
+        return tuple(
+            account
+            for account in sorted(self.live.people.values(), key=_name)
+            if not account.entitled
+            and account.id not in spared
+            and account.id in apart
+            and ((person := self._person(account)) is None or person.active is False)
+        )
+
+    def _returns(self, match: Match) -> bool:
+        """Whether the directory means somebody inactive to be here. A status that we don't know does not."""
+        member = match.member
+        is_active = member.active or (member.active is None and not member.status)
+        return is_active and not match.principal.entitled and member in self.bound
+
+    def _exempt(self) -> frozenset[str]:
+        names = self.machines.union(map(fold, self.policy.organization.guardrails.protected))
+        exempt = {id_ for id_, account in self.live.people.items() if fold(account.user_name) in names}
+        return frozenset(exempt | {self.own_user} if self.own_user else exempt)
+
+    def _on_grant(self) -> frozenset[str]:
+        """Who has a temporary grant that is running: the policy knows them, if the directory does not."""
+        running = (
+            self.people.named(grant.user)
+            for grant in self.policy.grants
+            if (grant.starts is None or grant.starts <= self.now) and self.now <= grant.expires
+        )
+        return frozenset(account.id for account in running if account)
+
+
+def _bound(policy: Policy, membership: Membership) -> dict[Member, tuple[str, ...]]:
+    """Everybody in a group that a binding means for certain, with the names of these groups."""
+    names: dict[Member, set[str]] = defaultdict(set)
+    for binding in policy.bindings:
+        group = groups.find(binding.group, binding.at, membership)
+        if not isinstance(group, Problem):
+            for member in group.members or ():
+                names[member].add(group.name)
+    return {member: tuple(sorted(of_member)) for member, of_member in names.items()}
+
+
+def _account(person: Member, user_name: str) -> Principal:
+    """The account that a newcomer is to have."""
+    return Principal(
+        provisional(user_name),
+        user_name,
+        person.external_id,
+        active=True,
+        display_name=person.display_name,
+        email=person.email,
+    )
+
+
+def _traces(display_name: str | None, email: str | None, user_name: str | None) -> set[tuple[str, str]]:
+    """What may be the same of one person under two names. Evidence for a question, never for an answer."""
+    told = (("name", display_name), ("mail", email), ("mail", user_name))
+    return {(kind, fold(value.strip())) for kind, value in told if value and value.strip()}
+
+
+def _described(person: Member) -> str:
+    beside = f" ({person.external_id})" if person.user_name and person.external_id else ""
+    return f"'{person}'{beside}"
+
+
+def _rank(person: Member) -> tuple[str, str, str]:
+    return (fold(str(person)), person.external_id or "", person.principal_id or "")
+
+
+def _name(account: Principal) -> tuple[str, str]:
+    return (fold(account.user_name), account.id)
