@@ -38,3 +38,8 @@ class Finding:
     """The line of policy that it is about, where there is one."""
     since: datetime | None = field(default=None)
     """Since when, aware; None where nothing tells."""
+
+    @property
+    def rank(self) -> tuple[str, str, str]:
+        """Sort key: what mends it together, then by subject."""
+        return (self.kind, self.subject.casefold(), self.message)

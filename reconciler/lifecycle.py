@@ -71,7 +71,7 @@ def decide(
     return Course(
         replace(live, people={**live.people, **{one.principal.id: one.principal for one in created}}),
         tuple(sorted(changes, key=lambda change: (change.stage, *_name(change.principal)))),
-        tuple(sorted(findings, key=lambda finding: (finding.kind, fold(finding.subject), finding.message))),
+        tuple(sorted(findings, key=lambda finding: finding.rank)),
         tuple(sorted(one.principal.id for one in population.leavers)) if lifecycle.grace else (),
     )
 

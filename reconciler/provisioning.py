@@ -33,7 +33,7 @@ def findings(
             for finding in _memberships(ours, theirs, population.matches, log)
         ),
     ]
-    return tuple(sorted(found, key=lambda finding: (finding.kind, fold(finding.subject), finding.message)))
+    return tuple(sorted(found, key=lambda finding: finding.rank))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,66 @@
+"""One record of each person of a directory, whatever listings told of them."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from build import NOW, group
+
+from reconciler import identity
+from reconciler.model import DirectoryGroup, Member, Membership
+
+ANN = Member(external_id="x-ann", user_name="ann@acme.example", active=True, display_name="Ann")
+
+
+def together(*records: Member) -> frozenset[Member]:
+    """Each of them in a group of its own; the people of all groups together."""
+    groups = tuple(group(f"g{n}", record) for n, record in enumerate(records))
+    told = identity.together(Membership(groups, people=frozenset(records)))
+    everybody = frozenset[Member]().union(*(one.members or () for one in told.groups))
+    assert told.people == everybody
+    return everybody
+
+
+@pytest.mark.parametrize(
+    ("records", "one"),
+    [
+        ([ANN, replace(ANN, display_name=None, active=None)], ANN),
+        ([ANN, Member(user_name="ANN@acme.example")], replace(ANN, user_name="ANN@acme.example")),
+        ([ANN, replace(ANN, user_name="lee@acme.example")], replace(ANN, user_name=None)),
+        ([ANN, replace(ANN, display_name="Anna")], replace(ANN, display_name=None)),
+        (
+            [replace(ANN, attributes=(("type", "staff"),)), replace(ANN, attributes=(("city", "Bonn"),))],
+            replace(ANN, attributes=(("city", "Bonn"), ("type", "staff"))),
+        ),
+        (
+            [
+                replace(ANN, status="ACTIVE", since=NOW - timedelta(days=9)),
+                replace(ANN, active=False, status="SUSPENDED", since=NOW),
+            ],
+            replace(ANN, active=False, status="SUSPENDED", since=NOW),
+        ),
+    ],
+    ids=["half a record", "a name alone", "renamed meanwhile", "named in two ways", "attributes", "inactive"],
+)
+def test_records_of_one_person_become_one(records: list[Member], one: Member) -> None:
+    assert together(*records) == together(*records[::-1]) == {one}
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        (ANN, replace(ANN, external_id="x-2")),
+        (ANN, replace(ANN, external_id="x-2"), Member(user_name="ann@acme.example")),
+        (Member(principal_id="1"), Member(principal_id="2")),
+        (Member(user_name="ann"), Member(user_name="bob")),
+        (ANN, Member(external_id="x-2", email="ann@acme.example", display_name="Ann")),
+    ],
+    ids=["two ids", "a name of two", "ids of the server", "names", "an e-mail is no key"],
+)
+def test_different_people_stay_so(records: tuple[Member, ...]) -> None:
+    assert together(*records) == frozenset(records)
+
+
+def test_a_group_that_could_not_be_read_stays_so_and_so_does_a_directory_that_lists_nobody() -> None:
+    told = Membership((DirectoryGroup("1", "eng", None, "no right"),))
+    assert identity.together(told) == told

@@ -1,0 +1,908 @@
+"""Who joins, leaves, returns and is renamed, and what a run does about each; by lying directories, too."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from random import Random
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+from build import (
+    NOW,
+    UNLIMITED,
+    at,
+    binding,
+    grant,
+    group,
+    holds,
+    policy,
+    provenance,
+)
+from build import organization as plain_organization
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler import desired, identity, lifecycle, population
+from reconciler.change import Attribute, AttributeChange, CreateUser, DeleteUser, SetActive, SetAttributes
+from reconciler.errors import ReadError
+from reconciler.finding import Finding, Kind
+from reconciler.lifecycle import Course
+from reconciler.model import (
+    ORGANIZATION,
+    DesiredState,
+    DirectoryGroup,
+    Holdings,
+    LiveState,
+    Member,
+    Membership,
+    Principal,
+    fold,
+)
+from reconciler.policy.document import (
+    Binding,
+    DirectoryKind,
+    DirectorySettings,
+    Lifecycle,
+    PersonEntry,
+    ServiceAccount,
+    TemporaryGrant,
+)
+from reconciler.population import Past, Population
+from reconciler.problem import Problem
+
+DAY = timedelta(days=1)
+EVERYTHING = Lifecycle(creates=True, deactivates=True, reactivates=True, repairs=True)
+REPORT = Lifecycle()
+PLACE = at()
+VIEWERS = binding("eng", "viewer", line=5)
+
+
+def person(name: str = "ann", **changes: Any) -> Member:
+    """Somebody in the directory, told by both keys and active."""
+    known = Member(
+        external_id=f"x-{name}", user_name=f"{name}@acme.example", active=True, display_name=name.title()
+    )
+    return replace(known, **changes)
+
+
+def account(name: str = "ann", **changes: Any) -> Principal:
+    """The account of the same person on the server."""
+    known = Principal(
+        f"u-{name}", f"{name}@acme.example", f"x-{name}", active=True, display_name=name.title()
+    )
+    return replace(known, **changes)
+
+
+def inactive(name: str = "ann", **changes: Any) -> Principal:
+    return account(name, active=False, **changes)
+
+
+def left(name: str = "ann", *, since: datetime | None = None) -> Member:
+    return person(name, active=False, status="DEPROVISIONED", since=since)
+
+
+def server(*accounts: Principal, **roles: Holdings) -> LiveState:
+    """These accounts; roles are by short name."""
+    return LiveState({one.id: one for one in accounts}, {f"u-{name}": held for name, held in roles.items()})
+
+
+@dataclass(frozen=True)
+class Life:
+    """What is decided about everybody."""
+
+    population: Population
+    asked: DesiredState
+    course: Course
+
+    @property
+    def changes(self) -> tuple[object, ...]:
+        return self.course.changes
+
+    @property
+    def told(self) -> list[tuple[Kind, str, str]]:
+        return [(finding.kind, finding.subject, finding.message) for finding in self.course.findings]
+
+    @property
+    def problems(self) -> list[str]:
+        return [problem.message for problem in self.population.problems]
+
+
+def life(
+    directory: Iterable[Member] | None,
+    live: LiveState,
+    *entries: Binding | TemporaryGrant,
+    eng: Iterable[Member] = (),
+    rules: Lifecycle = EVERYTHING,
+    past: Past | None = None,
+    own: str | None = None,
+    protected: tuple[str, ...] = (),
+    people: tuple[PersonEntry, ...] = (),
+    machines: tuple[ServiceAccount, ...] = (),
+    kind: DirectoryKind = DirectoryKind.OKTA,
+    now: datetime = NOW,
+    groups: tuple[DirectoryGroup, ...] = (),
+) -> Life:
+    """Decide about everybody: `directory` is who is listed, `eng` who is in the one group that is bound."""
+    of = replace(
+        plain_organization(guardrails=replace(UNLIMITED, protected=protected)),
+        directory=DirectorySettings(kind),
+        lifecycle=rules,
+    )
+    asks = replace(policy(*(entries or (VIEWERS,)), of=of), people=people, service_accounts=machines)
+    listed = None if directory is None else frozenset(directory)
+    told = Membership((group("eng", *eng), *groups), frozenset({"eng"}), listed)
+    membership = identity.together(told)
+    who = population.of(asks, membership, live, now, past, own)
+    state = desired.expand(asks, membership, who.joined(live), now, who)
+    return Life(who, state, lifecycle.decide(of.lifecycle, who, state, live, now, past))
+
+
+BOB, BOBS = person("bob"), account("bob")
+"""Somebody who stays, and whose externalId shows that it is the same on both sides."""
+
+
+# Joiners.
+
+
+def test_a_joiner_is_created_as_the_directory_has_them_and_given_what_their_group_gives() -> None:
+    ann = person(email="ann@acme.example")
+    seen = life([ann, BOB], server(BOBS), eng=[ann])
+    new = Principal(
+        "new:ann@acme.example", "ann@acme.example", "x-ann", True, "Ann", email="ann@acme.example"
+    )
+    assert seen.changes == (CreateUser(new, "in the group eng"),)
+    assert seen.asked.roles == {new.id: holds("viewer")}
+    assert seen.asked.problems == ()
+    assert seen.course.live == server(BOBS, new)
+    assert (seen.told, seen.problems) == ([], [])
+
+
+def test_a_joiner_in_several_groups_is_created_once() -> None:
+    ann = person()
+    seen = life(
+        [ann],
+        server(),
+        VIEWERS,
+        binding("ops", web="admin"),
+        eng=[ann],
+        groups=(group("ops", ann),),
+    )
+    assert [(change.principal.id, change.why) for change in seen.course.changes] == [
+        ("new:ann@acme.example", "in the groups eng and ops")
+    ]
+    assert seen.asked.roles == {"new:ann@acme.example": holds("viewer", web="admin")}
+
+
+def test_who_is_in_no_group_of_a_binding_is_not_created_whatever_else_names_them() -> None:
+    ann = person()
+    seen = life([ann, BOB], server(BOBS), VIEWERS, grant("ann", "admin"), eng=[BOB])
+    assert seen.changes == ()
+    assert [problem.message for problem in seen.asked.problems] == [
+        "there is no person 'ann@acme.example' on the server"
+    ]
+
+
+def test_a_joiner_can_be_on_a_temporary_grant_from_the_first_day() -> None:
+    ann = person()
+    seen = life([ann], server(), VIEWERS, grant("ann", "admin"), eng=[ann])
+    assert seen.asked.roles == {"new:ann@acme.example": holds("admin")}
+    assert seen.asked.problems == ()
+
+
+def test_without_the_policys_leave_a_joiner_is_a_problem_as_ever_and_nobody_is_created() -> None:
+    ann = person()
+    seen = life([ann, BOB], server(BOBS), eng=[ann], rules=REPORT)
+    assert seen.changes == ()
+    assert [problem.message for problem in seen.asked.problems] == [
+        "members of the group 'eng' are not on the server: ann@acme.example"
+    ]
+    assert seen.population.strangers == (ann,)
+
+
+@pytest.mark.parametrize(
+    "ann",
+    [left(), person(user_name=None)],
+    ids=["inactive in the directory", "without a userName"],
+)
+def test_who_can_not_be_entitled_or_named_is_not_created(ann: Member) -> None:
+    assert life([ann, BOB], server(BOBS), eng=[ann, BOB]).changes == ()
+
+
+def test_an_inactive_stranger_is_no_problem() -> None:
+    seen = life([left(), BOB], server(BOBS), eng=[left(), BOB], rules=REPORT)
+    assert (seen.asked.problems, seen.population.strangers) == ((), ())
+
+
+def test_a_status_that_nobody_knows_does_not_keep_a_joiner_out() -> None:
+    ann = person(active=None, status="ACTIVATING")
+    assert len(life([ann], server(), eng=[ann]).changes) == 1
+
+
+def test_a_protected_name_is_not_created() -> None:
+    ann = person()
+    seen = life([ann], server(), eng=[ann], protected=("ann@acme.example",))
+    assert (seen.changes, seen.course.live) == ((), server())
+
+
+def test_an_account_of_that_name_is_the_joiners_own_and_no_second_is_made() -> None:
+    ann = person(external_id="x-new")
+    seen = life([ann, BOB], server(account(), BOBS), eng=[ann, BOB])
+    assert seen.changes == ()
+    assert seen.asked.roles["u-ann"] == holds("viewer")
+    assert seen.told == [
+        (
+            Kind.ATTRIBUTE,
+            "ann@acme.example",
+            "externalId is 'x-ann' here, and 'x-new' in the directory",
+        )
+    ]
+
+
+# Possible renames.
+
+
+@pytest.mark.parametrize("rules", [EVERYTHING, REPORT], ids=["all allowed", "report"])
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ({}, {"display_name": "ANN"}),
+        ({"display_name": None}, {"email": "Ann@acme.example"}),
+        ({"display_name": None, "email": "a@acme.example"}, {"email": "A@acme.example"}),
+        ({"display_name": None, "email": "lee@acme.example"}, {}),
+    ],
+    ids=["by name", "e-mail is the old userName", "by e-mail", "userName is the old e-mail"],
+)
+def test_a_stranger_who_may_be_somebody_renamed_is_not_created_and_the_other_loses_nothing(
+    old: Mapping[str, Any], new: Mapping[str, Any], rules: Lifecycle
+) -> None:
+    lee = person("lee", **new)
+    seen = life(
+        [lee, BOB],
+        server(account(external_id=None, **old), BOBS, ann=holds("admin", web="viewer")),
+        eng=[lee],
+        rules=rules,
+    )
+    assert seen.changes == ()
+    assert seen.asked.roles["u-ann"] == holds("admin", web="viewer")
+    remedy = (
+        "if so, write `people: [{user: lee@acme.example, previously: [ann@acme.example]}]`; if not, "
+        "let somebody take the roles of the other account, or deactivate it"
+    )
+    assert seen.population.problems == (
+        Problem(
+            PLACE,
+            "possible rename: 'lee@acme.example' (x-lee) of the directory may be ann@acme.example "
+            "on the server",
+            remedy,
+        ),
+    )
+
+
+def test_an_externalid_that_counts_proves_that_it_is_no_rename() -> None:
+    lee = person("lee", display_name="Ann")
+    seen = life([lee, BOB], server(account(), BOBS, ann=holds("admin")), eng=[lee, BOB])
+    assert [type(change).__name__ for change in seen.changes] == ["CreateUser", "SetActive"]
+    assert seen.asked.roles == {"u-bob": holds("viewer"), "new:lee@acme.example": holds("viewer")}
+
+
+def test_an_externalid_that_nobody_shares_with_the_directory_proves_nothing() -> None:
+    lee = person("lee", display_name="Ann")
+    bob = account("bob", external_id="bob.nick")
+    seen = life([lee, BOB], server(account(external_id="ann.nick"), bob), eng=[lee, BOB])
+    assert seen.changes == ()
+    assert len(seen.problems) == 1
+
+
+def test_a_rename_that_the_policy_declares_is_none_to_be_guessed() -> None:
+    lee = person("lee", external_id=None, display_name="Ann")
+    entry = PersonEntry("lee@acme.example", at(), previously=("ann@acme.example",))
+    seen = life(
+        [lee, BOB], server(account(external_id=None), BOBS, ann=holds("viewer")), eng=[lee], people=(entry,)
+    )
+    assert seen.problems == []
+    assert seen.changes == (
+        SetAttributes(
+            account(external_id=None),
+            (AttributeChange(Attribute.USER_NAME, "ann@acme.example", "lee@acme.example"),),
+            "as in the directory, by userName",
+        ),
+    )
+    assert seen.asked.roles == {"u-ann": holds("viewer")}
+
+
+def test_of_people_in_no_bound_group_a_name_alone_is_no_trace_and_an_e_mail_is() -> None:
+    lee = person("lee", display_name="Ann")
+    gone = server(account(external_id=None), BOBS)
+    assert life([lee, BOB], gone, eng=[BOB]).problems == []
+    by_mail = life([replace(lee, email="ann@acme.example"), BOB], gone, eng=[BOB])
+    assert (len(by_mail.problems), by_mail.changes) == (1, ())
+
+
+# Leavers.
+
+
+def test_who_is_listed_as_inactive_loses_everything_and_the_account() -> None:
+    since = NOW - 2 * DAY
+    seen = life(
+        [left(since=since), BOB],
+        server(account(), BOBS, ann=holds("admin", web="viewer")),
+        VIEWERS,
+        grant("ann", "admin"),
+        eng=[left(since=since)],
+    )
+    assert seen.asked.roles == {}
+    assert seen.changes == (
+        SetActive(account(), False, "DEPROVISIONED in the directory since 2026-11-21 12:00 UTC"),
+    )
+    assert seen.told == []
+
+
+def test_who_is_listed_no_more_loses_everything_and_the_account() -> None:
+    seen = life([BOB], server(account(), BOBS, ann=holds("admin")), eng=[BOB])
+    assert seen.asked.roles == {"u-bob": holds("viewer")}
+    assert seen.changes == (SetActive(account(), False, "not in the directory"),)
+
+
+def test_without_the_policys_leave_a_leaver_is_told_and_loses_the_roles_alone() -> None:
+    since = NOW - 2 * DAY
+    live = server(account(), account("cid"), BOBS, ann=holds("admin"), cid=holds("admin"))
+    seen = life([left(since=since), BOB], live, eng=[BOB], rules=REPORT)
+    assert (seen.changes, seen.asked.roles) == ((), {"u-bob": holds("viewer")})
+    remedy = "deactivate the account, or write `lifecycle: {leavers: deactivate}`"
+    assert seen.course.findings == (
+        Finding(
+            Kind.LEAVER,
+            "ann@acme.example",
+            "is active here, and DEPROVISIONED in the directory since 2026-11-21 12:00 UTC",
+            remedy,
+            since=since,
+        ),
+        Finding(Kind.LEAVER, "cid@acme.example", "is active here, and not in the directory", remedy),
+    )
+
+
+@pytest.mark.parametrize("status", ["NEW_IN_2027", ""])
+def test_a_status_that_nobody_knows_makes_nobody_a_leaver(status: str) -> None:
+    ann = person(active=None, status=status)
+    seen = life([ann], server(account(), ann=holds("viewer")), eng=[ann])
+    assert (seen.changes, seen.told, seen.asked.roles) == ((), [], {"u-ann": holds("viewer")})
+
+
+def test_who_is_in_a_group_is_no_leaver_though_the_listing_of_everybody_lacks_them() -> None:
+    seen = life([BOB], server(account(), BOBS), eng=[person()])
+    assert seen.changes == ()
+    assert seen.asked.roles == {"u-ann": holds("viewer")}
+
+
+def test_a_directory_that_does_not_list_everybody_makes_nobody_a_leaver_but_whom_it_calls_inactive() -> None:
+    live = server(account(), account("cid"), ann=holds("admin"), cid=holds("admin"))
+    seen = life(None, live, eng=[left("cid")])
+    assert [change.principal.id for change in seen.course.changes] == ["u-cid"]
+
+
+def test_a_directory_that_lists_nobody_is_no_answer() -> None:
+    with pytest.raises(ReadError, match="lists not a single person"):
+        life([], server(account()))
+
+
+def test_people_in_groups_are_no_listing_of_everybody() -> None:
+    with pytest.raises(ReadError, match="lists not a single person"):
+        life([], server(account(), BOBS), eng=[BOB])
+
+
+def test_a_directory_on_the_same_server_knows_nothing_of_lives() -> None:
+    seen = life([], server(account(), BOBS, ann=holds("admin")), kind=DirectoryKind.SCIM)
+    assert (seen.population, seen.changes, seen.told) == (Population(), (), [])
+
+
+# Grace.
+
+THREE_DAYS = replace(EVERYTHING, grace=3)
+
+
+@pytest.mark.parametrize(
+    ("told", "changes", "message"),
+    [
+        (None, 0, "; roles and account are left alone until 2026-11-26 12:00 UTC"),
+        (NOW - 2 * DAY, 0, ""),
+        (NOW - 3 * DAY, 1, ""),
+        (NOW + DAY, 0, "; roles and account are left alone until 2026-11-26 12:00 UTC"),
+    ],
+    ids=["never told", "told two days ago", "told three days ago", "told by a clock that is ahead"],
+)
+def test_who_is_listed_no_more_keeps_roles_and_account_until_the_grace_is_over(
+    told: datetime | None, changes: int, message: str
+) -> None:
+    past = Past(told={"u-ann": told} if told else {})
+    seen = life([BOB], server(account(), BOBS, ann=holds("admin")), rules=THREE_DAYS, past=past)
+    assert len(seen.changes) == changes
+    assert seen.asked.roles == ({} if changes else {"u-ann": holds("admin")})
+    assert bool(seen.told) is not bool(changes)
+    assert all(text.endswith(message) for _, _, text in seen.told)
+    assert seen.course.told == ("u-ann",)
+
+
+@pytest.mark.parametrize(("days", "changes"), [(2, 0), (3, 1)])
+def test_who_is_listed_as_inactive_loses_the_roles_at_once_and_the_account_after_the_grace(
+    days: int, changes: int
+) -> None:
+    ann = left(since=NOW - days * DAY)
+    past = Past(told={"u-ann": NOW - 9 * DAY})  # the directory's own word goes before the ledger's
+    seen = life(
+        [ann, BOB], server(account(), BOBS, ann=holds("admin")), eng=[ann], rules=THREE_DAYS, past=past
+    )
+    assert seen.asked.roles == {}
+    assert len(seen.changes) == changes
+    assert [text.partition("; ")[2] for _, _, text in seen.told] == (
+        [] if changes else ["the account is left alone until 2026-11-24 12:00 UTC"]
+    )
+
+
+def test_without_grace_nothing_is_to_be_remembered() -> None:
+    assert life([BOB], server(account(), BOBS)).course.told == ()
+
+
+def test_a_grace_keeps_no_role_that_a_temporary_grant_gave_until_it_ended() -> None:
+    over = grant("ann", "admin", expires=NOW - DAY, line=9)
+    seen = life(
+        [BOB], server(account(), BOBS, ann=holds("admin", web="viewer")), VIEWERS, over, rules=THREE_DAYS
+    )
+    assert seen.asked.roles == {"u-ann": holds(web="viewer")}
+    why = provenance("ann@acme.example", "admin", line=9, reason="INC-1", until=NOW - DAY, ended=True)
+    assert seen.asked.why == {"u-ann": {ORGANIZATION: (why,)}}
+
+
+# Whom no run touches.
+
+
+def machine(name: str = "ann") -> ServiceAccount:
+    return ServiceAccount(f"{name}@acme.example", (), "bob@acme.example", "CI", NOW + DAY, at())
+
+
+SPARING: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "protected": {"protected": ("Ann@acme.example",)},
+        "a service account": {"machines": (machine(),)},
+        "the token's user": {"own": "u-ann"},
+    }
+)
+
+
+@pytest.mark.parametrize("sparing", SPARING.values(), ids=SPARING)
+def test_the_account_of_nobody_who_is_exempt_is_touched(sparing: Mapping[str, Any]) -> None:
+    def changes(directory: Iterable[Member], ann: Principal, eng: Iterable[Member] = ()) -> object:
+        past = Past(deactivated={"u-ann": NOW - 99 * DAY})
+        rules = replace(EVERYTHING, delete_after=1)
+        return life(directory, server(ann, BOBS), eng=eng, rules=rules, past=past, **sparing).changes
+
+    renamed = person(user_name="lee@acme.example", display_name="Lee")
+    assert changes([BOB], account()) == ()
+    assert changes([BOB, left()], account()) == ()
+    assert changes([BOB], inactive()) == ()
+    assert changes([BOB, person()], inactive(), [person()]) == ()
+    assert changes([BOB, renamed], account()) == ()
+
+
+@pytest.mark.parametrize("sparing", SPARING.values(), ids=SPARING)
+def test_that_the_directory_does_not_know_somebody_exempt_is_told(sparing: Mapping[str, Any]) -> None:
+    seen = life([BOB], server(account(), BOBS), **sparing)
+    assert seen.told == [(Kind.UNKNOWN, "ann@acme.example", "is active here, and not in the directory")]
+
+
+def test_who_is_on_a_temporary_grant_need_not_be_in_the_directory() -> None:
+    seen = life([BOB], server(account(), BOBS, ann=holds("admin")), VIEWERS, grant("ann", "admin"))
+    assert (seen.changes, seen.asked.roles) == ((), {"u-ann": holds("admin")})
+    assert seen.told == [(Kind.UNKNOWN, "ann@acme.example", "is active here, and not in the directory")]
+
+
+def test_a_service_account_loses_nothing_by_what_the_directory_says_of_its_person() -> None:
+    seen = life(
+        [left(), BOB], server(account(), BOBS, ann=holds("viewer")), eng=[left()], machines=(machine(),)
+    )
+    assert "u-ann" not in seen.population.denied
+
+
+def test_the_tokens_user_is_entitled_to_nothing_all_the_same_where_the_directory_says_so() -> None:
+    assert (
+        life(
+            [left(), BOB], server(account(), BOBS, ann=holds("viewer")), eng=[left()], own="u-ann"
+        ).asked.roles
+        == {}
+    )
+
+
+# Returners.
+
+
+def test_a_returner_gets_the_roles_and_then_the_account() -> None:
+    seen = life([person(), BOB], server(inactive(), BOBS, ann=holds("admin")), eng=[person()])
+    assert seen.changes == (SetActive(inactive(), True, "active in the directory, in the group eng"),)
+    assert seen.asked.roles == {"u-ann": holds("viewer")}
+    assert seen.told == []
+
+
+def test_without_the_policys_leave_a_returner_is_told_and_entitled_to_nothing() -> None:
+    seen = life([person(), BOB], server(inactive(), BOBS), eng=[person()], rules=REPORT)
+    assert (seen.changes, seen.asked.roles) == ((), {})
+    assert seen.told == [
+        (
+            Kind.RETURNER,
+            "ann@acme.example",
+            "is inactive here, and active in the directory, in the group eng",
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("ann", "eng"),
+    [
+        (person(), False),
+        (left(), True),
+        (person(active=None, status="NEW_IN_2027"), True),
+    ],
+    ids=["in no group that is bound", "inactive in the directory, too", "in a status that nobody knows"],
+)
+def test_who_is_not_meant_to_be_here_does_not_return(ann: Member, eng: bool) -> None:
+    seen = life([ann, BOB], server(inactive(), BOBS), eng=[ann] if eng else [])
+    assert (seen.changes, seen.asked.roles, seen.told) == ((), {}, [])
+
+
+def test_an_account_is_not_given_back_to_somebody_else_of_the_same_name() -> None:
+    ann = person(external_id="x-other")
+    seen = life([ann, BOB], server(inactive(), BOBS), eng=[ann])
+    assert (seen.changes, seen.asked.roles) == ((), {})
+    assert [kind for kind, _, _ in seen.told] == [Kind.ATTRIBUTE, Kind.RETURNER]
+
+
+# Deletion.
+
+DELETING = replace(EVERYTHING, delete_after=90)
+
+
+@pytest.mark.parametrize(
+    ("directory", "days", "deleted"),
+    [
+        ([BOB], 90, True),
+        ([BOB, left()], 90, True),
+        ([BOB], 89, False),
+        ([BOB], None, False),
+        ([BOB, person()], 90, False),
+        ([BOB, person(active=None)], 90, False),
+        (None, 90, False),
+    ],
+    ids=["gone", "inactive", "too early", "not by us", "back in the directory", "who knows", "nobody listed"],
+)
+def test_an_account_is_deleted_only_where_the_ledger_proves_it_and_the_directory_agrees(
+    directory: Iterable[Member] | None, days: int | None, deleted: bool
+) -> None:
+    past = Past(deactivated={} if days is None else {"u-ann": NOW - days * DAY})
+    seen = life(directory, server(inactive(), BOBS), eng=[BOB], rules=DELETING, past=past)
+    change = DeleteUser(inactive(), "deactivated by this program 2026-08-25 12:00 UTC")
+    assert seen.changes == ((change,) if deleted else ())
+
+
+def test_an_active_account_is_not_deleted_whatever_the_ledger_says() -> None:
+    past = Past(deactivated={"u-ann": NOW - 99 * DAY})
+    seen = life([BOB], server(account(), BOBS), rules=DELETING, past=past)
+    assert [type(change) for change in seen.changes] == [SetActive]
+
+
+def test_without_the_policys_leave_nothing_is_deleted() -> None:
+    past = Past(deactivated={"u-ann": NOW - 999 * DAY})
+    assert life([BOB], server(inactive(), BOBS), past=past).changes == ()
+
+
+# Attributes.
+
+
+def test_names_and_e_mail_become_the_directorys_by_externalid() -> None:
+    ann = person(user_name="lee@acme.example", display_name="Lee", email="lee@acme.example")
+    here = account(email="ann@acme.example")
+    seen = life([ann, BOB], server(here, BOBS), eng=[ann])
+    assert seen.changes == (
+        SetAttributes(
+            here,
+            (
+                AttributeChange(Attribute.DISPLAY_NAME, "Ann", "Lee"),
+                AttributeChange(Attribute.EMAIL, "ann@acme.example", "lee@acme.example"),
+                AttributeChange(Attribute.USER_NAME, "ann@acme.example", "lee@acme.example"),
+            ),
+            "as in the directory, by externalId",
+        ),
+    )
+    assert seen.asked.roles == {"u-ann": holds("viewer")}
+
+
+def test_without_the_policys_leave_each_difference_is_told() -> None:
+    ann = person(user_name="lee@acme.example", display_name="Lee")
+    seen = life([ann, BOB], server(account(), BOBS), rules=REPORT)
+    assert seen.told == [
+        (Kind.ATTRIBUTE, "ann@acme.example", "displayName is 'Ann' here, and 'Lee' in the directory"),
+        (
+            Kind.ATTRIBUTE,
+            "ann@acme.example",
+            "userName is 'ann@acme.example' here, and 'lee@acme.example' in the directory",
+        ),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("here", "there"),
+    [
+        (account(), person(user_name="ANN@acme.example")),
+        (account(email="ann@acme.example"), person(email="Ann@ACME.example")),
+        (account(), person(email=None, display_name=None)),
+        (account(), person(email="ann@acme.example")),
+        (account(display_name="Zoe\u0301"), person(display_name="Zo\u00e9")),
+        (account(), left()),
+        (inactive(), person()),
+    ],
+    ids=[
+        "a userName in other letter case",
+        "an e-mail in other letter case",
+        "what the directory does not tell",
+        "what the server shows of nobody",
+        "an accent written another way",
+        "leavers",
+        "who is inactive here",
+    ],
+)
+def test_what_is_no_difference_of_attributes(here: Principal, there: Member) -> None:
+    there = replace(there, user_name=there.user_name or "ann@acme.example")
+    seen = life([there, BOB], server(here, BOBS), rules=replace(REPORT, repairs=True))
+    assert not any(isinstance(change, SetAttributes) for change in seen.changes)
+    assert not any(kind is Kind.ATTRIBUTE for kind, _, _ in seen.told)
+
+
+def test_nobody_is_renamed_to_the_name_of_another_account() -> None:
+    ann = person(user_name="cid@acme.example")
+    seen = life(
+        [ann, BOB], server(account(), account("cid"), BOBS, ann=holds("admin"), cid=holds("admin")), eng=[ann]
+    )
+    assert seen.changes == ()
+    assert seen.asked.roles == {"u-ann": holds("admin"), "u-cid": holds("admin")}
+    assert seen.problems == [
+        "'cid@acme.example' (x-ann) is 'ann@acme.example' on the server by externalId, and "
+        "'cid@acme.example' by userName"
+    ]
+
+
+# Directories that contradict themselves.
+
+
+def test_two_people_of_one_account_change_nothing_about_it() -> None:
+    other = person("ann", external_id="x-other")
+    for ann in (person(), left()):
+        seen = life([ann, other, BOB], server(account(), BOBS, ann=holds("admin")), eng=[other])
+        assert (seen.changes, seen.asked.roles) == ((), {"u-ann": holds("admin")})
+        assert seen.problems == [
+            "the directory has 2 people who are 'ann@acme.example' on the server: "
+            "'ann@acme.example' (x-ann), 'ann@acme.example' (x-other)"
+        ]
+
+
+def test_one_externalid_on_two_accounts_changes_nothing_about_either() -> None:
+    twin = account("cid", external_id="x-ann")
+    seen = life(
+        [person(), BOB],
+        server(account(), twin, BOBS, ann=holds("admin"), cid=holds(web="admin")),
+        eng=[person()],
+    )
+    assert (seen.changes, seen.asked.roles) == ((), {"u-ann": holds("admin"), "u-cid": holds(web="admin")})
+    assert seen.problems == [
+        "2 accounts on the server have the externalId of 'ann@acme.example' (x-ann): ann@acme.example, "
+        "cid@acme.example"
+    ]
+
+
+def test_two_people_with_one_username_are_not_created() -> None:
+    one, other = person(external_id="x-1"), person(external_id="x-2", user_name="ANN@acme.example")
+    seen = life([one, other, BOB], server(BOBS), eng=[one, other])
+    assert seen.changes == ()
+    assert seen.problems == [
+        "the directory has 2 people with one userName: 'ann@acme.example' (x-1), 'ANN@acme.example' (x-2)"
+    ]
+
+
+def test_who_left_and_was_hired_anew_by_the_same_name_joins_once_the_old_account_is_gone() -> None:
+    old, new = left(), person(external_id="x-2")
+    seen = life([old, new, BOB], server(BOBS), eng=[new])
+    assert [change.principal.external_id for change in seen.course.changes] == ["x-2"]
+
+
+# What is not resolved freezes only whom the directory did not tell apart.
+
+
+def test_a_stranger_freezes_nobody_whom_the_directory_tells_apart() -> None:
+    live = server(account(), account("cid"), account("dan", external_id=None), BOBS)
+    live = replace(live, roles={id_: holds("viewer") for id_ in live.people})
+    stranger = person("eve")
+    seen = life([stranger, person(), BOB], live, eng=[stranger], rules=REPORT)
+    assert seen.asked.roles == {"u-dan": holds("viewer")}
+
+
+def test_an_account_that_may_be_a_strangers_is_not_deactivated() -> None:
+    stranger = person("eve")
+    rules = replace(EVERYTHING, creates=False, delete_after=1)
+    live = server(account("dan", external_id=None), inactive("fay", external_id=None), BOBS)
+    past = Past(deactivated={"u-fay": NOW - 9 * DAY})
+    seen = life([stranger, BOB], live, eng=[stranger], rules=rules, past=past)
+    assert seen.changes == ()
+    assert seen.told == [
+        (
+            Kind.LEAVER,
+            "dan@acme.example",
+            "is active here, and not in the directory; left alone, for it may be somebody in a group who is "
+            "not on the server",
+        )
+    ]
+
+
+def test_a_leaver_loses_what_a_group_that_is_lost_could_have_given() -> None:
+    live = server(account(), BOBS, ann=holds("viewer"))
+    seen = life([BOB], live, binding("lost", "viewer"))
+    assert (seen.asked.roles, len(seen.changes)) == ({}, 1)
+    assert life([BOB], live, binding("lost", "viewer"), rules=REPORT).asked.roles == {
+        "u-ann": holds("viewer")
+    }
+
+
+# What a ledger is needed for.
+
+
+@pytest.mark.parametrize(
+    ("rules", "kind", "needed"),
+    [
+        (Lifecycle(deactivates=True, grace=1), DirectoryKind.OKTA, True),
+        (Lifecycle(deactivates=True, delete_after=1), DirectoryKind.FILE, True),
+        (Lifecycle(deactivates=True), DirectoryKind.OKTA, False),
+        (Lifecycle(grace=1, delete_after=1), DirectoryKind.OKTA, False),
+        (Lifecycle(deactivates=True, grace=1), DirectoryKind.SCIM, False),
+    ],
+)
+def test_the_ledger_is_needed_only_for_grace_and_deletion(
+    rules: Lifecycle, kind: DirectoryKind, needed: bool
+) -> None:
+    of = replace(plain_organization(), directory=DirectorySettings(kind), lifecycle=rules)
+    assert lifecycle.needs_past(of) is needed
+
+
+# Laws.
+
+NAMES = ("ann", "bob", "cid", "dan", "eve")
+
+
+@st.composite
+def directories(draw: st.DrawFn) -> tuple[list[Member], list[Member], LiveState, Past]:
+    """People on both sides who share keys, names and e-mails as they like."""
+    name = st.sampled_from(NAMES)
+    mail = st.none() | name.map(lambda one: f"{one}@acme.example")
+    members = st.builds(
+        Member,
+        external_id=st.none() | name.map(lambda one: f"x-{one}"),
+        user_name=mail,
+        active=st.sampled_from([True, True, False, None]),
+        since=st.none() | st.integers(0, 9).map(lambda days: NOW - days * DAY),
+        display_name=st.none() | name,
+        email=mail,
+    )
+    people = draw(st.lists(members, min_size=1, max_size=6))
+    accounts = [
+        Principal(
+            f"u-{one}",
+            f"{one}@acme.example",
+            draw(st.none() | name.map(lambda one: f"x-{one}")),
+            draw(st.sampled_from([True, True, False, None])),
+            draw(st.none() | name),
+            email=draw(mail),
+        )
+        for one in draw(st.lists(name, unique=True))
+    ]
+    roles = {
+        one.id: draw(st.sampled_from([holds("admin"), holds("viewer", web="admin")])) for one in accounts
+    }
+    days = st.integers(0, 9).map(lambda number: NOW - number * DAY)
+    past = Past(
+        draw(st.dictionaries(name.map("u-{}".format), days)),
+        draw(st.dictionaries(name.map("u-{}".format), days)),
+    )
+    return (
+        people,
+        draw(st.lists(st.sampled_from(people))),
+        LiveState({a.id: a for a in accounts}, roles),
+        past,
+    )
+
+
+RULES = st.builds(
+    Lifecycle,
+    creates=st.booleans(),
+    deactivates=st.booleans(),
+    reactivates=st.booleans(),
+    repairs=st.booleans(),
+    grace=st.sampled_from([0, 3]),
+    delete_after=st.sampled_from([None, 5]),
+)
+
+
+@given(directories(), RULES, st.randoms())
+def test_the_order_of_people_changes_nothing(
+    seen: tuple[list[Member], list[Member], LiveState, Past], rules: Lifecycle, random: Random
+) -> None:
+    people, eng, live, past = seen
+    accounts = list(live.people.items())
+    random.shuffle(accounts)
+    other = replace(live, people=dict(accounts))
+    assert life(people, live, eng=eng, rules=rules, past=past) == life(
+        people[::-1], other, eng=eng[::-1], rules=rules, past=past
+    )
+
+
+@given(directories(), RULES)
+def test_letter_case_changes_nothing(
+    seen: tuple[list[Member], list[Member], LiveState, Past], rules: Lifecycle
+) -> None:
+    people, eng, live, past = seen
+
+    def loud(members: list[Member]) -> list[Member]:
+        return [replace(one, user_name=one.user_name and one.user_name.upper()) for one in members]
+
+    quiet, shouted = (
+        life(told, live, eng=group, rules=rules, past=past)
+        for told, group in ((people, eng), (loud(people), loud(eng)))
+    )
+    assert [(type(one), one.principal.id) for one in quiet.course.changes] == [
+        (type(one), one.principal.id) for one in shouted.course.changes
+    ]
+    assert quiet.asked.roles == shouted.asked.roles
+
+
+@given(directories(), RULES)
+def test_nobody_who_is_protected_held_or_exempt_changes(
+    seen: tuple[list[Member], list[Member], LiveState, Past], rules: Lifecycle
+) -> None:
+    people, eng, live, past = seen
+    found = life(people, live, eng=eng, rules=rules, past=past, protected=("ann@acme.example",), own="u-bob")
+    changed = {change.principal.id for change in found.course.changes}
+    assert not changed & ({"u-ann", "u-bob"} | found.population.held)
+    for id_ in ({"u-ann"} & live.people.keys()) | found.population.held:
+        assert found.asked.holdings(id_) == live.holdings(id_)
+
+
+@given(directories(), RULES)
+def test_no_e_mail_matches_anybody(
+    seen: tuple[list[Member], list[Member], LiveState, Past], rules: Lifecycle
+) -> None:
+    people, eng, live, past = seen
+    for match in life(people, live, eng=eng, rules=rules, past=past).population.matches:
+        account, member = match.principal, match.member
+        by_name = member.user_name and fold(member.user_name) == fold(account.user_name)
+        assert by_name or (member.external_id and member.external_id == account.external_id)
+
+
+@given(directories(), RULES)
+def test_nobody_gets_a_twin_and_nobody_is_changed_in_two_ways_that_contradict(
+    seen: tuple[list[Member], list[Member], LiveState, Past], rules: Lifecycle
+) -> None:
+    people, eng, live, past = seen
+    changes = life(people, live, eng=eng, rules=rules, past=past).course.changes
+    created = [one.principal for one in changes if isinstance(one, CreateUser)]
+    taken = {fold(one.user_name) for one in live.people.values()}
+    assert not taken & {fold(one.user_name) for one in created}
+    assert len({fold(one.user_name) for one in created}) == len(created)
+    ids = {one.external_id for one in live.people.values() if one.external_id}
+    assert not ids & {one.external_id for one in created}
+    others = [one.principal.id for one in changes if isinstance(one, SetActive | DeleteUser)]
+    assert len(set(others)) == len(others)
+
+
+@given(directories(), RULES)
+def test_only_who_is_listed_as_active_or_not_at_all_is_spared_a_directory_that_calls_them_inactive(
+    seen: tuple[list[Member], list[Member], LiveState, Past], rules: Lifecycle
+) -> None:
+    people, eng, live, past = seen
+    found = life(people, live, eng=eng, rules=rules, past=past)
+    for match in found.population.matches:
+        if match.member.active is False:
+            assert found.asked.holdings(match.principal.id) == {}
