@@ -59,6 +59,8 @@ def of_organization(organization: Organization) -> Problems:
     yield from role_names_collide(organization)
     yield from admin_named_twice(organization)
     yield from deleted_without_leaving(organization)
+    yield from grace_without_leaving(organization)
+    yield from deactivated_without_admins(organization)
 
 
 def of_directory(organization: Organization) -> Problems:
@@ -155,6 +157,26 @@ def deleted_without_leaving(organization: Organization) -> Problems:
         message = "nobody is deleted, for only who was deactivated is, and leavers are only reported"
         remedy = "add `leavers: deactivate`, or delete this key"
         yield Problem(organization.place("lifecycle", "delete_after"), message, remedy)
+
+
+def grace_without_leaving(organization: Organization) -> Problems:
+    """A grace for accounts that nobody touches anyway."""
+    lifecycle = organization.lifecycle
+    if lifecycle.grace and not lifecycle.deactivates:
+        message = "there is nothing to wait for, for leavers are only reported"
+        remedy = "add `leavers: deactivate`, or delete this key"
+        yield Problem(organization.place("lifecycle", "grace"), message, remedy)
+
+
+def deactivated_without_admins(organization: Organization) -> Problems:
+    """Accounts that are to be deactivated where nobody can tell whether the last admin's is among them."""
+    if organization.lifecycle.deactivates and not organization.organization_roles_managed:
+        message = (
+            "leavers can't be deactivated under `organization_roles: unmanaged`: nobody could count the "
+            "admins that are left"
+        )
+        remedy = "write `leavers: report`, or let the policy speak for the organization's roles"
+        yield Problem(organization.place("lifecycle", "leavers"), message, remedy)
 
 
 def setting_of_another_kind(organization: Organization) -> Problems:
