@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import assert_never
+from unicodedata import normalize
 
 from reconciler.model import ORGANIZATION, Principal, Provenance, Role, Roles, Scope, fold
 
@@ -141,8 +142,10 @@ class Attribute(StrEnum):
 
     def same(self, one: str | None, other: str | None) -> bool:
         """Whether two values mean the same; of userNames and e-mails letter case is no difference."""
-        if one is None or other is None or self is Attribute.DISPLAY_NAME:
+        if one is None or other is None:
             return one == other
+        if self is Attribute.DISPLAY_NAME:
+            return normalize("NFC", one) == normalize("NFC", other)
         return fold(one) == fold(other)
 
 

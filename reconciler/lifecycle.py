@@ -4,12 +4,12 @@ The population is the fact, this is the intention. What the policy does not allo
 a finding.
 """
 
-import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from reconciler.change import (
+    AccountChange,
     Attribute,
     AttributeChange,
     CreateUser,
@@ -22,8 +22,6 @@ from reconciler.model import DesiredState, LiveState, Member, Principal, fold
 from reconciler.policy.document import DirectoryKind, Lifecycle, Organization
 from reconciler.population import Leaver, Match, Past, Population
 
-AccountChange = CreateUser | SetAttributes | SetActive | DeleteUser
-
 
 @dataclass(frozen=True, slots=True)
 class Course:
@@ -34,8 +32,8 @@ class Course:
     changes: tuple[AccountChange, ...] = ()
     """In the order of their stages, then by userName."""
     findings: tuple[Finding, ...] = ()
-    told: tuple[str, ...] = ()
-    """The principal ids of leavers whose grace the ledger is to count from the first run that told them."""
+    told: tuple[Principal, ...] | None = None
+    """The leavers whose grace the ledger is to count from the first run that told them; None: no need."""
 
 
 def needs_past(organization: Organization) -> bool:
@@ -72,7 +70,7 @@ def decide(
         replace(live, people={**live.people, **{one.principal.id: one.principal for one in created}}),
         tuple(sorted(changes, key=lambda change: (change.stage, *_name(change.principal)))),
         tuple(sorted(findings, key=lambda finding: finding.rank)),
-        tuple(sorted(one.principal.id for one in population.leavers)) if lifecycle.grace else (),
+        tuple(one.principal for one in population.leavers) if lifecycle.grace else None,
     )
 
 
@@ -184,15 +182,15 @@ class _Case:
         account, member = match.principal, match.member
         if member.active is False or not (account.entitled or account.id in self.population.returning):
             return ()
-        pairs = (
-            (Attribute.DISPLAY_NAME, account.display_name, member.display_name, _normal),
-            (Attribute.EMAIL, account.email, member.email, fold),
-            (Attribute.USER_NAME, account.user_name, member.user_name, fold),
-        )
+        asked = {
+            Attribute.DISPLAY_NAME: member.display_name,
+            Attribute.EMAIL: member.email,
+            Attribute.USER_NAME: member.user_name,
+        }
         return tuple(
-            AttributeChange(attribute, here, there)
-            for attribute, here, there, form in pairs
-            if there and attribute in self.shown and form(here or "") != form(there)
+            AttributeChange(attribute, attribute.of(account), there)
+            for attribute, there in asked.items()
+            if there and attribute in self.shown and not attribute.same(attribute.of(account), there)
         )
 
     def membership(self, match: Match) -> str:
@@ -203,12 +201,7 @@ class _Case:
 def _shown(live: LiveState) -> frozenset[Attribute]:
     """The attributes that the server keeps, as far as can be seen: those that it shows of somebody."""
     people = live.people.values()
-    shown = {Attribute.USER_NAME}
-    if any(account.display_name for account in people):
-        shown.add(Attribute.DISPLAY_NAME)
-    if any(account.email for account in people):
-        shown.add(Attribute.EMAIL)
-    return frozenset(shown)
+    return frozenset(attribute for attribute in Attribute if any(attribute.of(one) for one in people))
 
 
 def _there(leaver: Leaver) -> str:
@@ -234,10 +227,6 @@ def _groups(names: Iterable[str]) -> str:
 def _differs(attribute: str, here: str | None, there: str | None) -> str:
     ours = f"'{here}'" if here else "empty"
     return f"{attribute} is {ours} here, and '{there}' in the directory"
-
-
-def _normal(name: str) -> str:
-    return unicodedata.normalize("NFC", name).strip()
 
 
 def _moment(moment: datetime) -> str:

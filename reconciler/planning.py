@@ -1,17 +1,30 @@
 """From a policy and two readers to a plan that was checked: the reading half of every run. Writes nothing."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 
-from reconciler import desired, drift, guardrails, plan, undo
+from reconciler import (
+    desired,
+    drift,
+    guardrails,
+    identity,
+    lifecycle,
+    plan,
+    population,
+    provisioning,
+    undo,
+)
 from reconciler.change import AccountChange
+from reconciler.errors import ReadError
 from reconciler.guardrails import Violation
 from reconciler.history import PastRun
-from reconciler.model import DesiredState, LiveState
+from reconciler.model import DesiredState, LiveState, Membership, Principal
 from reconciler.naming import RoleNames
 from reconciler.plan import Plan
-from reconciler.policy.document import Policy
+from reconciler.policy.document import DirectoryKind, GroupRef, Policy
+from reconciler.population import Past
 from reconciler.ports import Directory, ProviderReader
 from reconciler.undo import WayBack
 
@@ -27,16 +40,40 @@ class Prepared:
     """What it means that nothing differs."""
     as_of: datetime | None = None
     """The moment that was asked for, aware, where that is not the present: then nobody carries it out."""
+    leavers: tuple[Principal, ...] | None = None
+    """Those whom the ledger is to name, so that their grace is counted from now on; None: no need."""
 
 
-def prepare(policy: Policy, provider: ProviderReader, directory: Directory, now: datetime) -> Prepared:
+def prepare(
+    policy: Policy,
+    provider: ProviderReader,
+    directory: Directory,
+    now: datetime,
+    past: Past | None = None,
+    pushed: Directory | None = None,
+) -> Prepared:
     """Read both sides and plan what would bring them together at the moment `now` (aware).
 
-    Raises ReadError where either side could not be read whole.
+    `past` is what the ledger proves of accounts, where that is needed (`lifecycle.needs_past`). `pushed` are
+    the groups on the server itself, where `directory` is another one. Raises ReadError where either side
+    could not be read whole.
     """
     live = provider.read()
-    membership = directory.read(policy.groups)
-    return _checked(policy, desired.expand(policy, membership, live, now), live, provider, now)
+    membership = _membership(policy, directory)
+    token_user = cache(provider.token_user)
+    own_user = token_user() if membership.people is not None else None
+    people = population.of(policy, membership, live, now, past, own_user)
+    asked = desired.expand(policy, membership, people.joined(live), now, people)
+    course = lifecycle.decide(policy.organization.lifecycle, people, asked, live, now, past)
+    failures = directory.failures() if policy.organization.directory.log else ()
+    undone = provisioning.findings(people, membership, _pushed(pushed, membership), failures)
+    asked = replace(
+        asked,
+        problems=tuple(sorted({*asked.problems, *people.problems})),
+        findings=(*asked.findings, *course.findings, *undone),
+    )
+    prepared = _checked(policy, asked, course.live, provider, now, course.changes, token_user)
+    return replace(prepared, leavers=course.told)
 
 
 def prepare_undo(
@@ -53,6 +90,23 @@ def prepare_undo(
     return replace(prepared, settled=f"nothing of run {run.id} is left to take back"), back
 
 
+def _membership(policy: Policy, directory: Directory) -> Membership:
+    """The groups that the policy names, and everybody; the server itself knows only its own people."""
+    if policy.organization.directory.kind is DirectoryKind.SCIM:
+        return directory.read(policy.groups)
+    return identity.together(directory.read(policy.groups, everybody=True))
+
+
+def _pushed(pushed: Directory | None, membership: Membership) -> Membership | None:
+    """The groups of the same names on the server. Many servers show none: only findings come of them."""
+    if pushed is None:
+        return None
+    try:
+        return pushed.read({GroupRef(group.name) for group in membership.groups})
+    except ReadError:
+        return None
+
+
 def _checked(
     policy: Policy,
     asked: DesiredState,
@@ -60,6 +114,7 @@ def _checked(
     provider: ProviderReader,
     now: datetime,
     accounts: Iterable[AccountChange] = (),
+    token_user: Callable[[], str | None] | None = None,
 ) -> Prepared:
     organization = policy.organization
     planned = plan.build(
@@ -70,9 +125,8 @@ def _checked(
         asked.problems,
         policy.tree,
         accounts,
+        asked.findings,
     )
-    token_user = provider.token_user() if guardrails.takes(planned) else None
-    violations = guardrails.check(
-        planned, asked, live, organization.guardrails, token_user=token_user, now=now
-    )
+    own_user = (token_user or provider.token_user)() if guardrails.takes(planned) else None
+    violations = guardrails.check(planned, asked, live, organization.guardrails, token_user=own_user, now=now)
     return Prepared(planned, live, violations)

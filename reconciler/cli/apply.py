@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import click
@@ -52,7 +53,7 @@ def command(
     reviewed = _plan_file(path)
     terms = Terms.of(ledger_path, expected, approved, reviewed)
     run = Run.of(reviewed.policy if reviewed else path)
-    convergence = Convergence(run, terms, planned, text=output == "text")
+    convergence = Convergence(run, terms, partial(planned, ledger_path=ledger_path), text=output == "text")
     convergence.carry_out()
     if output == "json":
         show(run.document(data.applied(convergence.results, run.failures)))

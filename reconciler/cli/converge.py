@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 
 import click
 
-from reconciler import apply, ledger, origin, planfile
+from reconciler import apply, origin, planfile
 from reconciler.change import Outcome, Result
 from reconciler.cli import interrupts, terminal
-from reconciler.cli.run import Planner, Run, moment, prepared_to_write, refuse
+from reconciler.cli.run import Planner, Run, ledger_option, moment, prepared_to_write, refuse
 from reconciler.errors import ExitCode, PartlyAppliedError, ReconcilerError, SettingsError, StaleError
 from reconciler.history import Record
 from reconciler.ledger import Ledger, RunAccount
@@ -55,17 +55,6 @@ def conditions(command: F) -> F:
     ):
         command = option(command)
     return command
-
-
-ledger_option = click.option(
-    "--ledger",
-    "ledger_path",
-    metavar="FILE",
-    type=click.Path(path_type=Path, readable=False),
-    default=ledger.DEFAULT,
-    show_default=True,
-    help="The record of every run and every write.",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +175,7 @@ class Convergence:
         is_approved = prepared.plan.fingerprint in self.terms.approved
         broken = [one.guardrail for one in prepared.violations if one.approvable]
         approved = {"approved": broken} if is_approved and broken else {}
-        return origin.of(os.environ, folder), {**self.about, **approved}
+        return origin.of(os.environ, folder), {**self.about, **approved, **_leavers(prepared)}
 
     def _stale(self, ready: Sequence[Ready]) -> bool:
         """Whether any plan is not what was expected; then nobody's is carried out."""
@@ -233,6 +222,13 @@ class Convergence:
                 raise PartlyAppliedError(f"interrupted while {one.name} was written to", LOOK) from None
             finally:
                 self.run.stopped = interrupted()
+
+
+def _leavers(prepared: Prepared) -> Record:
+    """Who leaves, where the time that they are given is counted from the first run that said so."""
+    if prepared.leavers is None:
+        return {}
+    return {"leavers": [{"id": one.id, "user": one.user_name} for one in prepared.leavers]}
 
 
 def check(prepared: Prepared, outcomes: Sequence[Outcome]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from reconciler import ledger
-from reconciler.cli.converge import ledger_option
+from reconciler.cli.run import ledger_option
 from reconciler.errors import LedgerError, SettingsError
 from reconciler.history import PastRun
 from reconciler.policy.files import shown

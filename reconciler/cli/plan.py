@@ -8,7 +8,7 @@ import click
 
 from reconciler import planfile
 from reconciler.cli import terminal
-from reconciler.cli.run import Run, check, format_option, path_argument, planned, prepare, show
+from reconciler.cli.run import Run, check, format_option, ledger_option, path_argument, planned, prepare, show
 from reconciler.errors import ExitCode
 from reconciler.planning import Prepared
 from reconciler.policy import times
@@ -51,8 +51,11 @@ class Moment(click.ParamType[datetime]):
     "now. A time of RFC 3339 with its zone, or a date, which means the end of that day, UTC. Such a plan is "
     "to be looked at, not carried out.",
 )
+@ledger_option
 @format_option
-def command(path: Path, exit_code: bool, out: Path | None, as_of: datetime | None, output: str) -> None:
+def command(
+    path: Path, exit_code: bool, out: Path | None, as_of: datetime | None, ledger_path: Path, output: str
+) -> None:
     """Show what would change, people first. Writes nothing.
 
     PATH is the folder of an organization or a folder of such folders; `policies/` if none is given.
@@ -66,6 +69,9 @@ def command(path: Path, exit_code: bool, out: Path | None, as_of: datetime | Non
       CIRCLECI_SCIM_TOKEN_VAULT    its place in Vault: MOUNT/PATH#FIELD
     Where there are several organizations, the name of each stands in front:
     ACME_CIRCLECI_SCIM_URL. In a name, a dash becomes an underscore.
+
+    The ledger is read only where leavers have a grace, or their accounts are deleted one day; where there
+    is none, it proves nothing.
 
     \b
     Exit codes:
@@ -87,7 +93,7 @@ def command(path: Path, exit_code: bool, out: Path | None, as_of: datetime | Non
     plans: list[Prepared] = []
 
     def work(policy: Policy) -> ExitCode:
-        prepared = prepare(policy, partial(planned, as_of=as_of))
+        prepared = prepare(policy, partial(planned, as_of=as_of, ledger_path=ledger_path))
         plans.append(prepared)
         if output == "text":
             terminal.show_plan(prepared, first=len(plans) == 1)

@@ -13,9 +13,10 @@ from typing import TypeVar
 
 import click
 
-from reconciler import planning, settings
+from reconciler import history, ledger, lifecycle, planning, settings
 from reconciler.cli import report_failure
 from reconciler.directories import choose
+from reconciler.directories.scim import ScimDirectory
 from reconciler.errors import (
     ExitCode,
     GuardrailError,
@@ -28,8 +29,9 @@ from reconciler.http.reach import Reach
 from reconciler.naming import RoleNames
 from reconciler.planning import Prepared
 from reconciler.policy import source
-from reconciler.policy.document import Organization, Policy
+from reconciler.policy.document import DirectoryKind, DirectorySettings, Organization, Policy
 from reconciler.policy.files import shown
+from reconciler.population import Past
 from reconciler.ports import ProviderReader
 from reconciler.problem import Problem
 from reconciler.report.data import Document
@@ -55,6 +57,15 @@ format_option = click.option(
     default="text",
     show_default=True,
     help="Text for people, or one JSON document, also where something failed.",
+)
+ledger_option = click.option(
+    "--ledger",
+    "ledger_path",
+    metavar="FILE",
+    type=click.Path(path_type=Path, readable=False),
+    default=ledger.DEFAULT,
+    show_default=True,
+    help="The record of every run and every write.",
 )
 
 SEVERITY = (
@@ -194,12 +205,35 @@ def planned(
     client: Client,
     provider: ProviderReader,
     readings: Readings,
+    *,
+    ledger_path: Path,
     as_of: datetime | None = None,
 ) -> Prepared:
-    """The plan that brings the server to what the policy asks for, now or as of another moment (aware)."""
+    """The plan that brings the server to what the policy asks for, now or as of another moment (aware).
+
+    The ledger is read for what it proves of the past, as far as that matters.
+    """
+    past = _past(policy, provider.server, ledger_path)
+    is_own = policy.organization.directory.kind is DirectoryKind.SCIM
+    pushed = None if is_own else ScimDirectory(client, DirectorySettings(), readings)
     with choose.opened(policy, client, readings, os.environ, _reach()) as directory:
-        prepared = planning.prepare(policy, provider, directory, as_of or moment())
+        prepared = planning.prepare(policy, provider, directory, as_of or moment(), past, pushed)
     return replace(prepared, as_of=as_of)
+
+
+def _past(policy: Policy, server: str, ledger_path: Path) -> Past | None:
+    """What a ledger proves of accounts, where that is needed and there is one.
+
+    Raises LedgerError where a record of it was edited, removed or moved.
+    """
+    organization = policy.organization
+    if not (lifecycle.needs_past(organization) and os.path.lexists(ledger_path)):
+        return None
+    runs = ledger.past(ledger_path)
+    return Past(
+        history.deactivated(runs, organization.name, server=server),
+        history.told_leavers(runs, organization.name, server=server),
+    )
 
 
 def _prepared(
