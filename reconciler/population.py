@@ -156,8 +156,8 @@ class _Sorting:
     """Persons who can't be told from others."""
     frozen: set[str] = field(default_factory=set)
     """Principals whose person can't be told, or who may be called otherwise now."""
-    ids_agree: bool = False
-    """Whether the externalId of anybody is the same on both sides.
+    ids_agree: bool = True
+    """Whether an externalId is mostly the same on both sides, where both tell it.
 
     If not, it is another attribute here than there, and says nothing about anybody.
     """
@@ -192,7 +192,7 @@ class _Sorting:
                     [id_],
                 )
         self._find_namesakes()
-        self.ids_agree = any(match.agrees for match in self._matches())
+        self._compare_ids()
 
     def _account(self, person: Member) -> Principal | None:
         """Whose account it is, by all keys. Disputed where they contradict each other."""
@@ -231,6 +231,22 @@ class _Sorting:
                     persons,
                     [id_ for id_, owners in self.owners.items() if any(one in persons for one in owners)],
                 )
+
+    def _compare_ids(self) -> None:
+        """See whether externalIds are to be believed; if not, nobody is created with one that is none."""
+        present = [match for match in self._matches() if match.member.active is not False]
+        other = sum(match.contradicted for match in present)
+        same = sum(match.agrees for match in present)
+        self.ids_agree = same >= other
+        joining = [one for one in self.bound if one.external_id and self._is_stranger(one)]
+        if joining and self.policy.organization.lifecycle.creates and not self.ids_agree:
+            self._dispute(
+                f"nobody is created: the externalId of {other} of the people on the server is not the "
+                f"directory's, and of {same} it is",
+                "say which attribute of the directory it should be: `directory.attributes.external_id`",
+                joining,
+                (),
+            )
 
     def find_renames(self) -> None:
         """Persons without an account who may be those of accounts without a person."""
