@@ -61,6 +61,7 @@ def expand(
         expansion.grant(grant)
     for account in policy.service_accounts:
         expansion.serve(account)
+    expansion.deny(policy.organization.place("directory"))
     found = notices.of(policy, membership, people, told, expansion.concerned(), now)
     return expansion.state(found)
 
@@ -146,6 +147,14 @@ class _Expansion:
                 for e in account.roles
             ],
         )
+
+    def deny(self, at: Location) -> None:
+        """Give the directory's word as the one reason why some lose all that they have."""
+        for id_, words in self.population.denied.items():
+            self.idle[id_] = {
+                scope: [Provenance("directory", words, at, max(roles), withheld=True)]
+                for scope, roles in self.live.holdings(id_).items()
+            }
 
     def concerned(self) -> Mapping[str, Mapping[Scope, Sequence[Provenance]]]:
         """Whom the policy touches: who is given something or has something, and by what, before any end."""

@@ -18,7 +18,7 @@ from reconciler.change import (
     SetAttributes,
 )
 from reconciler.finding import Finding, Kind
-from reconciler.model import DesiredState, LiveState, Member, Principal, fold
+from reconciler.model import DesiredState, LiveState, Principal, fold
 from reconciler.policy.document import DirectoryKind, Lifecycle, Organization
 from reconciler.population import Leaver, Match, Past, Population
 
@@ -102,7 +102,7 @@ class _Case:
     def deactivated(self) -> Iterator[SetActive]:
         for leaver in self.population.leavers if self.lifecycle.deactivates else ():
             if leaver.is_due(self.now):
-                yield SetActive(leaver.principal, False, _there(leaver))
+                yield SetActive(leaver.principal, False, f"{leaver.words}{_since(leaver)}")
 
     def deleted(self) -> Iterator[DeleteUser]:
         """Only whom this program deactivated itself, so that nobody else's decision is made final."""
@@ -127,13 +127,13 @@ class _Case:
         for leaver in self.population.leavers:
             if self.lifecycle.deactivates and leaver.is_due(self.now):
                 continue
-            message, remedy = f"is active here, and {_there(leaver)}", ""
+            message = f"is active here, and {leaver.words}"
             if leaver.doubtful:
-                message += "; left alone, for it may be somebody in a group who is not on the server"
+                message += ", unless it is somebody in a group who is not on the server"
                 remedy = "see to it that everybody in the groups of bindings has an account"
             elif self.lifecycle.deactivates:
                 what = "the account is" if leaver.listed else "roles and account are"
-                message += f"; {what} left alone until {_moment(leaver.grace_ends)}"
+                remedy = f"{what} left alone until {_moment(leaver.grace_ends)}"
             else:
                 remedy = "deactivate the account, or write `lifecycle: {leavers: deactivate}`"
             yield Finding(Kind.LEAVER, leaver.principal.user_name, message, remedy, since=leaver.since)
@@ -141,7 +141,7 @@ class _Case:
     def spared(self) -> Iterator[Finding]:
         for leaver in self.population.spared:
             kind = Kind.LEAVER if leaver.listed else Kind.UNKNOWN
-            message = f"is active here, and {_there(leaver)}"
+            message = f"is active here, and {leaver.words}"
             yield Finding(kind, leaver.principal.user_name, message, since=leaver.since)
 
     def returners(self) -> Iterator[Finding]:
@@ -204,14 +204,8 @@ def _shown(live: LiveState) -> frozenset[Attribute]:
     return frozenset(attribute for attribute in Attribute if any(attribute.of(one) for one in people))
 
 
-def _there(leaver: Leaver) -> str:
-    """How the directory has somebody who leaves, and since when."""
-    what = f"{_word(leaver.listed)} in the directory" if leaver.listed else "not in the directory"
-    return f"{what} since {_moment(leaver.since)}" if leaver.since else what
-
-
-def _word(member: Member) -> str:
-    return member.status or "inactive"
+def _since(leaver: Leaver) -> str:
+    return f" since {_moment(leaver.since)}" if leaver.since else ""
 
 
 def _by(match: Match) -> str:

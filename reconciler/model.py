@@ -135,9 +135,9 @@ class Provenance:
     """Why somebody is given a role: the policy entry, and the group or person that it names."""
 
     entry: str
-    """The kind of policy entry: `binding`, `temporary grant`, `service account`, or a person's `end`."""
+    """The kind of policy entry: `binding`, `temporary grant`, `service account`, a person's `end`, or `directory`."""
     name: str
-    """The group of a binding, the person of a temporary grant or an end, the service account itself."""
+    """The group, the person of a grant or an end, the service account, how the directory has somebody."""
     at: Location
     role: Role
     reason: str = ""

@@ -60,6 +60,13 @@ class Leaver:
     doubtful: bool = False
     """Whether they may be a person whom the directory lists, and who is not on the server."""
 
+    @property
+    def words(self) -> str:
+        """How the directory has them."""
+        return (
+            f"{self.listed.status or 'inactive'} in the directory" if self.listed else "not in the directory"
+        )
+
     def is_due(self, now: datetime) -> bool:
         """Whether their account may be touched."""
         return now >= self.grace_ends and not self.doubtful
@@ -86,8 +93,8 @@ class Population:
     """Who would be a leaver, but is protected, no person, the token's user or on a temporary grant."""
     gone: tuple[Principal, ...] = ()
     """Inactive on the server, and in the directory too or not listed there."""
-    denied: frozenset[str] = frozenset()
-    """Active on the server, and entitled to nothing."""
+    denied: Mapping[str, str] = field(default_factory=dict)
+    """By principal id: who is active on the server, entitled to nothing, and how the directory has them."""
     held: frozenset[str] = frozenset()
     """Who keeps all that they hold, and gains nothing."""
     told_apart: frozenset[str] = frozenset()
@@ -388,12 +395,13 @@ class _Sorting:
         """Whether somebody keeps all they hold: being listed no more may pass, being inactive is meant."""
         return leaver.listed is None and self.now < leaver.grace_ends
 
-    def _denied(self, leavers: Iterable[Leaver], spared: Iterable[Leaver]) -> frozenset[str]:
+    def _denied(self, leavers: Iterable[Leaver], spared: Iterable[Leaver]) -> Mapping[str, str]:
+        """Whom the directory calls inactive, but for machines; and those who leave with this run."""
         deactivates = self.policy.organization.lifecycle.deactivates
-        listed = (one.principal for one in (*leavers, *spared) if one.listed)
-        inactive = {account.id for account in listed if fold(account.user_name) not in self.machines}
-        leaving = {one.principal.id for one in leavers if deactivates and one.is_due(self.now)}
-        return frozenset(inactive | leaving)
+        inactive = (one for one in (*leavers, *spared) if one.listed)
+        people = (one for one in inactive if fold(one.principal.user_name) not in self.machines)
+        leaving = (one for one in leavers if deactivates and one.is_due(self.now))
+        return {one.principal.id: one.words for one in (*people, *leaving)}
 
     def _gone(self, exempt: Collection[str], apart: Collection[str]) -> tuple[Principal, ...]:
         """Inactive on both sides, or here and not listed there; only of these may accounts be deleted."""

@@ -130,7 +130,7 @@ def _why(change: SetRoles, scope: ScopeChange) -> str:
     holding = [reason for reason in scope.why if not reason.ended and not reason.withheld]
     given = [_source(reason) for reason in holding if reason.role == highest]
     idle = [reason for reason in scope.why if reason.role > highest and reason not in holding]
-    ends = [reason for reason in idle if reason.entry == "end"]
+    ends = [reason for reason in idle if reason.entry in ("end", "directory")]
     over = [_source(reason) for reason in ends[:1] or idle]
     if not change.principal.entitled and not scope.after:
         return "not active"
@@ -153,6 +153,8 @@ def _source(reason: Provenance) -> str:
             )
         case "service account":
             return f"service account, {reason.reason} ({place})"
+        case "directory":
+            return f"{reason.name} ({place})"
         case "end":
             return f"{reason.person_class or 'access'} until {until} ({place})"
         case _ if reason.withheld:
