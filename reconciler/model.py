@@ -135,7 +135,8 @@ class Provenance:
     """Why somebody is given a role: the policy entry, and the group or person that it names."""
 
     entry: str
-    """The kind of policy entry: `binding`, `temporary grant`, `service account`, a person's `end`, or `directory`."""
+    """The kind of policy entry: `binding`, `temporary grant`, `service account`, a person's `end`; or the
+    `directory`, where it calls somebody inactive or does not list them."""
     name: str
     """The group, the person of a grant or an end, the service account, how the directory has somebody."""
     at: Location

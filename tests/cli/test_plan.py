@@ -523,3 +523,48 @@ def test_a_group_that_is_there_twice_is_told_with_both_ids() -> None:
         "policies/acme/web.yaml:5:5 bindings[1]: the directory has 2 groups 'eng-web' "
         "(ids g-2, g-eng-web); name the one that is meant by its id: `group: {name: …, id: …}`"
     )
+
+
+# The ledger
+
+LIVES = (
+    ORGANIZATION
+    + """\
+directory: {kind: file}
+lifecycle: {leavers: deactivate, grace: 3}
+"""
+)
+NO_LEDGER_OF_OURS = "no record of ours\n"
+
+
+@pytest.mark.parametrize(
+    ("organization", "read"),
+    [(LIVES, True), (LIVES.replace(", grace: 3", ""), False), (ORGANIZATION, False)],
+    ids=["a grace", "leavers without one", "no lifecycle"],
+)
+def test_the_ledger_is_read_only_where_leavers_have_a_grace_or_are_deleted(
+    organization: str, read: bool, policy: Path, server: FakeServer, tmp_path: Path
+) -> None:
+    (policy / "organization.yaml").write_text(organization, encoding="utf-8")
+    (tmp_path / "mine.jsonl").write_text(NO_LEDGER_OF_OURS, encoding="utf-8")
+    _, _, err = plan(server, "--ledger", "mine.jsonl")
+    assert ("line 1 of the ledger mine.jsonl can't be trusted: it is no JSON" in err) is read
+
+
+def test_a_ledger_that_was_tampered_with_yields_no_plan(
+    policy: Path, server: FakeServer, tmp_path: Path
+) -> None:
+    (policy / "organization.yaml").write_text(LIVES, encoding="utf-8")
+    (tmp_path / "mine.jsonl").write_text(NO_LEDGER_OF_OURS, encoding="utf-8")
+    assert plan(server, "--ledger", "mine.jsonl") == (
+        1,
+        "",
+        "error: line 1 of the ledger mine.jsonl can't be trusted: it is no JSON\n"
+        "hint: `reconciler history --verify` shows all that is wrong; keep the file as evidence\n",
+    )
+
+
+def test_a_ledger_that_is_not_there_proves_nothing(policy: Path, server: FakeServer) -> None:
+    (policy / "organization.yaml").write_text(LIVES, encoding="utf-8")
+    _, _, err = plan(server, "--ledger", "mine.jsonl")
+    assert "ledger" not in err
