@@ -599,9 +599,12 @@ def test_an_active_account_is_not_deleted_whatever_the_ledger_says() -> None:
     assert [type(change) for change in seen.changes] == [SetActive]
 
 
-def test_without_the_policys_leave_nothing_is_deleted() -> None:
+@pytest.mark.parametrize(
+    "rules", [EVERYTHING, replace(DELETING, deactivates=False)], ids=["no deletion", "no deactivation"]
+)
+def test_without_the_policys_leave_nothing_is_deleted(rules: Lifecycle) -> None:
     past = Past(deactivated={"u-ann": NOW - 999 * DAY})
-    assert life([BOB], server(inactive(), BOBS), past=past).changes == ()
+    assert life([BOB], server(inactive(), BOBS), past=past, rules=rules).changes == ()
 
 
 # Attributes.
@@ -664,6 +667,16 @@ def test_what_is_no_difference_of_attributes(here: Principal, there: Member) -> 
     seen = life([there, BOB], server(here, BOBS), rules=replace(REPORT, repairs=True))
     assert not any(isinstance(change, SetAttributes) for change in seen.changes)
     assert not any(kind is Kind.ATTRIBUTE for kind, _, _ in seen.told)
+
+
+def test_an_account_of_that_name_is_not_made_that_of_somebody_else() -> None:
+    ann = person(external_id="x-other", display_name="Ann Other")
+    seen = life([ann, BOB], server(account(), BOBS), eng=[ann])
+    assert seen.changes == ()
+    assert [message for _, _, message in seen.told] == [
+        "displayName is 'Ann' here, and 'Ann Other' in the directory",
+        "externalId is 'x-ann' here, and 'x-other' in the directory",
+    ]
 
 
 def test_nobody_is_renamed_to_the_name_of_another_account() -> None:
