@@ -96,6 +96,10 @@ zoe@acme.example gains
   organization                  none -> viewer       group eng-mobile (policies/acme/teams/mobile.yaml:8)
   mobile                        none -> admin        group eng-mobile (policies/acme/teams/mobile.yaml:9)
   storefront                    none -> contributor  group eng-mobile (policies/acme/teams/mobile.yaml:9)
+
+to look at:
+  temporary grant:
+    dana@acme.example has a temporary grant until 2026-11-27 23:59 UTC, INC-4211 checkout outage (policies/acme/access/temporary.yaml:8); write another `expires:` if it is needed for longer
 """  # noqa: E501 - as it is printed
 
 
