@@ -23,7 +23,7 @@ COMMANDS = {
     "undo": "plan the way back from a run",
     "history": "list past runs, show one, verify the ledger",
     "sandbox": "run a SCIM server on loopback, alone or around a command",
-    "schema": "print a JSON Schema of policies or of plans",
+    "schema": "print a JSON Schema of policies, plans or exports",
 }
 """Each command's name, which is also its module's, and its one line of help."""
 
