@@ -20,7 +20,7 @@ LIST_SCHEMA = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 GROUP_SCHEMA = "urn:ietf:params:scim:schemas:core:2.0:Group"
 PATCH_SCHEMA = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 
-USER_ATTRIBUTES = ("userName", "externalId", "displayName", "active", "roles", "groups", "meta")
+USER_ATTRIBUTES = ("userName", "externalId", "displayName", "active", "emails", "roles", "groups", "meta")
 GROUP_ATTRIBUTES = ("displayName", "members", "meta")
 
 _BETWEEN = re.compile(r"[,;|]")
@@ -106,10 +106,43 @@ def person(resource: JsonObject) -> Person:
             active=_boolean(resource, "active", what),
             display_name=_text(resource, "displayName", what),
             version=version(resource),
+            email=email(resource),
         ),
         roles=tuple(role(entry) for entry in _list(resource, "roles", what)),
         groups=tuple(_reference(entry, f"a group of {what}").id for entry in _list(resource, "groups", what)),
     )
+
+
+def email(resource: JsonObject) -> str | None:
+    """The primary e-mail of a User, else the only one (RFC 7643 section 4.1.2).
+
+    It is no key and gives nobody access, so what can't be understood is no e-mail, and no error.
+    """
+    entries = _emails(resource)
+    at = _main_email(entries)
+    return None if at is None else _email_value(entries[at])
+
+
+def _emails(resource: JsonObject) -> Sequence[object]:
+    entries = attribute(resource, "emails")
+    return entries if isinstance(entries, list) else []
+
+
+def _main_email(entries: Sequence[object]) -> int | None:
+    """Which entry is the e-mail of a person; None where that can't be told."""
+    primary = [at for at, entry in enumerate(entries) if _is_primary(entry)]
+    if primary:
+        return primary[0]
+    return 0 if len(entries) == 1 else None
+
+
+def _is_primary(entry: object) -> bool:
+    return isinstance(entry, dict) and boolean(attribute(entry, "primary")) is True
+
+
+def _email_value(entry: object) -> str | None:
+    value = attribute(entry, "value") if isinstance(entry, dict) else entry
+    return value if isinstance(value, str) and value and _is_text(value) else None
 
 
 def group(resource: JsonObject) -> Group:

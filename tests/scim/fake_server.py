@@ -329,6 +329,9 @@ class FakeServer:
         everybody = list(self.data[endpoint].values())
         if "filter" not in asked or self.filters == "ignored":
             return everybody
+        if named := re.fullmatch(r'userName eq (".*")', asked["filter"]):
+            name = json.loads(named[1]).casefold()
+            return [u for u in everybody if str(u["userName"]).casefold() == name]
         found = re.fullmatch(r'groups\.value eq (".*")', asked["filter"])
         assert found is not None, asked["filter"]
         if "filter" not in self.shows:
