@@ -13,6 +13,7 @@ from pathlib import Path
 
 from reconciler import private
 from reconciler.directories import csv_export, json_export
+from reconciler.directories.csv_export import CUT
 from reconciler.errors import ReadError, SettingsError
 from reconciler.policy import reader, schema
 from reconciler.policy.files import shown
@@ -23,8 +24,6 @@ LARGEST = 64 * 1024 * 1024
 """Bytes. Ten thousand people in a thousand groups are about five million."""
 
 WRITABLE_FOR_ALL = 0o002
-
-CUT = "was it cut short? write an export to another file, then rename it"
 
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
 

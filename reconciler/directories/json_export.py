@@ -5,10 +5,9 @@ import re
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
+from reconciler.directories.csv_export import CUT
 from reconciler.policy.marked import MarkedDocument, Places, Steps, path_text, quote, unread
 from reconciler.problem import Location, Problem
-
-REMEDY = "was it cut short? write an export to another file, then rename it"
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{},:]|[^\s\[\]{},:"]+')
 
@@ -26,7 +25,7 @@ def parse(text: str, name: str) -> MarkedDocument:
         return unread(_twin(text, name))
     except json.JSONDecodeError as error:
         place = Location(name, error.lineno, error.colno)
-        return unread(Problem(place, f"this is not JSON: {error.msg.lower()}", REMEDY))
+        return unread(Problem(place, f"this is not JSON: {error.msg.lower()}", CUT))
     except UnicodeEncodeError:
         return unread(Problem(Location(name), "an escape in it is half a character", "export it as UTF-8"))
     except RecursionError:
