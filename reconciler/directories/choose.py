@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import assert_never
 
+from reconciler.directories.entra import directory as entra
 from reconciler.directories.scim import ScimDirectory
 from reconciler.errors import SettingsError
 from reconciler.http.reach import Reach
@@ -26,7 +27,10 @@ def opened(
     match settings.kind:
         case DirectoryKind.SCIM:
             yield ScimDirectory(client, settings, readings)
-        case DirectoryKind.OKTA | DirectoryKind.ENTRA | DirectoryKind.FILE:
+        case DirectoryKind.ENTRA:
+            with entra.opened(policy.organization, environ, reach) as directory:
+                yield directory
+        case DirectoryKind.OKTA | DirectoryKind.FILE:
             raise SettingsError(f"a directory of kind {settings.kind} can't be read yet")
         case _ as never:
             assert_never(never)

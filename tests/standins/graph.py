@@ -393,12 +393,12 @@ class Graph:
         return number + self.lag
 
     def _meets(self, record: Record, condition: str) -> bool:
-        """Whether a group fits `displayName eq '…'`, in which letter case makes no difference."""
-        found = re.fullmatch(r"displayName eq '((?:[^']|'')*)'", condition)
+        """Whether a group fits `displayName eq '…'` or `startswith(displayName,'…')`, in whatever case."""
+        found = re.fullmatch(r"(displayName eq |startswith\(displayName,)'((?:[^']|'')*)'\)?", condition)
         if not found:
             raise RefusedError(400, "BadRequest", "Invalid filter clause")
-        asked = found[1].replace("''", "'")
-        return not self.filters or record["displayName"].casefold() == asked.casefold()
+        name, asked = record["displayName"].casefold(), found[2].replace("''", "'").casefold()
+        return not self.filters or (name == asked if found[1].endswith("eq ") else name.startswith(asked))
 
     def _events(self, request: httpx.Request) -> Record:
         params = dict(parse_qsl(request.url.query.decode()))
