@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Collection, Coroutine, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import trustme
+from directories.entra_world import organization
 from e2e.loopback import serving
 from standins.graph import (
     CLIENT,
@@ -26,6 +27,13 @@ from standins.graph import (
     id_of,
     person,
 )
+
+from reconciler.directories.entra.client import GraphClient, installed_signer
+from reconciler.directories.entra.directory import EntraDirectory
+from reconciler.model import Member, Membership
+from reconciler.policy.document import GroupRef
+from reconciler.settings.entra import EntraConnection
+from reconciler.settings.token import Token
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # the SDK deprecates itself
 
@@ -417,3 +425,65 @@ def test_microsofts_library_is_refused_after_the_time_of_its_assertion(
     graph.now = lambda: today() + timedelta(hours=1)
     with pytest.raises(sdk.not_signed_in, match="AADSTS700024: Client assertion is not within"):
         with_certificate(sdk, address, trusted, pem).get_token(SCOPE)
+
+
+# Our directory before the same referee
+
+
+def ours(address: str, trusted: str, refs: Collection[GroupRef] = (), *, nested: bool = False) -> Membership:
+    """What our directory reads there, everybody included."""
+    app = EntraConnection(TENANT, CLIENT, Token(CLIENT_SECRET), address, address, trusted)
+    with GraphClient(app, installed_signer) as client:
+        return EntraDirectory(client, organization(nested=nested)).read(refs, everybody=True)
+
+
+Seen = set[tuple[str | None, str | None, str | None, str | None, bool | None]]
+
+
+def of_the_sdk(people: list[Any]) -> Seen:
+    return {
+        (one.id, one.user_principal_name, one.display_name, one.mail, one.account_enabled) for one in people
+    }
+
+
+def of_ours(members: frozenset[Member] | None) -> Seen:
+    return {
+        (one.external_id, one.user_name, one.display_name, one.email, one.active) for one in members or ()
+    }
+
+
+@pytest.mark.parametrize("nested", [False, True], ids=["direct", "nested"])
+@pytest.mark.parametrize("name", ["eng-web", "all-eng", "empty", "o'neill & co"])
+def test_our_directory_reads_the_same_groups_as_the_sdk(
+    name: str, nested: bool, referee: Referee, address: str, trusted: str
+) -> None:
+    condition = "displayName eq '" + name.replace("'", "''") + "'"
+    [of_sdk] = referee.listed(
+        lambda client: client.groups,
+        eventual=False,
+        filter=condition,
+    )
+
+    def members(client: Any) -> Any:
+        found = client.groups.by_group_id(of_sdk.id)
+        return (found.transitive_members if nested else found.members).graph_user
+
+    people = referee.listed(members, select=[*SELECT, "displayName"], top=999, count=True)
+    [group] = ours(address, trusted, {GroupRef(name)}, nested=nested).groups
+    assert (group.id, group.name) == (of_sdk.id, of_sdk.display_name)
+    assert of_ours(group.members) == of_the_sdk(people)
+
+
+def test_our_directory_reads_the_same_people_as_the_sdk(referee: Referee, address: str, trusted: str) -> None:
+    people = referee.listed(lambda client: client.users, select=[*SELECT, "displayName"], top=999, count=True)
+    membership = ours(address, trusted)
+    assert of_ours(membership.people) == of_the_sdk(people)
+    assert len(people) == 12
+
+
+def test_where_the_sdk_ends_at_an_empty_page_our_directory_reads_on(
+    address: str, trusted: str, graph: Graph
+) -> None:
+    graph.empty_pages = 2
+    membership = ours(address, trusted)
+    assert len(membership.people or ()) == 12

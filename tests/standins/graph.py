@@ -157,8 +157,8 @@ def event(name: str, status: str, at: str, reason: str = "", **others: Any) -> R
 class Fault:
     """What becomes of the requests that it fits: another answer, another body, or none at all.
 
-    `path` is the end or the middle of a path; `at` the only request that is meant, from 0 and counted among
-    those of that path; `times` how many are spoilt in all, None: every one.
+    `path` is a part of a path, whose end is a `$`; `at` the only request that is meant, from 0 and counted
+    among those of that path; `times` how many are spoilt in all, None: every one.
     """
 
     path: str = ""
@@ -212,6 +212,8 @@ class Graph:
     empty_pages: int = 0
     lag: int = 0
     lags: int | None = None
+    indexed: dict[str, str] = field(default_factory=dict)
+    """The names under which the index still has groups, by those that they have; empty: not at all yet."""
     filters: bool = True
     """Whether `$filter` is heeded."""
     faults: list[Fault] = field(default_factory=list)
@@ -259,7 +261,7 @@ class Graph:
         return response
 
     def _fits(self, index: int, fault: Fault, request: httpx.Request) -> bool:
-        if fault.path not in request.url.path:
+        if fault.path not in f"{request.url.path}$":
             return False
         met = self._met.get(index, 0)
         self._met[index] = met + 1
@@ -370,6 +372,7 @@ class Graph:
     ) -> Record:
         params = dict(parse_qsl(request.url.query.decode()))
         if condition := params.get("$filter"):
+            records = self._as_indexed(records) if _eventual(request) else records
             records = [one for one in records if self._meets(one, condition)]
         if "employeeLeaveDateTime" in _select(request):
             self._need(LEAVES)
@@ -383,6 +386,10 @@ class Graph:
                 **page,
             }
         return page
+
+    def _as_indexed(self, records: Iterable[Record]) -> list[Record]:
+        names = {one["id"]: self.indexed.get(one["displayName"], one["displayName"]) for one in records}
+        return [{**one, "displayName": names[one["id"]]} for one in records if names[one["id"]]]
 
     def _count(self, records: Iterable[Record]) -> int:
         number = len(list(records))

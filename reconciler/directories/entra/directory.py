@@ -3,10 +3,11 @@
 import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 
 from reconciler.directories.entra import log, wire
 from reconciler.directories.entra.client import WHOLE, GraphClient, Query, installed_signer
-from reconciler.directories.entra.wire import Reading
+from reconciler.directories.entra.wire import JsonObject, Reading
 from reconciler.errors import ReadError
 from reconciler.http.reach import Reach
 from reconciler.http.words import quoted
@@ -42,7 +43,8 @@ class EntraDirectory:
     """A `ports.Directory`.
 
     Counts, casts and filters are served by an index that lags behind by seconds; a listing is believed when
-    it holds as many as that counts. A deleted user is listed nowhere.
+    it holds as many as that counts. A group that it names is read by its id, too, and counts if it has that
+    name now; a name that it lacks is asked for once more without it. A deleted user is listed nowhere.
     """
 
     def __init__(self, client: GraphClient, organization: Organization) -> None:
@@ -79,7 +81,7 @@ class EntraDirectory:
     def _meant(self, ref: GroupRef) -> list[wire.Group]:
         """By id where there is one, else by name, else by an earlier name."""
         if ref.id is not None:
-            found = self._by_id(ref)
+            found = self._by_id(ref.name, ref.id)
             return [found] if found else []
         for name in (ref.name, *ref.previously):
             if groups := self._named(name):
@@ -87,30 +89,37 @@ class EntraDirectory:
         self._suggest(ref.name)
         return []
 
-    def _by_id(self, ref: GroupRef) -> wire.Group | None:
-        """A group by its object id; what does not look like one is the id of no group."""
-        if ref.id is None or not _GUID.fullmatch(ref.id):
+    def _by_id(self, name: str, id_: str) -> wire.Group | None:
+        """A group as it is now, by its object id; what does not look like one is the id of no group."""
+        if not _GUID.fullmatch(id_):
             return None
-        subject = f"the group {quoted(ref.name)}"
-        query = Query(subject, f"{GROUPS}/{ref.id.lower()}", GROUPS_RIGHT, [OF_GROUPS], counted=False)
+        subject = f"the group {quoted(name)}"
+        query = Query(subject, f"{GROUPS}/{id_.lower()}", GROUPS_RIGHT, [OF_GROUPS], counted=False)
         found = self._client.one(query)
         if found is None:
             return None
         group = wire.group(found)
-        if group.id.lower() != ref.id.lower():
+        if group.id.lower() != id_.lower():
             raise ReadError(
-                f"could not read {subject} from {self._client.server}: asked for {ref.id}, "
+                f"could not read {subject} from {self._client.server}: asked for {id_}, "
                 f"the server answered {quoted(group.id)}",
                 WHOLE,
             )
         return group
 
     def _named(self, name: str) -> list[wire.Group]:
-        """All groups of a name: in Entra ID it is no key."""
+        """All groups of a name: in Entra ID it is no key. The index first, for it counts them."""
         condition = ("$filter", f"displayName eq {_literal(name)}")
         query = Query(f"the groups named {quoted(name)}", GROUPS, GROUPS_RIGHT, [condition, OF_GROUPS])
-        found = [wire.group(record) for record in self._client.everything(query)]
-        return [group for group in found if fold(group.name) == fold(name)]
+        if found := self._really(name, self._client.everything(query)):
+            return found
+        return self._really(name, self._client.everything(replace(query, counted=False)))
+
+    def _really(self, name: str, hits: Collection[JsonObject]) -> list[wire.Group]:
+        """Those of these groups that have the name now."""
+        alike = [hit for hit in map(wire.group, hits) if fold(hit.name) == fold(name)]
+        groups = [group for hit in alike if (group := self._by_id(name, hit.id))]
+        return [group for group in groups if fold(group.name) == fold(name)]
 
     def _suggest(self, name: str) -> None:
         """Names that begin like one that is not there, for whoever misspelled it."""
