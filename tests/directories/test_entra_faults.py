@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-from directories.entra_world import SERVER, company, directory, organization, with_event
+from directories.entra_world import SERVER, company, directory, organization, registered, with_event
 from scim.fake_server import Time
 from standins.graph import CLIENT_SECRET, JSON, Fault, Graph, error_body, id_of, refusal
 
@@ -15,6 +15,8 @@ from reconciler.errors import ExitCode, ReadError
 from reconciler.model import Membership
 from reconciler.policy.document import GroupRef
 from reconciler.ports import ProvisioningFailure
+from reconciler.settings.entra import Certificate
+from reconciler.settings.token import Token
 
 BY_ID = id_of("group:platform")
 REFS = {GroupRef("platform", id=BY_ID), GroupRef("eng-web")}
@@ -99,6 +101,16 @@ def test_a_page_of_something_between_is_no_answer(status: int, endpoint: Endpoin
     message, _ = refused(Fault(endpoint.path, status, headers, body))
     assert message.startswith(f"could not read {endpoint.subject} from {SERVER}: the server ")
     assert "services" not in message or "beginning" in message
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=str)
+@pytest.mark.parametrize("status", [201, 202, 203, 206, 226])
+def test_a_good_page_under_another_status_is_no_answer(status: int, endpoint: Endpoint) -> None:
+    """206 says so itself: it is a part."""
+    message, _ = refused(Fault(endpoint.path, instead=status))
+    assert message.startswith(
+        f"could not read {endpoint.subject} from {SERVER}: the server answered {status} "
+    )
 
 
 @pytest.mark.parametrize(
@@ -512,6 +524,15 @@ def test_an_app_that_cannot_sign_in_reads_nothing(fault: Fault, told: str, hint:
     assert caught.value.hint == hint
     assert CLIENT_SECRET not in message
     assert {one.url.host for one in world.requests} == {"login.microsoftonline.com"}
+
+
+@pytest.mark.parametrize("signs", [False, True], ids=["secret", "certificate"])
+def test_an_authority_that_stumbles_is_asked_a_few_times(signs: bool) -> None:
+    world = company(faults=[Fault("/oauth2/", 500)])
+    credential = Certificate(Token(registered(world)), "AZURE_CLIENT_CERTIFICATE_PATH") if signs else None
+    with pytest.raises(ReadError):
+        directory(world, credential=credential).read(REFS)
+    assert len(world.requests) == (3 if signs else 5)
 
 
 @pytest.mark.parametrize("status", STATUSES)

@@ -106,6 +106,14 @@ def test_a_refusal_on_any_page_stops_the_run(status: int, address: str, graph: G
     )
 
 
+def test_a_body_that_breaks_off_is_asked_for_again(address: str, graph: Graph) -> None:
+    graph.faults = [Fault("/members/", cut=True, times=1)]
+    with serving(acme(groups=[])) as url:
+        code, out, err = run({**environment(url), **app(address)}, "--debug", "plan")
+    assert (code, "2 people change" in out) == (ExitCode.DONE, True)
+    assert "the connection broke before the answer was whole" in err
+
+
 BLOCKED = """\
 import sys
 sys.modules["jwt"] = None

@@ -169,6 +169,10 @@ class Fault:
     """Of a good answer's JSON, in place."""
     spoil: Callable[[bytes], bytes] | None = None
     """Of its bytes."""
+    instead: int = 0
+    """Another status over a good answer."""
+    cut: bool = False
+    """Whether the connection ends in the middle of the body; over sockets only."""
     breaks: bool = False
     at: int | None = None
     times: int | None = None
@@ -598,7 +602,9 @@ def _spoilt(response: httpx.Response, fault: Fault) -> httpx.Response:
         content = json.dumps(document).encode()
     if fault.spoil is not None:
         content = fault.spoil(content)
-    return httpx.Response(response.status_code, headers={**JSON, **fault.headers}, content=content)
+    status = fault.instead or response.status_code
+    extensions = {"cut": fault.cut}
+    return httpx.Response(status, headers={**JSON, **fault.headers}, content=content, extensions=extensions)
 
 
 def _not_signed_in(status: int, error: str, number: int, words: str) -> httpx.Response:
