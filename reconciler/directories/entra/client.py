@@ -5,7 +5,7 @@ may be empty. https://learn.microsoft.com/graph/aad-advanced-queries: counts and
 lags behind, and want the header ConsistencyLevel, which no link carries.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -106,7 +106,7 @@ class GraphClient:
             if attempt:
                 self.patience.sleep(PAUSE)
             try:
-                return self._pages(query)
+                return self._reading(query)
             except _MovedError as error:
                 moved = str(error)
         raise self._failed(query, f"{moved}, in {ATTEMPTS} readings", WHOLE)
@@ -116,30 +116,35 @@ class GraphClient:
         url = self._transport.url(query.path, self._params(query))
         return self._records(query, self._document(query, self._get(query, url)), 1)
 
-    def _pages(self, query: Query) -> list[JsonObject]:
+    def _reading(self, query: Query) -> list[JsonObject]:
+        """One reading of a listing. Raises _MovedError where another may come to something."""
         found: dict[str, JsonObject] = {}
-        links: set[str] = set()
-        count, pages, empty = None, 0, 0
-        url: str | None = self._transport.url(query.path, self._params(query))
-        while url is not None:
-            if pages >= query.most_pages:
-                raise self._failed(query, f"it has no end: {counted(pages, 'page')} were read", WHOLE)
-            document = self._document(query, self._get(query, url))
-            pages += 1
-            records = self._records(query, document, pages)
-            if pages == 1 and query.counted:
-                count = self._count(query, document)
-            _take(found, records, pages)
-            empty = 0 if records else empty + 1
-            if empty > EMPTY_PAGES:
-                raise self._failed(query, f"{empty} pages in a row are empty, after {_so_far(found)}", WHOLE)
-            links.add(url)
-            url = self._next(query, document, url)
-            if url in links:
-                raise self._failed(query, f"page {pages} leads back to an earlier one", WHOLE)
+        count = None
+        for number, page in enumerate(self._pages(query), 1):
+            if number == 1 and query.counted:
+                count = self._count(query, page)
+            _take(found, self._records(query, page, number), number)
         if count not in (None, len(found)):
             raise _MovedError(f"@odata.count says {count}, and the pages hold {len(found)}")
         return list(found.values())
+
+    def _pages(self, query: Query) -> Iterator[JsonObject]:
+        """Each page, by the links that lead from one to the next, as they are given."""
+        url: str | None = self._transport.url(query.path, self._params(query))
+        visited: set[str] = set()
+        empty = 0
+        while url is not None:
+            if url in visited:
+                raise self._failed(query, f"page {len(visited)} leads back to an earlier one", WHOLE)
+            if len(visited) == query.most_pages:
+                raise self._failed(query, f"it has no end: {counted(len(visited), 'page')} were read", WHOLE)
+            visited.add(url)
+            page = self._document(query, self._get(query, url))
+            yield page
+            empty = 0 if page.get("value") else empty + 1
+            if empty > EMPTY_PAGES:
+                raise self._failed(query, f"{empty} pages in a row are empty", WHOLE)
+            url = self._next(query, page, url)
 
     def _params(self, query: Query) -> Params:
         paged = (*query.params, ("$top", str(LARGEST_PAGE)))
@@ -270,10 +275,6 @@ def _take(found: dict[str, JsonObject], records: list[JsonObject], page: int) ->
     if repeated:
         raise _MovedError(f"page {page} repeats {repeated} of its {len(ids)}")
     found.update(zip(ids, records, strict=True))
-
-
-def _so_far(found: Mapping[str, JsonObject]) -> str:
-    return counted(len(found), "entry", "entries")
 
 
 def _error(reply: Reply) -> Mapping[str, Any]:
