@@ -171,6 +171,6 @@ def _attributes(organization: Organization) -> frozenset[str]:
 
 
 def _literal(text: str) -> str:
-    """Text in a filter (OData 4.01, URL Conventions, section 5.1.1.14.1): a quote within is doubled."""
+    """Text in a filter (OData 4.01, URL Conventions): a quote within is doubled."""
     doubled = text.replace("'", "''")
     return f"'{doubled}'"
