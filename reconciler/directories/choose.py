@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import assert_never
 
+from reconciler.directories.entra import directory as entra
 from reconciler.directories.file import FileDirectory
 from reconciler.directories.scim import ScimDirectory
 from reconciler.errors import SettingsError
@@ -31,7 +32,10 @@ def opened(
         case DirectoryKind.FILE:
             file = export_file(policy.organization.name, environ)
             yield FileDirectory(file, settings, reach.now)
-        case DirectoryKind.OKTA | DirectoryKind.ENTRA:
+        case DirectoryKind.ENTRA:
+            with entra.opened(policy.organization, environ, reach) as directory:
+                yield directory
+        case DirectoryKind.OKTA:
             raise SettingsError(f"a directory of kind {settings.kind} can't be read yet")
         case _ as never:
             assert_never(never)
