@@ -1,18 +1,33 @@
 """Carries a plan out, stage by stage, and says what became of each change. Decides nothing of its own.
 
 Every stage is read back before the next begins: somebody is unseated only once their successor is seen to
-hold the role, and leaves one role group only once they are seen in the other.
+hold the role, and leaves one role group only once they are seen in the other. Nobody is given roles whose
+account is not seen to be there, comes back, or is deleted, while roles could not be taken from them; but
+they are deactivated, for that closes the door.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Protocol
+from typing import Protocol, assert_never
 
-from reconciler.change import Change, CreateGroup, Outcome, Result, SetRoles, Stage
+from reconciler.change import (
+    AccountChange,
+    Change,
+    CreateGroup,
+    CreateUser,
+    DeleteUser,
+    Outcome,
+    Result,
+    SetActive,
+    SetAttributes,
+    SetRoles,
+    Stage,
+    shuts_out,
+)
 from reconciler.errors import LedgerError, ReadError, WriteError
 from reconciler.guardrails import admins
-from reconciler.model import LiveState, Role, Scope
+from reconciler.model import LiveState, Principal, Role, Scope, fold
 from reconciler.plan import Plan
 from reconciler.ports import Provider
 
@@ -20,6 +35,8 @@ PATIENCE = 5
 """After so many failures in a row the rest is not tried: what fails is not one person's entry."""
 
 INTERRUPTED = "the run was interrupted before it"
+GONE = "the person is not on the server any more"
+UNKNOWN = "nobody knows which organization admins are left"
 
 Progress = Callable[[Change], None]
 
@@ -69,6 +86,8 @@ class _Run:
     """By the identity of the change: equal changes do not occur, and hashing them would cost."""
     admins: set[str] = field(default_factory=set)
     """Who is an organization admin for certain."""
+    unseated: set[str] = field(default_factory=set)
+    """Admins whom this run has unseated, deactivated or deleted, or tried to."""
     broken: dict[str | tuple[Scope, Role], str] = field(default_factory=dict)
     """People, and roles in scopes, that no later change may build on, and why."""
     failures: int = 0
@@ -81,9 +100,27 @@ class _Run:
 
     def stage(self, changes: list[Change]) -> None:
         """Write all changes of one stage, then read back what was written."""
+        if any(map(shuts_out, changes)):
+            self._find_admins(changes)
         written = [change for change in changes if self._written(change)]
         for change, detail in self._confirm(written):
             self._settle(change, Result.FAILED if detail else Result.APPLIED, detail)
+
+    def _find_admins(self, changes: list[Change]) -> None:
+        """Ask the server who of those that are to be shut out is an organization admin by now."""
+        if self.stopped:
+            return
+        concerned = {change.principal.id for change in changes if not isinstance(change, CreateGroup)}
+        try:
+            now = self.provider.read_back(sorted(self.admins | concerned))
+        except (ReadError, KeyboardInterrupt) as error:
+            self._stop(error)
+            self.stopped = f"{UNKNOWN}: {self.stopped}"
+            return
+        self.admins = (self.admins | concerned) & admins(now, now.roles)
+
+    def _stop(self, error: ReadError | KeyboardInterrupt) -> None:
+        self.stopped = INTERRUPTED if isinstance(error, KeyboardInterrupt) else error.message
 
     def _written(self, change: Change) -> bool:
         """Whether the provider took a change; otherwise its outcome is settled."""
@@ -108,23 +145,32 @@ class _Run:
     def _hindrance(self, change: Change) -> str:
         """Why a change must not be tried after what came before it, or nothing."""
         match change:
-            case CreateGroup():
+            case CreateGroup() | CreateUser() | SetAttributes():
                 return ""
             case SetRoles():
                 needed = (change.principal.id, *_gained(change))
                 if reasons := [self.broken[need] for need in needed if need in self.broken]:
                     return reasons[0]
-                return self._too_few_left(change) if change.stage is Stage.UNSEAT else ""
+                return self._too_few_left(change.principal) if change.stage is Stage.UNSEAT else ""
+            case SetActive(after=True):
+                return self.broken.get(change.principal.id, "")
+            case SetActive() | DeleteUser():
+                if isinstance(change, DeleteUser) and change.principal.id in self.broken:
+                    return self.broken[change.principal.id]
+                is_admin = change.principal.id in self.admins
+                return self._too_few_left(change.principal) if is_admin else ""
+            case _ as never:
+                assert_never(never)
 
-    def _too_few_left(self, change: SetRoles) -> str:
+    def _too_few_left(self, person: Principal) -> str:
         """Why somebody must not be unseated now, or nothing. Asks the server: others may be at it, too."""
         try:
             now = self.provider.read_back(sorted(self.admins))
         except (ReadError, KeyboardInterrupt) as error:
-            self.stopped = INTERRUPTED if isinstance(error, KeyboardInterrupt) else error.message
-            return f"nobody knows which organization admins are left: {self.stopped}"
+            self._stop(error)
+            return f"{UNKNOWN}: {self.stopped}"
         self.admins &= admins(now, now.roles)
-        left = len(self.admins - {change.principal.id})
+        left = len(self.admins - {person.id})
         if left >= self.floor:
             return ""
         return f"organization admins left: {left}; at least {self.floor} must stay"
@@ -141,9 +187,10 @@ class _Run:
 
     def _confirm(self, written: list[Change]) -> Iterator[tuple[Change, str]]:
         """Each written change with what is wrong with it now that it is read back, or nothing."""
-        people = [change for change in written if isinstance(change, SetRoles)]
-        unseats = any(change.stage is Stage.UNSEAT for change in people)
-        concerned = {change.principal.id for change in people} | (self.admins if unseats else set())
+        people = [change for change in written if not isinstance(change, CreateGroup)]
+        ids = {change.principal.id for change in people}
+        unseats = bool(ids & self.unseated)
+        concerned = ids | (self.admins if unseats else set())
         try:
             now = self.provider.read_back(sorted(concerned)) if people else self.live
         except (ReadError, KeyboardInterrupt) as error:
@@ -151,17 +198,23 @@ class _Run:
             reason = error.message if isinstance(error, ReadError) else "interrupted"
             yield from ((change, f"written, but could not be read back: {reason}") for change in written)
             return
-        self._compare(people, now)
+        self._compare([change for change in people if isinstance(change, SetRoles)], now)
+        back = {c.principal.id for c in people if isinstance(c, SetActive) and c.after}
+        self.admins |= back & admins(now, now.roles)
         short = self._short(now) if unseats else ""
         for change in written:
-            if isinstance(change, CreateGroup):
-                yield change, ""
-            elif change.principal.id not in now.people:
-                yield change, "the person is not on the server any more"
-            else:
-                holdings = now.holdings(change.principal.id)
-                lost = [s for s in change.scopes if holdings.get(s.scope, frozenset()) != s.after]
-                yield change, _not_kept(str(scope.scope) for scope in lost) or short
+            match change:
+                case CreateGroup():
+                    yield change, ""
+                case SetRoles():
+                    yield change, _roles_amiss(change, now) or (short if self._counted(change) else "")
+                case CreateUser() | SetAttributes() | SetActive() | DeleteUser():
+                    yield change, _amiss(change, now) or (short if self._counted(change) else "")
+                case _ as never:
+                    assert_never(never)
+
+    def _counted(self, change: SetRoles | AccountChange) -> bool:
+        return change.principal.id in self.unseated
 
     def _short(self, now: LiveState) -> str:
         """What to say where admins are fewer than they must be although each was counted before they went.
@@ -190,8 +243,16 @@ class _Run:
         match change:
             case CreateGroup():
                 self.broken[change.scope, change.role] = "the group that it needs could not be created"
-            case SetRoles():
-                self.broken[change.principal.id] = "an earlier change of the same person did not come about"
+            case CreateUser():
+                self.broken[change.principal.id] = "the account could not be created"
+            case SetRoles() | SetActive():
+                self.broken.setdefault(
+                    change.principal.id, "an earlier change of the same person did not come about"
+                )
+            case SetAttributes() | DeleteUser():
+                pass
+            case _ as never:
+                assert_never(never)
 
     def _record(self, outcome: Outcome) -> None:
         try:
@@ -219,15 +280,53 @@ class _Run:
             self.admins.add(change.principal.id)
 
     def _unseat(self, change: Change) -> None:
-        """Count somebody out before the request is sent: it may take effect whatever comes back."""
-        if change.stage is Stage.UNSEAT and isinstance(change, SetRoles):
+        """Count an admin out before the request is sent: it may take effect whatever comes back."""
+        if isinstance(change, CreateGroup):
+            return
+        is_admin = change.principal.id in self.admins
+        if change.stage is Stage.UNSEAT or (shuts_out(change) and is_admin):
             self.admins.discard(change.principal.id)
+            self.unseated.add(change.principal.id)
 
 
 def _gained(change: SetRoles) -> list[tuple[Scope, Role]]:
     return [(scope.scope, role) for scope in change.scopes for role in scope.after - scope.before]
 
 
-def _not_kept(scopes: Iterable[str]) -> str:
-    names = ", ".join(scopes)
+def _roles_amiss(change: SetRoles, now: LiveState) -> str:
+    """What is wrong with somebody's roles after they were written, or nothing."""
+    if change.principal.id not in now.people:
+        return GONE
+    holdings = now.holdings(change.principal.id)
+    lost = [s for s in change.scopes if holdings.get(s.scope, frozenset()) != s.after]
+    return _not_kept(str(scope.scope) for scope in lost)
+
+
+def _amiss(change: AccountChange, now: LiveState) -> str:
+    """What is wrong with an account after it was written to, or nothing."""
+    person = now.people.get(change.principal.id)
+    match change:
+        case CreateUser():
+            if person is None:
+                return "the server accepted it, and there is no such account"
+            same = fold(person.user_name) == fold(change.principal.user_name)
+            return "" if same else f"the server made it the account of {person.user_name}"
+        case DeleteUser():
+            left = "" if person is None or person.entitled else ", deactivated as it was"
+            return f"the server accepted it, and the account is still there{left}" if person else ""
+        case SetActive():
+            if person is None:
+                return GONE
+            return _not_kept(["active"] if person.entitled is not change.after else [])
+        case SetAttributes():
+            if person is None:
+                return GONE
+            lost = [a for a in change.attributes if not a.attribute.same(a.attribute.of(person), a.after)]
+            return _not_kept(str(a.attribute) for a in lost)
+        case _ as never:
+            assert_never(never)
+
+
+def _not_kept(parts: Iterable[str]) -> str:
+    names = ", ".join(parts)
     return f"the server accepted it and did not keep it: {names}" if names else ""

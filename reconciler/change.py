@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import assert_never
 
-from reconciler.model import ORGANIZATION, Principal, Provenance, Role, Roles, Scope
+from reconciler.model import ORGANIZATION, Principal, Provenance, Role, Roles, Scope, fold
 
 
 class Stage(IntEnum):
@@ -29,6 +29,17 @@ class Stage(IntEnum):
     """After everything that takes roles, so that nobody comes back to what they should not have."""
     DEACTIVATE = 7
     DELETE = 8
+
+
+class Kind(StrEnum):
+    """The kinds of changes, as plans and ledgers call them."""
+
+    CREATE_GROUP = "create-group"
+    SET_ROLES = "set-roles"
+    CREATE_USER = "create-user"
+    SET_ATTRIBUTES = "set-attributes"
+    SET_ACTIVE = "set-active"
+    DELETE_USER = "delete-user"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +127,24 @@ class Attribute(StrEnum):
     EMAIL = "emails"
     """The value of the primary e-mail."""
 
+    def of(self, principal: Principal) -> str | None:
+        """What somebody has in it; None where it is absent."""
+        match self:
+            case Attribute.USER_NAME:
+                return principal.user_name
+            case Attribute.DISPLAY_NAME:
+                return principal.display_name
+            case Attribute.EMAIL:
+                return principal.email
+            case _ as never:
+                assert_never(never)
+
+    def same(self, one: str | None, other: str | None) -> bool:
+        """Whether two values mean the same; of userNames and e-mails letter case is no difference."""
+        if one is None or other is None or self is Attribute.DISPLAY_NAME:
+            return one == other
+        return fold(one) == fold(other)
+
 
 @dataclass(frozen=True, slots=True)
 class AttributeChange:
@@ -164,7 +193,23 @@ class DeleteUser:
         return Stage.DELETE
 
 
-Change = CreateGroup | SetRoles
+AccountChange = CreateUser | SetAttributes | SetActive | DeleteUser
+"""What is done to somebody's account, and not to their roles."""
+
+Change = CreateGroup | SetRoles | AccountChange
+
+
+def shuts_out(change: Change) -> bool:
+    """Whether nobody can act with the account any more once this is done."""
+    match change:
+        case SetActive():
+            return not change.after
+        case DeleteUser():
+            return True
+        case CreateGroup() | SetRoles() | CreateUser() | SetAttributes():
+            return False
+        case _ as never:
+            assert_never(never)
 
 
 def data(change: Change) -> dict[str, object]:
@@ -172,20 +217,45 @@ def data(change: Change) -> dict[str, object]:
     match change:
         case CreateGroup():
             return {
-                "kind": "create-group",
+                "kind": Kind.CREATE_GROUP.value,
                 "group": change.name,
                 "scope": scope_data(change.scope),
                 "role": str(change.role),
             }
         case SetRoles():
-            return {
-                "kind": "set-roles",
-                "id": change.principal.id,
-                "user": change.principal.user_name,
-                "scopes": [scope_change_data(scope) for scope in change.scopes],
-            }
+            scopes = [scope_change_data(scope) for scope in change.scopes]
+            return {**_of(Kind.SET_ROLES, change.principal), "scopes": scopes}
+        case CreateUser():
+            return {**_of(Kind.CREATE_USER, change.principal), **_account_data(change.principal)}
+        case SetAttributes():
+            attributes = [attribute_data(attribute) for attribute in change.attributes]
+            return {**_of(Kind.SET_ATTRIBUTES, change.principal), "attributes": attributes}
+        case SetActive():
+            active = {"before": change.principal.active, "after": change.after}
+            return {**_of(Kind.SET_ACTIVE, change.principal), **active}
+        case DeleteUser():
+            return {**_of(Kind.DELETE_USER, change.principal), **_account_data(change.principal)}
         case _ as never:
             assert_never(never)
+
+
+def _of(kind: Kind, principal: Principal) -> dict[str, object]:
+    """What every change of a person begins with."""
+    return {"kind": kind.value, "id": principal.id, "user": principal.user_name}
+
+
+def _account_data(principal: Principal) -> dict[str, object]:
+    """What an account is made with, or was known by."""
+    return {
+        "external_id": principal.external_id,
+        "display_name": principal.display_name,
+        "email": principal.email,
+    }
+
+
+def attribute_data(change: AttributeChange) -> dict[str, object]:
+    """One attribute before and after as plain data; null: it is absent."""
+    return {"attribute": change.attribute.value, "before": change.before, "after": change.after}
 
 
 def scope_change_data(change: ScopeChange) -> dict[str, object]:

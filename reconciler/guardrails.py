@@ -4,13 +4,24 @@ There is no off switch: a limit is part of the policy, so loosening one is a rev
 be approved is approved for one plan. docs/guardrails.md tells all of this to the people who meet it.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 
-from reconciler.change import ScopeChange, SetRoles
-from reconciler.model import ORGANIZATION, DesiredState, Holdings, LiveState, Role, Scope, Term, fold
+from reconciler.change import CreateGroup, CreateUser, ScopeChange, SetActive, SetRoles, shuts_out
+from reconciler.model import (
+    ORGANIZATION,
+    PROVISIONAL,
+    DesiredState,
+    Holdings,
+    LiveState,
+    Principal,
+    Role,
+    Scope,
+    Term,
+    fold,
+)
 from reconciler.plan import Plan, after
 from reconciler.policy.document import Guardrails, Limit
 
@@ -53,6 +64,7 @@ def check(
         _required_admins(case),
         _protected(case),
         *_people_who_lose(case),
+        _creations(case),
         _emptied_groups(case),
         _empty_policy(case),
         _own_user(case),
@@ -63,17 +75,21 @@ def check(
 
 
 def takes(plan: Plan) -> bool:
-    """Whether anybody loses anything by a plan."""
-    return any(map(_loses, plan.people))
+    """Whether anybody loses anything by a plan, be it a role or the account."""
+    return any(map(_loses, plan.people)) or any(map(shuts_out, plan.accounts))
 
 
 def admins(live: LiveState, roles: Mapping[str, Holdings]) -> frozenset[str]:
     """The ids of those who hold the organization's admin role and can act: everybody but the inactive."""
     return frozenset(
-        id_
-        for id_, holdings in roles.items()
-        if Role.ADMIN in holdings.get(ORGANIZATION, ()) and live.people[id_].entitled
+        id_ for id_, holdings in roles.items() if _is_admin(holdings) and live.people[id_].entitled
     )
+
+
+def admins_after(plan: Plan, live: LiveState) -> frozenset[str]:
+    """The same once the plan is carried out."""
+    *_, left = _admins_by_prefix(plan, live)
+    return left
 
 
 @dataclass(frozen=True)
@@ -96,6 +112,11 @@ class _Case:
         return tuple(filter(_loses, self.plan.people))
 
     @cached_property
+    def shut_out(self) -> tuple[Principal, ...]:
+        """Whose account is deactivated or deleted."""
+        return tuple(change.principal for change in self.plan.accounts if shuts_out(change))
+
+    @cached_property
     def expired(self) -> tuple[SetRoles, ...]:
         """Who loses only what a temporary grant gave them until it ended: the policy announced that."""
         return tuple(filter(_expired, self.losing))
@@ -110,6 +131,11 @@ class _Case:
         """How many people hold roles, of whom percentages are taken."""
         return sum(1 for holdings in self.live.roles.values() if holdings)
 
+    @cached_property
+    def accounts(self) -> int:
+        """How many people are on the server, of whom the percentage of creations is taken."""
+        return sum(1 for id_ in self.live.people if not id_.startswith(PROVISIONAL))
+
     def refused(
         self, guardrail: str, measured: int, limit: int, message: str, look: str, people: Iterable[str]
     ) -> Violation:
@@ -121,7 +147,7 @@ class _Case:
 def _minimum_admins(case: _Case) -> Violation | None:
     """Measured on every prefix of the plan, for an interrupt can make any of them its end."""
     before = admins(case.live, case.live.roles)
-    left = min(_admins_by_prefix(case.plan, before), key=len)
+    left = min(_admins_by_prefix(case.plan, case.live), key=len)
     floor = min(case.limits.minimum_admins, len(before))
     if len(left) >= floor:
         return None
@@ -136,22 +162,34 @@ def _minimum_admins(case: _Case) -> Violation | None:
     )
 
 
-def _admins_by_prefix(plan: Plan, before: frozenset[str]) -> Iterator[frozenset[str]]:
+def _admins_by_prefix(plan: Plan, live: LiveState) -> Iterator[frozenset[str]]:
     """Who is organization admin at first, and after each change that makes or unmakes one."""
-    left = before
+    held = after(plan, live.roles)  # accounts come after all roles (`Stage`)
+    left = admins(live, live.roles)
     yield left
     for change in plan.changes:
         if isinstance(change, SetRoles) and _unseats(change):
             left -= {change.principal.id}
-            yield left
         elif isinstance(change, SetRoles) and change.seats and change.principal.entitled:
             left |= {change.principal.id}
-            yield left
+        elif shuts_out(change) and not isinstance(change, CreateGroup):
+            left -= {change.principal.id}
+        elif isinstance(change, SetActive) and _is_admin(held.get(change.principal.id, {})):
+            left |= {change.principal.id}
+        else:
+            continue
+        yield left
+
+
+def _is_admin(holdings: Holdings) -> bool:
+    return Role.ADMIN in holdings.get(ORGANIZATION, ())
 
 
 def _required_admins(case: _Case) -> Violation | None:
     required = case.limits.required_admins
-    unseated = _named(required, filter(_unseats, case.plan.people))
+    before = admins(case.live, case.live.roles)
+    demoted = [change.principal for change in case.plan.people if _unseats(change)]
+    unseated = _named(required, [*demoted, *(who for who in case.shut_out if who.id in before)])
     if unseated:
         return Violation(
             "required_admins",
@@ -168,13 +206,16 @@ def _required_admins(case: _Case) -> Violation | None:
 
 def _protected(case: _Case) -> Violation | None:
     protected = case.limits.protected
-    touched = _named(protected, case.plan.people)
+    by_roles = [change.principal for change in case.plan.people]
+    by_account = [change.principal for change in case.plan.accounts]
+    touched = _named(protected, [*by_roles, *by_account])
     if touched:
+        what = "roles or accounts" if _named(protected, by_account) else "roles"
         return Violation(
             "protected",
             len(touched),
             0,
-            f"the plan would change the roles of {_counted(touched)} whom the policy protects; none may be "
+            f"the plan would change the {what} of {_counted(touched)} whom the policy protects; none may be "
             "touched",
             "take them off `guardrails.protected` in a change of its own, if that is what is meant",
             touched,
@@ -186,7 +227,7 @@ def _unknown(case: _Case, guardrail: str, names: Iterable[str], danger: str) -> 
     """A name that fits nobody guards nobody, so whatever takes something is refused until it does."""
     known = {fold(person.user_name) for person in case.live.people.values()}
     missing = tuple(sorted(name for name in names if fold(name) not in known))
-    if not missing or not case.losing:
+    if not missing or not takes(case.plan):
         return None
     return Violation(
         guardrail,
@@ -201,33 +242,55 @@ def _unknown(case: _Case, guardrail: str, names: Iterable[str], danger: str) -> 
 def _people_who_lose(case: _Case) -> Iterator[Violation | None]:
     """Gauges that do not exclude each other: one person can count in several, but for `expiries`."""
     losing, limits = case.unannounced, case.limits
-    removed = [change for change in losing if any(s.loses and not s.after for s in change.scopes)]
-    demoted = [change for change in losing if any(s.loses and s.after for s in change.scopes)]
-    emptied = [change for change in losing if change.principal.id not in case.left]
-    inactive = [change for change in losing if not change.principal.entitled]
+    removed = _people(change for change in losing if any(s.loses and not s.after for s in change.scopes))
+    demoted = _people(change for change in losing if any(s.loses and s.after for s in change.scopes))
+    emptied = _people(change for change in losing if change.principal.id not in case.left)
+    inactive = _people(change for change in losing if not change.principal.entitled)
+    expired = _people(case.expired)
+    lose = "lose roles for not being active" if not case.shut_out else "be deactivated, or lose roles for it"
     yield _gauge(case, "removals", limits.removals, removed, "lose every role that they have in a scope")
     yield _gauge(case, "demotions", limits.demotions, demoted, "be lowered in a scope")
     yield _gauge(case, "last_roles", limits.last_roles, emptied, "be left without any role")
-    yield _gauge(case, "deactivations", limits.deactivations, inactive, "lose roles for not being active")
-    yield _gauge(
-        case, "expiries", limits.expiries, case.expired, "lose what temporary grants gave that ended"
-    )
+    yield _gauge(case, "deactivations", limits.deactivations, [*inactive, *case.shut_out], lose)
+    yield _gauge(case, "expiries", limits.expiries, expired, "lose what temporary grants gave that ended")
+
+
+def _creations(case: _Case) -> Violation | None:
+    created = [change.principal for change in case.plan.accounts if isinstance(change, CreateUser)]
+    of = _Population(case.accounts, " on the server")
+    return _gauge(case, "creations", case.limits.creations, created, "get an account", of)
+
+
+@dataclass(frozen=True, slots=True)
+class _Population:
+    """The people of whom a percentage is taken: how many, and which, in words after their number."""
+
+    size: int
+    which: str
 
 
 def _gauge(
-    case: _Case, guardrail: str, limit: Limit, concerned: Sequence[SetRoles], what: str
+    case: _Case,
+    guardrail: str,
+    limit: Limit,
+    concerned: Iterable[Principal],
+    what: str,
+    of: _Population | None = None,
 ) -> Violation | None:
-    allowed = min(limit.count, _share(limit.percent, case.holders))
-    if len(concerned) <= allowed:
+    """Counts each person once; the percentage is `of` those with roles, unless told otherwise."""
+    population = of or _Population(case.holders, " with roles")
+    names = _names(concerned)
+    allowed = min(limit.count, _share(limit.percent, population.size))
+    if len(names) <= allowed:
         return None
     return case.refused(
         guardrail,
-        len(concerned),
+        len(names),
         allowed,
-        f"{_counted(concerned)} would {what}; {allowed} may at once ({_source(limit, case.holders)})",
+        f"{_counted(names)} would {what}; {allowed} may at once ({_source(limit, population)})",
         f"check that each of them should; if so, raise `guardrails.{guardrail}` in the policy "
         "or do it in steps",
-        _names(concerned),
+        names,
     )
 
 
@@ -236,19 +299,25 @@ def _share(percent: int, population: int) -> int:
     return 0 if percent == 0 else max(1, population * percent // 100)
 
 
-def _source(limit: Limit, population: int) -> str:
+def _source(limit: Limit, population: _Population) -> str:
     """How a limit came about, in words."""
-    rounded = " counts as 1" if 0 < population * limit.percent < 100 else ""
-    whole = "1 person" if population == 1 else f"{population} people"
-    return f"{limit.percent} % of {whole} with roles{rounded}, and never more than {limit.count}"
+    rounded = " counts as 1" if 0 < population.size * limit.percent < 100 else ""
+    whole = f"{'1 person' if population.size == 1 else f'{population.size} people'}{population.which}"
+    return f"{limit.percent} % of {whole}{rounded}, and never more than {limit.count}"
 
 
 def _emptied_groups(case: _Case) -> Violation | None:
     """Groups without members while people lose just what they give: nobody in them, or nobody told.
 
-    Who is not active, or whose grant ended, loses it whoever is in the group, and so says nothing of it.
+    Who is not active or stops being it, or whose grant ended, loses it whoever is in the group, and so says
+    nothing of it.
     """
-    losing = [(change, _lost(change)) for change in case.unannounced if change.principal.entitled]
+    shut_out = {person.id for person in case.shut_out}
+    losing = [
+        (change, _lost(change))
+        for change in case.unannounced
+        if change.principal.entitled and change.principal.id not in shut_out
+    ]
     lost = _union(roles for _, roles in losing)
     groups = [group for group in case.desired.empty_groups if group.gives & lost]
     allowed = case.limits.emptied_groups
@@ -264,7 +333,7 @@ def _emptied_groups(case: _Case) -> Violation | None:
         f"people would lose just what {number} without members should give ({names}); {allowed} may",
         "check that the identity provider means them to be empty; if so, delete their bindings or raise "
         "`guardrails.emptied_groups` in the policy",
-        _names(change for change, roles in losing if roles & given),
+        _names(change.principal for change, roles in losing if roles & given),
     )
 
 
@@ -293,32 +362,34 @@ def _empty_policy(case: _Case) -> Violation | None:
         f"the policy grants nothing to anybody, so {len(losing)} of {case.holders} people with roles would "
         "lose some; none may",
         "check that all policy files are there, and that the groups they name have members",
-        _names(losing),
+        _names(_people(losing)),
     )
 
 
 def _own_user(case: _Case) -> Violation | None:
     """Without its role the token could write no more, and nobody undo what the plan did."""
-    own = [
-        change
+    unseated = [
+        change.principal
         for change in case.losing
         if change.principal.id == case.token_user
         and any(scope.loses and scope.scope == ORGANIZATION for scope in change.scopes)
     ]
-    if not own:
+    shut_out = [person for person in case.shut_out if person.id == case.token_user]
+    if not unseated and not shut_out:
         return None
+    what = "lose their account" if shut_out else "lose an organization role"
     return case.refused(
         "own_user",
-        len(own),
+        1,
         0,
-        "the user whose token this is would lose an organization role, and with it the token its rights",
+        f"the user whose token this is would {what}, and with it the token its rights",
         "use the token of a user who keeps the role, or keep this one in a group that gives it",
-        _names(own),
+        _names([*unseated, *shut_out]),
     )
 
 
 def _admins_gained(case: _Case) -> Violation | None:
-    gained = admins(case.live, case.left) - admins(case.live, case.live.roles)
+    gained = admins_after(case.plan, case.live) - admins(case.live, case.live.roles)
     allowed = case.limits.admins_gained
     if len(gained) <= allowed:
         return None
@@ -329,7 +400,7 @@ def _admins_gained(case: _Case) -> Violation | None:
         f"{_counted(gained)} would become organization admin; {allowed} may at once",
         "check who is in the groups that give the role; if each of them should be, raise "
         "`guardrails.admins_gained` in the policy or do it in steps",
-        _names(change for change in case.plan.people if change.principal.id in gained),
+        _names(case.live.people[id_] for id_ in gained),
     )
 
 
@@ -373,14 +444,20 @@ def _announced(scope: ScopeChange) -> bool:
     return any(reason.ended and reason.role >= max(scope.before) for reason in scope.why)
 
 
-def _named(names: Iterable[str], changes: Iterable[SetRoles]) -> tuple[str, ...]:
-    """The userNames of those changes whose people are among the names."""
+def _named(names: Iterable[str], people: Iterable[Principal]) -> tuple[str, ...]:
+    """The userNames of those people who are among the names, each once and sorted."""
     folded = set(map(fold, names))
-    return tuple(name for name in _names(changes) if fold(name) in folded)
+    return tuple(name for name in _names(people) if fold(name) in folded)
 
 
-def _names(changes: Iterable[SetRoles]) -> tuple[str, ...]:
-    return tuple(change.principal.user_name for change in changes)
+def _people(changes: Iterable[SetRoles]) -> list[Principal]:
+    return [change.principal for change in changes]
+
+
+def _names(people: Iterable[Principal]) -> tuple[str, ...]:
+    """The userNames of people, each person once, sorted."""
+    found = {person.id: person.user_name for person in people}
+    return tuple(name for _, name in sorted((fold(name), name) for name in found.values()))
 
 
 def _counted(people: Collection[object]) -> str:

@@ -3,12 +3,13 @@
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from types import NoneType
-from typing import Any
+from typing import Any, assert_never
 
-from reconciler.change import Result
+from reconciler.change import Attribute, AttributeChange, Kind, Result
 from reconciler.errors import LedgerError
 from reconciler.model import Role, Roles, Scope
 
@@ -47,6 +48,14 @@ class ScopeWrite:
 
 
 @dataclass(frozen=True, slots=True)
+class ActiveWrite:
+    """What a write was to make of an account's `active`; `before` is None where the server did not say."""
+
+    before: bool | None
+    after: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Write:
     """One change that a run wrote or tried to; `result` is None where the run did not live to tell."""
 
@@ -54,12 +63,16 @@ class Write:
     subject: str
     """The person's userName, or the name of a group that was created."""
     principal_id: str | None
-    """None where a group was created."""
+    """None where a group was created; a provisional one of somebody whom the run created."""
     active: bool
     """Whether the person was not said to be inactive."""
     scopes: tuple[ScopeWrite, ...]
     result: Result | None = None
     detail: str = ""
+    kind: Kind = Kind.SET_ROLES
+    attributes: tuple[AttributeChange, ...] = ()
+    activity: ActiveWrite | None = None
+    """Where the account was deactivated or reactivated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +81,14 @@ class Skip:
 
     subject: str
     detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Leaver:
+    """Somebody of whom a run said that the directory knows them no more: principal id and userName."""
+
+    id: str
+    user: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +109,8 @@ class Begun:
     """The run that it takes back."""
     approved: tuple[str, ...]
     """The guardrails that somebody overruled for it."""
+    leavers: tuple[Leaver, ...] | None = None
+    """Who was active on the server and known to no directory any more; None where that was not asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +136,11 @@ class PastRun:
     def organization(self) -> str:
         return self.begun.organization
 
+    @property
+    def moment(self) -> datetime:
+        """When it began, aware."""
+        return _moment(self.begun.at)
+
     def results(self) -> Mapping[str, int]:
         """How many changes ended how; those without a word about their end are `unknown`."""
         told = [write.result or "unknown" for write in self.writes]
@@ -130,26 +158,92 @@ class Contested:
     after: Roles
 
 
-def contested(runs: Sequence[PastRun]) -> tuple[Contested, ...]:
+@dataclass(frozen=True, slots=True)
+class ContestedAccount:
+    """The same of an attribute of somebody's account: `active`, or one that the directory decides."""
+
+    organization: str
+    subject: str
+    attribute: str
+    after: str | bool
+
+
+def contested(runs: Sequence[PastRun]) -> tuple[Contested | ContestedAccount, ...]:
     """What each of an organization's last CONTESTED runs that were carried out had to write again."""
-    by_organization: dict[str, list[set[Contested]]] = defaultdict(list)
+    by_organization: dict[str, list[set[Contested | ContestedAccount]]] = defaultdict(list)
     for run in runs:
         if run.ended and not run.ended.refused and not run.begun.undoes:
-            by_organization[run.organization].append(_applied(run))
-    found: set[Contested] = set()
+            by_organization[run.organization].append(set(_applied(run)))
+    found: set[Contested | ContestedAccount] = set()
     for written in by_organization.values():
         if len(written) >= CONTESTED:
             found |= set.intersection(*written[-CONTESTED:])
-    return tuple(sorted(found, key=lambda one: (one.organization, one.subject, one.scope.rank)))
+    return tuple(sorted(found, key=_contested_rank))
 
 
-def _applied(run: PastRun) -> set[Contested]:
-    return {
-        Contested(run.organization, write.subject, scope.scope, scope.after)
-        for write in run.writes
-        if write.result is Result.APPLIED
-        for scope in write.scopes
-    }
+def _contested_rank(one: Contested | ContestedAccount) -> tuple[object, ...]:
+    match one:
+        case Contested():
+            return (one.organization, one.subject, False, one.scope.rank)
+        case ContestedAccount():
+            return (one.organization, one.subject, True, one.attribute)
+        case _ as never:
+            assert_never(never)
+
+
+def _applied(run: PastRun) -> Iterator[Contested | ContestedAccount]:
+    for write in run.writes:
+        if write.result is not Result.APPLIED:
+            continue
+        for scope in write.scopes:
+            yield Contested(run.organization, write.subject, scope.scope, scope.after)
+        for one in write.attributes:
+            yield ContestedAccount(run.organization, write.subject, one.attribute.value, one.after)
+        if write.activity:
+            yield ContestedAccount(run.organization, write.subject, "active", write.activity.after)
+
+
+def deactivated(
+    runs: Iterable[PastRun], organization: str, *, server: str | None = None
+) -> Mapping[str, datetime]:
+    """Whom this program deactivated, by principal id, and when the run began that did last; `runs` in order.
+
+    Only what is known to have come about counts, and nobody whom a run reactivated since, or may have.
+    Ids are those of one server: `server` leaves out runs on any other.
+    """
+    found: dict[str, datetime] = {}
+    for run in runs:
+        if run.organization != organization or server not in (None, run.begun.server):
+            continue
+        for write in run.writes:
+            if write.principal_id is None:
+                continue
+            applied = write.result is Result.APPLIED
+            if write.activity and not write.activity.after and applied:
+                found[write.principal_id] = run.moment
+            elif (write.activity and write.activity.after) or (write.kind is Kind.DELETE_USER and applied):
+                found.pop(write.principal_id, None)
+    return found
+
+
+def told_leavers(
+    runs: Sequence[PastRun], organization: str, *, server: str | None = None
+) -> Mapping[str, datetime]:
+    """Since when each leaver of the latest run was told of by every run, by principal id; `runs` in order.
+
+    Runs that took another back asked no directory, and are passed over.
+    """
+    latest: dict[str, datetime] = {}
+    told: set[str] | None = None
+    for run in reversed(runs):
+        if run.organization != organization or run.begun.undoes or server not in (None, run.begun.server):
+            continue
+        here = {leaver.id for leaver in run.begun.leavers or ()}
+        told = here if told is None else told & here
+        if not told:
+            break
+        latest |= dict.fromkeys(told, run.moment)
+    return latest
 
 
 def canonical(record: Record) -> str:
@@ -250,23 +344,68 @@ def _begun(record: Record) -> Begun:
     if record["format"] != FORMAT:
         raise ValueError("this is another format")
     words = ("at", "organization", "server", "mode", "tree", "fingerprint")
+    _moment(_part(record, "at", str))
     return Begun(
         **{name: _part(record, name, str) for name in words},
         **{name: _part(record, name, str, NoneType) for name in ("who", "commit", "pipeline")},
         changes=_part(record, "changes", int),
         undoes=_part({"undoes": None, **record}, "undoes", str, NoneType),
         approved=_texts(record, "approved"),
+        leavers=_leavers(_part({"leavers": None, **record}, "leavers", list, NoneType)),
     )
 
 
+def _moment(at: str) -> datetime:
+    """Raises ValueError where a text is no moment, or nobody knows of which zone."""
+    moment = datetime.fromisoformat(at)
+    if moment.tzinfo is None:
+        raise ValueError(f"{at} has no zone")
+    return moment
+
+
+def _leavers(told: list[Record] | None) -> tuple[Leaver, ...] | None:
+    if told is None:
+        return None
+    return tuple(Leaver(_part(one, "id", str), _part(one, "user", str)) for one in told)
+
+
 def _written(line: int, change: Record) -> Write:
-    if change["kind"] == "create-group":
-        return Write(line, _subject(change), None, True, ())
-    if change["kind"] != "set-roles":
-        raise ValueError("there is no such change")
-    scopes = tuple(map(_scope, _part(change, "scopes", list)))
+    kind = Kind(_part(change, "kind", str))
+    if kind is Kind.CREATE_GROUP:
+        return Write(line, _subject(change), None, True, (), kind=kind)
+    scopes: tuple[ScopeWrite, ...] = ()
+    attributes: tuple[AttributeChange, ...] = ()
+    activity = None
     active = change.get("active") is not False
-    return Write(line, _subject(change), _part(change, "id", str), active, scopes)
+    match kind:
+        case Kind.SET_ROLES:
+            scopes = tuple(map(_scope, _part(change, "scopes", list)))
+        case Kind.SET_ATTRIBUTES:
+            attributes = tuple(map(_attribute, _part(change, "attributes", list)))
+        case Kind.SET_ACTIVE:
+            activity = ActiveWrite(_part(change, "before", bool, NoneType), _part(change, "after", bool))
+            active = activity.before is not False
+        case Kind.CREATE_USER:
+            pass
+        case Kind.DELETE_USER:
+            active = False
+        case _ as never:
+            assert_never(never)
+    return Write(
+        line,
+        _subject(change),
+        _part(change, "id", str),
+        active,
+        scopes,
+        kind=kind,
+        attributes=attributes,
+        activity=activity,
+    )
+
+
+def _attribute(entry: Record) -> AttributeChange:
+    attribute = Attribute(_part(entry, "attribute", str))
+    return AttributeChange(attribute, _part(entry, "before", str, NoneType), _part(entry, "after", str))
 
 
 def _subject(change: Record) -> str:

@@ -5,10 +5,25 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import assert_never
 
-from reconciler.change import Change, CreateGroup, ScopeChange, SetRoles, Stage, data
+from reconciler.change import (
+    AccountChange,
+    Change,
+    CreateGroup,
+    CreateUser,
+    DeleteUser,
+    ScopeChange,
+    SetActive,
+    SetAttributes,
+    SetRoles,
+    Stage,
+    data,
+    shuts_out,
+)
 from reconciler.drift import Drift, PersonDrift
-from reconciler.model import Holdings, Role, Roles, Scope, fold
+from reconciler.finding import Finding
+from reconciler.model import Holdings, Principal, Role, Roles, Scope, fold
 from reconciler.naming import RoleNames
 from reconciler.policy.document import Mode, Organization
 from reconciler.problem import Problem
@@ -20,7 +35,7 @@ FORMAT = "reconciler.plan/1"
 class Plan:
     """What a run would write to one server, and what it would leave as it is.
 
-    `changes` are in the order in which they are carried out; `withheld` is drift that the mode leaves;
+    `changes` are in the order in which they are carried out; `withheld` is what the mode leaves undone;
     `problems` are what kept the desired state from being whole.
     """
 
@@ -28,10 +43,12 @@ class Plan:
     server: str
     mode: Mode
     changes: tuple[Change, ...] = ()
-    withheld: tuple[SetRoles, ...] = ()
+    withheld: tuple[Change, ...] = ()
     problems: tuple[Problem, ...] = ()
     tree: str = ""
     """The hash of the policy files that it was made from (`Policy.tree`)."""
+    findings: tuple[Finding, ...] = ()
+    """What a person should look at; no part of the fingerprint, for nothing is written because of it."""
 
     @property
     def drifted(self) -> bool:
@@ -40,8 +57,23 @@ class Plan:
 
     @cached_property
     def people(self) -> tuple[SetRoles, ...]:
-        """One entry for each changed person, from how they are before the plan to how they are after."""
+        """One entry for each person whose roles change, from how they are before the plan to after it."""
         return whole(change for change in self.changes if isinstance(change, SetRoles))
+
+    @cached_property
+    def accounts(self) -> tuple[AccountChange, ...]:
+        """What happens to accounts, in the order of the plan."""
+        return tuple(change for change in self.changes if isinstance(change, AccountChange))
+
+    @cached_property
+    def withheld_people(self) -> tuple[SetRoles, ...]:
+        """The roles that the mode leaves as they are."""
+        return tuple(change for change in self.withheld if isinstance(change, SetRoles))
+
+    @cached_property
+    def withheld_accounts(self) -> tuple[AccountChange, ...]:
+        """What the mode does not do to accounts."""
+        return tuple(change for change in self.withheld if isinstance(change, AccountChange))
 
     @cached_property
     def fingerprint(self) -> str:
@@ -73,35 +105,69 @@ def build(
     role_groups: frozenset[tuple[Scope, Role]] | None = None,
     problems: tuple[Problem, ...] = (),
     tree: str = "",
+    accounts: Iterable[AccountChange] = (),
+    findings: tuple[Finding, ...] = (),
 ) -> Plan:
     """The plan for a drift, as far as the organization's mode allows it.
 
     `tree` is the policy's. `role_groups` are those that exist, where roles are groups: there each person
     joins first, and leaves once that is confirmed. None where roles are stored on the user: one request
-    does both.
+    does both. `accounts` are the changes of accounts that people's lives ask for; roles of somebody who
+    is to be created are drift of their provisional id, and are withheld together with the creation.
     """
     wanted = [_set_roles(person) for person in drift.people]
+    due = sorted(accounts, key=_order)
     changes: list[SetRoles]
+    carried: list[AccountChange]
     match organization.mode:
         case Mode.REPORT:
             changes, withheld = [], wanted
+            carried, left = [], due
         case Mode.ADDITIVE:
             changes, withheld = _split(wanted, only_gains=True)
+            carried, left = _only_giving(due, withheld)
         case Mode.ENFORCE if role_groups is None:
             changes, withheld = wanted, []
+            carried, left = due, []
         case Mode.ENFORCE:
             adding, rest = _split(wanted)
             changes, withheld = [*adding, *rest], []
+            carried, left = due, []
     created = () if role_groups is None else _groups(changes, role_groups, RoleNames(organization))
     return Plan(
         organization.name,
         server,
         organization.mode,
-        tuple(sorted((*created, *changes), key=_order)),
-        tuple(withheld),
+        tuple(sorted((*created, *changes, *carried), key=_order)),
+        (*_before_roles(left), *withheld, *_after_roles(left)),
         problems,
         tree,
+        findings,
     )
+
+
+def _only_giving(
+    accounts: Iterable[AccountChange], kept: Iterable[SetRoles]
+) -> tuple[list[AccountChange], list[AccountChange]]:
+    """Changes of accounts in two: those that take nothing from anybody, and the rest.
+
+    Nobody comes back to roles that they are to lose and, as only gains are carried out, are `kept`.
+    """
+    losing = {change.principal.id for change in kept if any(scope.loses for scope in change.scopes)}
+    giving: list[AccountChange] = []
+    rest: list[AccountChange] = []
+    for change in accounts:
+        returns_to_more = isinstance(change, SetActive) and change.principal.id in losing
+        (rest if shuts_out(change) or returns_to_more else giving).append(change)
+    return giving, rest
+
+
+def _before_roles(accounts: Iterable[AccountChange]) -> Iterable[AccountChange]:
+    return (change for change in accounts if change.stage < Stage.PROMOTE)
+
+
+def _after_roles(accounts: Iterable[AccountChange]) -> Iterable[AccountChange]:
+    return (change for change in accounts if change.stage > Stage.PROMOTE)
 
 
 def whole(changes: Iterable[SetRoles]) -> tuple[SetRoles, ...]:
@@ -169,12 +235,18 @@ def _order(change: Change) -> tuple[Stage, str, str]:
     match change:
         case CreateGroup():
             return (change.stage, fold(change.name), "")
-        case SetRoles():
-            return (change.stage, *_name(change))
+        case SetRoles() | CreateUser() | SetAttributes() | SetActive() | DeleteUser():
+            return (change.stage, *_rank(change.principal))
+        case _ as never:
+            assert_never(never)
 
 
 def _name(change: SetRoles) -> tuple[str, str]:
-    return (fold(change.principal.user_name), change.principal.id)
+    return _rank(change.principal)
+
+
+def _rank(principal: Principal) -> tuple[str, str]:
+    return (fold(principal.user_name), principal.id)
 
 
 def after(plan: Plan, roles: Mapping[str, Holdings]) -> Mapping[str, Holdings]:

@@ -9,10 +9,10 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, assert_never
 
 from reconciler import plan, private
-from reconciler.change import data
+from reconciler.change import Kind, data
 from reconciler.errors import SettingsError
 from reconciler.plan import Plan
 from reconciler.policy import schema
@@ -117,11 +117,36 @@ def _told(changes: "tuple[Change, ...] | list[dict[str, object]]") -> Mapping[st
     """What becomes of each person and group in a few words."""
     told: dict[str, list[str]] = defaultdict(list)
     for change in changes:
-        if change["kind"] == "create-group":
+        if change["kind"] == Kind.CREATE_GROUP:
             told[f"group {change['group']}"].append("created")
         else:
-            told[f"{change['user']} (id {change['id']})"] += map(_scope, change["scopes"])  # type: ignore[arg-type]
+            told[f"{change['user']} (id {change['id']})"] += _of_person(change)
     return {subject: ", ".join(words) for subject, words in told.items()}
+
+
+def _of_person(change: Change) -> list[str]:
+    """What a change means for its person."""
+    match Kind(change["kind"]):
+        case Kind.SET_ROLES:
+            return [_scope(scope) for scope in change["scopes"]]
+        case Kind.SET_ATTRIBUTES:
+            attributes = change["attributes"]
+            return [f"{one['attribute']} {one['before'] or 'none'} -> {one['after']}" for one in attributes]
+        case Kind.SET_ACTIVE:
+            return ["reactivated" if change["after"] else "deactivated"]
+        case Kind.CREATE_USER:
+            return [f"created with {_account(change)}"]
+        case Kind.DELETE_USER:
+            return [f"deleted with {_account(change)}"]
+        case Kind.CREATE_GROUP:
+            raise ValueError("a group is no person")
+        case _ as never:
+            assert_never(never)
+
+
+def _account(change: Change) -> str:
+    names = ("external_id", "display_name", "email")
+    return ", ".join(str(change[name]) for name in names if change[name]) or "nothing but the name"
 
 
 def _scope(change: Change) -> str:
@@ -170,10 +195,11 @@ def _reviewed(entry: Mapping[str, Any]) -> Reviewed:
 
 
 def _without_reasons(change: Mapping[str, Any]) -> Change:
+    kept = {key: value for key, value in change.items() if key != "why"}
     if "scopes" not in change:
-        return change
+        return kept
     scopes = [{key: value for key, value in scope.items() if key != "why"} for scope in change["scopes"]]
-    return {**change, "scopes": scopes}
+    return {**kept, "scopes": scopes}
 
 
 def _fingerprint(reviewed: Reviewed) -> str:

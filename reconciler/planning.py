@@ -1,9 +1,11 @@
 """From a policy and two readers to a plan that was checked: the reading half of every run. Writes nothing."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from reconciler import desired, drift, guardrails, plan, undo
+from reconciler.change import AccountChange
 from reconciler.guardrails import Violation
 from reconciler.history import PastRun
 from reconciler.model import DesiredState, LiveState
@@ -11,6 +13,7 @@ from reconciler.naming import RoleNames
 from reconciler.plan import Plan
 from reconciler.policy.document import Policy
 from reconciler.ports import Directory, ProviderReader
+from reconciler.undo import WayBack
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +39,25 @@ def prepare(policy: Policy, provider: ProviderReader, directory: Directory, now:
 
 def prepare_undo(
     policy: Policy, run: PastRun, ledger: str, provider: ProviderReader, now: datetime
-) -> tuple[Prepared, tuple[str, ...]]:
-    """Read the provider and plan the way back from a run; and what stays, since it has moved meanwhile.
+) -> tuple[Prepared, WayBack]:
+    """Read the provider and plan the way back from a run; and that way, which tells what it leaves alone.
 
     `ledger` is the file that tells of the run. Raises ReadError.
     """
     live = provider.read()
     scopes = {scope for (scope, _), _ in RoleNames(policy.organization).items()}
     back = undo.way_back(run, live, scopes, ledger)
-    prepared = _checked(policy, back.desired, live, provider, now)
-    return replace(prepared, settled=f"nothing of run {run.id} is left to take back"), back.moved
+    prepared = _checked(policy, back.desired, live, provider, now, back.accounts)
+    return replace(prepared, settled=f"nothing of run {run.id} is left to take back"), back
 
 
 def _checked(
-    policy: Policy, asked: DesiredState, live: LiveState, provider: ProviderReader, now: datetime
+    policy: Policy,
+    asked: DesiredState,
+    live: LiveState,
+    provider: ProviderReader,
+    now: datetime,
+    accounts: Iterable[AccountChange] = (),
 ) -> Prepared:
     organization = policy.organization
     planned = plan.build(
@@ -59,6 +67,7 @@ def _checked(
         live.role_groups,
         asked.problems,
         policy.tree,
+        accounts,
     )
     token_user = provider.token_user() if guardrails.takes(planned) else None
     violations = guardrails.check(

@@ -28,7 +28,9 @@ class ProviderReader(Protocol):
     def read_back(self, principal_ids: Collection[str]) -> LiveState:
         """These principals and the roles that they hold now, read anew. Who is gone is absent.
 
-        Raises ReadError.
+        The answer is by the ids that were asked for. A provisional id (`model.provisional`) stands for the
+        account that `write` created for it, as it does in later changes; else it is nobody's. Raises
+        ReadError.
         """
         ...
 
@@ -46,7 +48,9 @@ class Provider(ProviderReader, Protocol):
     def write(self, change: Change) -> None:
         """Carry out one change; touches nothing that the change does not name.
 
-        Writing what is already so succeeds. Raises ConflictError where somebody else changed the
+        Writing what is already so succeeds; so does creating an account that is there meanwhile with the
+        same userName and externalId, and deleting one that is gone. An account that is not inactive is
+        never deleted. Raises ConflictError where somebody else changed the
         same person meanwhile, WriteError for every other failure; never retries a write that may
         have happened without looking first.
         """

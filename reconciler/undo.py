@@ -1,11 +1,29 @@
 """What a state looks like without what a run wrote, as far as it still stands as that run left it."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from reconciler.change import Result, words
-from reconciler.history import PastRun, ScopeWrite, Write
-from reconciler.model import DesiredState, LiveState, Principal, Provenance, Roles, Scope
+from reconciler.change import (
+    AccountChange,
+    Attribute,
+    AttributeChange,
+    Kind,
+    Result,
+    SetActive,
+    SetAttributes,
+    words,
+)
+from reconciler.history import ActiveWrite, PastRun, ScopeWrite, Write
+from reconciler.model import (
+    PROVISIONAL,
+    DesiredState,
+    LiveState,
+    Principal,
+    Provenance,
+    Roles,
+    Scope,
+    provisional,
+)
 from reconciler.problem import Location
 
 ENTRY = "undo"
@@ -20,22 +38,34 @@ class WayBack:
 
     desired: DesiredState
     moved: tuple[str, ...]
+    """Of roles."""
+    accounts: tuple[AccountChange, ...] = ()
+    """What is to be done to accounts besides."""
+    lost: tuple[str, ...] = ()
+    """The same of accounts, deleted ones included."""
+    stays: tuple[str, ...] = ()
+    """Accounts that the run created: there is no way back from that, and none is needed."""
 
 
 def way_back(run: PastRun, live: LiveState, scopes: Collection[Scope], ledger: str) -> WayBack:
     """The live state with what a run changed put back, in those `scopes` that the policy speaks for.
 
-    `ledger` is the file that tells of the run. Groups that the run created stay, without members.
+    `ledger` is the file that tells of the run. Groups and accounts that the run created stay, without
+    members and without roles.
     """
+    ids = _Ids(live)
+    accounts = _Accounts(run, ledger, ids)
+    returning = {change.principal.id for change in accounts.changes if isinstance(change, SetActive)}
     roles = {id_: dict(holdings) for id_, holdings in live.roles.items()}
     why: dict[str, dict[Scope, tuple[Provenance, ...]]] = {}
     entries: dict[str, dict[Scope, tuple[str, ...]]] = {}
     moved: list[str] = []
-    for (id_, scope), trail in _trails(run.writes).items():
+    for (id_, scope), trail in _trails(run.writes, ids).items():
         now = live.holdings(id_).get(scope, NONE)
         if scope in scopes and now == trail.before:
             continue
-        if reason := _obstacle(live.people.get(id_), now, trail, known=scope in scopes):
+        person, returns = live.people.get(id_), id_ in returning
+        if reason := _obstacle(person, now, trail, known=scope in scopes, returns=returns):
             moved.append(f"{trail.subject}, {scope}: {reason}")
             continue
         roles.setdefault(id_, {})[scope] = trail.before
@@ -44,7 +74,89 @@ def way_back(run: PastRun, live: LiveState, scopes: Collection[Scope], ledger: s
         why.setdefault(id_, {})[scope] = (Provenance(ENTRY, run.id, at, max(now | trail.before)),)
     kept = {id_: {scope: held for scope, held in of.items() if held} for id_, of in roles.items()}
     given = sum(map(len, kept.values()))
-    return WayBack(DesiredState(kept, why, given=given, entries=entries), tuple(moved))
+    return WayBack(
+        DesiredState(kept, why, given=given, entries=entries),
+        tuple(moved),
+        tuple(accounts.changes),
+        tuple(accounts.lost),
+        tuple(_created(run.writes, ids)),
+    )
+
+
+class _Ids:
+    """Who on the server a principal id of a ledger means: of somebody who was created, by userName."""
+
+    def __init__(self, live: LiveState) -> None:
+        self._live = live
+        self._by_name = {provisional(person.user_name): id_ for id_, person in live.people.items()}
+
+    def of(self, principal_id: str) -> str:
+        """The id now; the one given where there is no such person."""
+        if principal_id.startswith(PROVISIONAL):
+            return self._by_name.get(principal_id, principal_id)
+        return principal_id
+
+    def person(self, principal_id: str) -> Principal | None:
+        return self._live.people.get(self.of(principal_id))
+
+
+def _created(writes: Iterable[Write], ids: _Ids) -> Iterator[str]:
+    """A line for each account that the run created and that is there."""
+    for write in writes:
+        if write.kind is not Kind.CREATE_USER or write.principal_id is None:
+            continue
+        if ids.person(write.principal_id) is not None:
+            was = "was" if write.result is Result.APPLIED else "may have been"
+            yield f"the account of {write.subject} {was} created and stays"
+
+
+class _Accounts:
+    """The way back of what a run did to accounts, as far as it still stands."""
+
+    def __init__(self, run: PastRun, ledger: str, ids: _Ids) -> None:
+        self._ids = ids
+        self.changes: list[AccountChange] = []
+        self.lost: list[str] = []
+        for write in run.writes:
+            why = f"undoes run {run.id} ({ledger}:{write.line})"
+            if write.activity is not None:
+                self._put_back_active(write, write.activity, why)
+            if write.attributes:
+                self._put_back_attributes(write, why)
+            if write.kind is Kind.DELETE_USER and self._person(write) is None:
+                self.lost.append(f"{write.subject}: the account was deleted, and can't come back")
+
+    def _person(self, write: Write) -> Principal | None:
+        return self._ids.person(write.principal_id) if write.principal_id is not None else None
+
+    def _put_back_active(self, write: Write, activity: ActiveWrite, why: str) -> None:
+        person, before = self._person(write), activity.before is not False
+        if person is None:
+            self.lost.append(f"{write.subject}, active: the person is not on the server any more")
+        elif person.entitled is not before:
+            self.changes.append(SetActive(person, before, why))
+
+    def _put_back_attributes(self, write: Write, why: str) -> None:
+        person = self._person(write)
+        put_back: list[AttributeChange] = []
+        for one in write.attributes:
+            now = one.attribute.of(person) if person else None
+            if person is None:
+                self._left(write, one.attribute, "the person is not on the server any more")
+            elif one.attribute.same(now, one.before):
+                continue
+            elif not one.attribute.same(now, one.after):
+                told = "none" if now is None else f"'{now}'"
+                self._left(write, one.attribute, f"the run left '{one.after}', now it is {told}")
+            elif one.before is None:
+                self._left(write, one.attribute, "there was none before, and none can be put back")
+            else:
+                put_back.append(AttributeChange(one.attribute, now, one.before))
+        if person is not None and put_back:
+            self.changes.append(SetAttributes(person, tuple(put_back), why))
+
+    def _left(self, write: Write, attribute: Attribute, reason: str) -> None:
+        self.lost.append(f"{write.subject}, {attribute}: {reason}")
 
 
 @dataclass(slots=True)
@@ -76,19 +188,22 @@ def _between(scope: ScopeWrite, now: Roles) -> bool:
     return scope.before & scope.after <= now <= scope.before | scope.after
 
 
-def _trails(writes: Iterable[Write]) -> Mapping[tuple[str, Scope], _Trail]:
+def _trails(writes: Iterable[Write], ids: _Ids) -> Mapping[tuple[str, Scope], _Trail]:
     trails: dict[tuple[str, Scope], _Trail] = {}
     for write in writes:
         if write.principal_id is None:
             continue
         for scope in write.scopes:
             first = _Trail(write.subject, write.line, write.active, scope.before, scope.entries)
-            trails.setdefault((write.principal_id, scope.scope), first).follow(scope, write.result)
+            trails.setdefault((ids.of(write.principal_id), scope.scope), first).follow(scope, write.result)
     return trails
 
 
-def _obstacle(person: Principal | None, now: Roles, trail: _Trail, *, known: bool) -> str:
-    """Why something can't be put back, or nothing. `known`: the policy speaks for the scope."""
+def _obstacle(person: Principal | None, now: Roles, trail: _Trail, *, known: bool, returns: bool) -> str:
+    """Why something can't be put back, or nothing.
+
+    `known`: the policy speaks for the scope. `returns`: the person is to be reactivated, too.
+    """
     if not known:
         return "the policy does not speak for it any more"
     if person is None:
@@ -96,7 +211,8 @@ def _obstacle(person: Principal | None, now: Roles, trail: _Trail, *, known: boo
     if not trail.left(now):
         left = " or ".join(dict.fromkeys(_told(scope.after) for scope, _ in trail.writes))
         return f"the run left {left}, now it is {_told(now)}"
-    if trail.active and not person.entitled and max(trail.before, default=0) > max(now, default=0):
+    entitled = person.entitled or returns
+    if trail.active and not entitled and max(trail.before, default=0) > max(now, default=0):
         return "the person is not active any more"
     return ""
 

@@ -9,7 +9,18 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from types import MappingProxyType
 
-from reconciler.change import ScopeChange, SetRoles
+from reconciler.change import (
+    Attribute,
+    AttributeChange,
+    Change,
+    CreateUser,
+    DeleteUser,
+    ScopeChange,
+    SetActive,
+    SetAttributes,
+    SetRoles,
+)
+from reconciler.finding import Finding
 from reconciler.model import (
     ORGANIZATION,
     DesiredState,
@@ -26,6 +37,7 @@ from reconciler.model import (
     Roles,
     Scope,
     Term,
+    provisional,
 )
 from reconciler.plan import Plan
 from reconciler.policy.document import (
@@ -59,6 +71,7 @@ UNLIMITED = Guardrails(
     emptied_groups=1000,
     admins_gained=1000,
     longest_grant=36500,
+    creations=GENEROUS,
 )
 """As good as none: only an empty policy and the token's own user are in the way."""
 
@@ -221,13 +234,53 @@ def set_roles(who: str | Principal, *scopes: ScopeChange) -> SetRoles:
     return SetRoles(principal(who) if isinstance(who, str) else who, scopes)
 
 
+def joiner(name: str = "joe", *, external_id: str | None = None, email: str | None = None) -> Principal:
+    """Somebody who is to be created."""
+    user_name = f"{name}@acme.example"
+    return Principal(
+        provisional(user_name), user_name, external_id or f"00u-{name}", True, name.title(), email=email
+    )
+
+
+def create_user(name: str = "joe", why: str = "in the group eng") -> CreateUser:
+    return CreateUser(joiner(name), why)
+
+
+def deactivate(who: str | Principal = "lea", why: str = "not in the directory") -> SetActive:
+    return SetActive(principal(who) if isinstance(who, str) else who, False, why)
+
+
+def reactivate(who: str | Principal = "rex", why: str = "back in the directory") -> SetActive:
+    return SetActive(principal(who, active=False) if isinstance(who, str) else who, True, why)
+
+
+def delete_user(who: str | Principal = "old", why: str = "deactivated for 90 days") -> DeleteUser:
+    return DeleteUser(principal(who, active=False) if isinstance(who, str) else who, why)
+
+
+def correct(
+    who: str | Principal = "ann",
+    *,
+    user_name: str | None = None,
+    display_name: str | None = None,
+    email: str | None = None,
+    why: str = "the directory says so",
+) -> SetAttributes:
+    """Somebody gets those values that are given."""
+    person = principal(who) if isinstance(who, str) else who
+    values = {Attribute.DISPLAY_NAME: display_name, Attribute.EMAIL: email, Attribute.USER_NAME: user_name}
+    changes = (AttributeChange(one, one.of(person), value) for one, value in values.items() if value)
+    return SetAttributes(person, tuple(changes), why)
+
+
 def plan(
-    *changes: SetRoles,
+    *changes: Change,
     mode: Mode = Mode.ENFORCE,
-    withheld: tuple[SetRoles, ...] = (),
+    withheld: tuple[Change, ...] = (),
     problems: tuple[Problem, ...] = (),
+    findings: tuple[Finding, ...] = (),
 ) -> Plan:
-    return Plan("acme", SERVER, mode, changes, withheld, problems)
+    return Plan("acme", SERVER, mode, changes, withheld, problems, findings=findings)
 
 
 @dataclass

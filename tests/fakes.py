@@ -1,12 +1,23 @@
 """A provider in memory that keeps state, keeps count, and fails when and how it is told to."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 
-from reconciler.change import Change, CreateGroup, Outcome, SetRoles
+from reconciler.change import (
+    Attribute,
+    AttributeChange,
+    Change,
+    CreateGroup,
+    CreateUser,
+    DeleteUser,
+    Outcome,
+    SetActive,
+    SetAttributes,
+    SetRoles,
+)
 from reconciler.errors import ConflictError, LedgerError, ReadError, WriteError
-from reconciler.model import Holdings, LiveState, Principal, Role, Roles, Scope, fold
+from reconciler.model import PROVISIONAL, Holdings, LiveState, Principal, Role, Roles, Scope, fold
 from reconciler.naming import RoleNames
 from reconciler.policy.document import Organization, StoredAs
 
@@ -80,12 +91,15 @@ class FakeProvider:
     """How many requests that write were sent."""
     history: list[Mapping[str, Holdings]] = field(default_factory=list)
     """What everybody held after each of those that took effect."""
+    created: dict[str, str] = field(default_factory=dict)
+    """The ids of those whom this provider created, by their provisional ones."""
 
     @classmethod
     def holding(cls, organization: Organization, state: LiveState) -> "FakeProvider":
-        """A server with this live state."""
+        """A server with this live state; who is only to be created is not on it."""
         names = RoleNames(organization)
-        provider = cls(organization, dict(state.people))
+        there = {id_: person for id_, person in state.people.items() if not id_.startswith(PROVISIONAL)}
+        provider = cls(organization, there)
         provider.groups = {names.name(*meaning): set() for meaning in state.role_groups or ()}
         for id_, holdings in state.roles.items():
             held = [names.name(scope, role) for scope, roles in holdings.items() for role in roles]
@@ -108,9 +122,11 @@ class FakeProvider:
                 raise KeyboardInterrupt
             case None:
                 held = self.holdings()
-                there = [id_ for id_ in principal_ids if id_ in self.people]
+                real = {id_: self._real(id_) for id_ in principal_ids}
+                there = {asked: id_ for asked, id_ in real.items() if id_ in self.people}
                 return LiveState(
-                    {id_: self.people[id_] for id_ in there}, {id_: held.get(id_, {}) for id_ in there}
+                    {asked: self.people[id_] for asked, id_ in there.items()},
+                    {asked: held.get(id_, {}) for asked, id_ in there.items()},
                 )
             case _:
                 raise ReadError("the listing of people is short")
@@ -151,6 +167,9 @@ class FakeProvider:
                 held[scope] = held.get(scope, NONE) | {role}
         return dict(result)
 
+    def _real(self, id_: str) -> str:
+        return self.created.get(id_, id_)
+
     @property
     def _in_groups(self) -> bool:
         return self.organization.roles.stored_as is StoredAs.GROUPS
@@ -175,22 +194,80 @@ class FakeProvider:
                 if fold(change.name) not in map(fold, self.groups):
                     self.groups[change.name] = set()
                     yield
-            case SetRoles() if change.principal.id not in self.people:
-                raise WriteError("the server does not know them any more")
+            case CreateUser():
+                yield from self._create(change)
+            case _ if self._real(change.principal.id) not in self.people:
+                if not isinstance(change, DeleteUser):
+                    raise WriteError("the server does not know them any more")
             case SetRoles() if self._in_groups:
                 for scope in change.scopes:
                     for role in scope.after - scope.before:
-                        self._members(scope.scope, role).add(change.principal.id)
+                        self._members(scope.scope, role).add(self._real(change.principal.id))
                         yield
                 for scope in change.scopes:
                     for role in scope.before - scope.after:
-                        self._members(scope.scope, role).discard(change.principal.id)
+                        self._members(scope.scope, role).discard(self._real(change.principal.id))
                         yield
             case SetRoles():
                 yield from self._set_values(change)
+            case SetActive():
+                yield from self._set_active(change)
+            case SetAttributes():
+                yield from self._set_attributes(change)
+            case DeleteUser():
+                yield from self._delete(change)
+
+    def _create(self, change: CreateUser) -> Iterator[None]:
+        wanted = change.principal
+        alike = [
+            person
+            for person in self.people.values()
+            if fold(person.user_name) == fold(wanted.user_name)
+            or (wanted.external_id is not None and person.external_id == wanted.external_id)
+        ]
+        for person in alike:
+            if fold(person.user_name) != fold(wanted.user_name) or person.external_id != wanted.external_id:
+                raise ConflictError("somebody else made an account meanwhile")
+            self.created[wanted.id] = person.id
+        if not alike:
+            id_ = f"made-{fold(wanted.user_name)}"
+            self.people[id_] = replace(wanted, id=id_)
+            self.created[wanted.id] = id_
+            yield
+
+    def _set_active(self, change: SetActive) -> Iterator[None]:
+        person = self.people[change.principal.id]
+        if person.entitled is change.after:
+            return
+        if person.entitled is not change.principal.entitled:
+            raise ConflictError("somebody else changed the account meanwhile")
+        self.people[person.id] = replace(person, active=change.after)
+        yield
+
+    def _set_attributes(self, change: SetAttributes) -> Iterator[None]:
+        person = self.people[change.principal.id]
+        now = [(one, one.attribute.of(person)) for one in change.attributes]
+        if all(one.attribute.same(value, one.after) for one, value in now):
+            return
+        if any(value not in (one.before, one.after) for one, value in now):
+            raise ConflictError("somebody else changed the account meanwhile")
+        for one in change.attributes:
+            person = _with(person, one)
+        self.people[person.id] = person
+        yield
+
+    def _delete(self, change: DeleteUser) -> Iterator[None]:
+        id_ = change.principal.id
+        if self.people[id_].entitled:
+            raise ConflictError("somebody else changed the account meanwhile")
+        del self.people[id_]
+        self.roles.pop(id_, None)
+        for members in self.groups.values():
+            members.discard(id_)
+        yield
 
     def _set_values(self, change: SetRoles) -> Iterator[None]:
-        id_ = change.principal.id
+        id_ = self._real(change.principal.id)
         names = RoleNames(self.organization)
         held = self.holdings().get(id_, {})
         if all(held.get(scope.scope, NONE) == scope.after for scope in change.scopes):
@@ -209,3 +286,13 @@ class FakeProvider:
             if fold(other) == fold(name):
                 return members
         raise WriteError(f"there is no group '{name}'")
+
+
+def _with(person: Principal, change: AttributeChange) -> Principal:
+    match change.attribute:
+        case Attribute.USER_NAME:
+            return replace(person, user_name=change.after)
+        case Attribute.DISPLAY_NAME:
+            return replace(person, display_name=change.after)
+        case Attribute.EMAIL:
+            return replace(person, email=change.after)

@@ -26,6 +26,12 @@ COLOURS = {
     "loses": "red",
     "loses everything": "bold red",
     "keeps access": "dim",
+    "is created": "green",
+    "is renamed": "dim",
+    "is corrected": "dim",
+    "is reactivated": "green",
+    "is deactivated": "red",
+    "is deleted": "bold red",
 }
 
 ROOM_FOR_WHY = 38
@@ -90,10 +96,12 @@ def _show_tables(prepared: Prepared) -> None:
     for line in (*text.verdict(prepared).split("\n"), *text.created(plan)):
         _line(console, line)
     _people(console, people.rows(plan.people, people.emptied(prepared)))
+    _accounts(console, people.account_rows(plan.accounts))
     if plan.withheld:
         _line(console, "")
         _line(console, text.withheld(plan))
-        _people(console, people.rows(plan.withheld))
+        _people(console, people.rows(plan.withheld_people))
+        _accounts(console, people.account_rows(plan.withheld_accounts))
     for line in text.trailer(prepared):
         _line(console, line)
 
@@ -107,6 +115,13 @@ def _people(console: Console, rows: Sequence[people.PersonRow]) -> None:
         console.print(table)
     else:
         _lines(console, rows)
+
+
+def _accounts(console: Console, rows: Sequence[people.AccountRow]) -> None:
+    """The lines of the plain report, each in the colour of what happens."""
+    lines = text.accounts(rows)
+    for line, colour in zip(lines, ["", *(COLOURS[row.verb] for row in rows)], strict=bool(lines)):
+        _line(console, line, colour)
 
 
 def _table(rows: Sequence[people.PersonRow]) -> Table:

@@ -23,6 +23,7 @@ from reconciler.report.plain import printable
 from reconciler.report.problems import counted
 from reconciler.scim.client import Client
 from reconciler.scim.reading import Readings
+from reconciler.undo import WayBack
 
 
 @click.command("undo")
@@ -42,9 +43,10 @@ def command(
 ) -> None:
     """Plan the way back from a run, as `reconciler history` calls it. Writes nothing without --apply.
 
-    Each role that the run changed goes back to what it was, if it still stands as the run left it. What
-    has moved since is told and left alone. Groups that the run created stay. The policy of PATH tells the
-    server, the guardrails and the mode, and goes on asking for what it asks: change it, too.
+    Each role that the run changed goes back to what it was, if it still stands as the run left it; so do
+    names, e-mails, and whether an account is active. What has moved since is told and left alone. Groups
+    and accounts that the run created stay; one that it deleted can't come back. The policy of PATH tells
+    the server, the guardrails and the mode, and goes on asking for what it asks: change it, too.
 
     \b
     Exit codes are those of `plan`, and with --apply those of `apply`: 8, too, where something was left alone.
@@ -53,12 +55,12 @@ def command(
     if not applies and (terms.expected or terms.approved):
         raise SettingsError("--expect and --approve mean nothing without --apply")
     past = named(ledger.past(ledger_path), run_id)
-    way = _WayBack(past, shown(ledger_path))
+    way = _Undoing(past, shown(ledger_path))
     run = Run.of(path).only(past.organization)
     if applies:
         convergence = Convergence(run, terms, way.planned, output == "text", {"undoes": past.id})
         convergence.carry_out()
-        if way.moved:
+        if way.missed:
             run.attempt(past.organization, partial(fail, way.incomplete()))
         document = data.applied(convergence.results, run.failures)
     else:
@@ -69,12 +71,12 @@ def command(
 
 
 @dataclass(slots=True)
-class _WayBack:
+class _Undoing:
     """The way back from a run, and what it leaves alone, once it was planned."""
 
     run: PastRun
     ledger: str
-    moved: tuple[str, ...] = field(default=())
+    back: WayBack | None = field(default=None)
 
     def planned(self, policy: Policy, _: Client, provider: ProviderReader, __: Readings) -> Prepared:
         if provider.server != self.run.begun.server:
@@ -82,15 +84,26 @@ class _WayBack:
                 f"run {self.run.id} was on {self.run.begun.server}, and this is {provider.server}",
                 "a way back leads to the server that the run wrote to",
             )
-        prepared, self.moved = planning.prepare_undo(policy, self.run, self.ledger, provider, moment())
-        for line in self.moved:
+        prepared, self.back = planning.prepare_undo(policy, self.run, self.ledger, provider, moment())
+        for line in (*self.back.moved, *self.back.lost):
             click.echo(f"left as it is: {printable(line)}", err=True)
+        for line in self.back.stays:
+            click.echo(printable(line), err=True)
         return prepared
+
+    @property
+    def missed(self) -> list[str]:
+        """What was not taken back, in a few words."""
+        if self.back is None:
+            return []
+        moved, lost = len(self.back.moved), len(self.back.lost)
+        roles = [f"{counted(moved, 'role')} moved since"] if moved else []
+        accounts = [f"{counted(lost, 'change')} of accounts could not be taken back"] if lost else []
+        return [*roles, *accounts]
 
     def incomplete(self) -> PartlyAppliedError:
         """That not all of the run was taken back."""
-        what = counted(len(self.moved), "role")
-        return PartlyAppliedError(f"not all of run {self.run.id} was taken back: {what} moved since")
+        return PartlyAppliedError(f"not all of run {self.run.id} was taken back: {', '.join(self.missed)}")
 
     def show(self, run: Run, *, text: bool) -> list[Prepared]:
         """Plan and show, with a client that can't write."""

@@ -1,9 +1,23 @@
 """Plans and outcomes as plain data, ready to be written as one JSON document."""
 
 from collections.abc import Sequence
+from typing import assert_never
 
-from reconciler.change import CreateGroup, Outcome, ScopeChange, SetRoles, data, scope_change_data
+from reconciler.change import (
+    Change,
+    CreateGroup,
+    CreateUser,
+    DeleteUser,
+    Outcome,
+    ScopeChange,
+    SetActive,
+    SetAttributes,
+    SetRoles,
+    data,
+    scope_change_data,
+)
 from reconciler.errors import ReconcilerError
+from reconciler.finding import Finding
 from reconciler.guardrails import Violation
 from reconciler.model import Provenance
 from reconciler.plan import FORMAT
@@ -40,6 +54,7 @@ def plan(prepared: Prepared) -> Document:
         "fingerprint": planned.fingerprint,
         "changes": [_change(change) for change in planned.changes],
         "withheld": [_change(change) for change in planned.withheld],
+        "findings": [_finding(one) for one in planned.findings],
         "problems": [record(one) for one in planned.problems],
         "violations": [_violation(one) for one in prepared.violations],
     }
@@ -73,12 +88,16 @@ def failure(organization: str, error: ReconcilerError) -> Document:
     }
 
 
-def _change(change: CreateGroup | SetRoles) -> Document:
+def _change(change: Change) -> Document:
     match change:
         case CreateGroup():
             return data(change)
         case SetRoles():
             return {**data(change), "scopes": [_scope(scope) for scope in change.scopes]}
+        case CreateUser() | SetAttributes() | SetActive() | DeleteUser():
+            return {**data(change), "why": change.why}
+        case _ as never:
+            assert_never(never)
 
 
 def _scope(change: ScopeChange) -> Document:
@@ -96,6 +115,20 @@ def _reason(reason: Provenance) -> Document:
         "reason": reason.reason or None,
         "until": reason.until.isoformat() if reason.until else None,
         "ended": reason.ended,
+    }
+
+
+def _finding(finding: Finding) -> Document:
+    at = finding.at
+    return {
+        "kind": finding.kind.value,
+        "subject": finding.subject,
+        "message": finding.message,
+        "remedy": finding.remedy,
+        "file": at.file if at else None,
+        "line": at.line if at else None,
+        "path": at.path if at else None,
+        "since": finding.since.isoformat() if finding.since else None,
     }
 
 

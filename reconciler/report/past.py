@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from typing import assert_never
 
-from reconciler.change import scope_data, words
-from reconciler.history import CONTESTED, Contested, PastRun, Write, contested
+from reconciler.change import Kind, attribute_data, scope_data, words
+from reconciler.history import CONTESTED, Contested, ContestedAccount, PastRun, Write, contested
 from reconciler.ledger import Fault
 from reconciler.model import Roles
 
@@ -26,10 +27,17 @@ def table(runs: Sequence[PastRun]) -> list[str]:
     return [*lines, *map(_dispute, contested(runs))]
 
 
-def _dispute(role: Contested) -> str:
+def _dispute(found: Contested | ContestedAccount) -> str:
+    match found:
+        case Contested():
+            what = f"{found.scope} -> {_roles(found.after)}"
+        case ContestedAccount():
+            what = f"{found.attribute} -> {_value(found.after)}"
+        case _ as never:
+            assert_never(never)
     return (
-        f"contested: {role.subject}, {role.scope} -> {_roles(role.after)} was written by each of the last "
-        f"{CONTESTED} runs over {role.organization}; somebody else changes it back"
+        f"contested: {found.subject}, {what} was written by each of the last "
+        f"{CONTESTED} runs over {found.organization}; somebody else changes it back"
     )
 
 
@@ -61,16 +69,19 @@ def data(runs: Sequence[PastRun]) -> Document:
     return {
         "format": "reconciler.history/1",
         "runs": [_run(run) for run in runs],
-        "contested": [
-            {
-                "organization": role.organization,
-                "subject": role.subject,
-                "scope": scope_data(role.scope),
-                "after": words(role.after),
-            }
-            for role in contested(runs)
-        ],
+        "contested": [_contested(found) for found in contested(runs)],
     }
+
+
+def _contested(found: Contested | ContestedAccount) -> Document:
+    about: Document = {"organization": found.organization, "subject": found.subject}
+    match found:
+        case Contested():
+            return {**about, "scope": scope_data(found.scope), "after": words(found.after)}
+        case ContestedAccount():
+            return {**about, "attribute": found.attribute, "after": found.after}
+        case _ as never:
+            assert_never(never)
 
 
 def verified(faults: Sequence[Fault]) -> Document:
@@ -101,6 +112,31 @@ def _write(write: Write) -> Iterator[str]:
     yield f"{write.result or 'unknown'} {write.subject}{detail}"
     for scope in write.scopes:
         yield f"  {scope.scope}: {_roles(scope.before)} -> {_roles(scope.after)}"
+    for one in write.attributes:
+        yield f"  {one.attribute}: {_value(one.before)} -> {_value(one.after)}"
+    if write.activity:
+        yield f"  active: {_value(write.activity.before)} -> {_value(write.activity.after)}"
+    if write.kind in _ACCOUNTS:
+        yield f"  {_ACCOUNTS[write.kind]}"
+
+
+_ACCOUNTS = {
+    Kind.CREATE_USER: "account: none -> created",
+    Kind.DELETE_USER: "account: deactivated -> deleted",
+}
+
+
+def _value(value: str | bool | None) -> str:
+    """An attribute's value, as SCIM has it."""
+    match value:
+        case None:
+            return "none"
+        case bool():
+            return str(value).lower()
+        case str():
+            return value
+        case _ as never:
+            assert_never(never)
 
 
 def _roles(roles: Roles) -> str:
@@ -121,6 +157,7 @@ def _run(run: PastRun) -> Document:
 
 def _written(write: Write) -> Document:
     return {
+        "kind": write.kind.value,
         "subject": write.subject,
         "id": write.principal_id,
         "result": write.result,
@@ -133,4 +170,6 @@ def _written(write: Write) -> Document:
             }
             for scope in write.scopes
         ],
+        "attributes": [attribute_data(one) for one in write.attributes],
+        "active": asdict(write.activity) if write.activity else None,
     }

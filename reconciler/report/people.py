@@ -3,8 +3,19 @@
 from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from datetime import UTC
+from typing import assert_never
 
-from reconciler.change import ScopeChange, SetRoles
+from reconciler.change import (
+    AccountChange,
+    Attribute,
+    AttributeChange,
+    CreateUser,
+    DeleteUser,
+    ScopeChange,
+    SetActive,
+    SetAttributes,
+    SetRoles,
+)
 from reconciler.model import Provenance, Roles
 from reconciler.plan import after
 from reconciler.planning import Prepared
@@ -28,6 +39,15 @@ class PersonRow:
     user: str
     verb: str
     scopes: tuple[ScopeRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRow:
+    """What happens to one person's account: `verb` is the end of a sentence about them, `is deactivated`."""
+
+    user: str
+    verb: str
+    why: str
 
 
 def rows(people: Iterable[SetRoles], emptied: Set[str] = frozenset()) -> tuple[PersonRow, ...]:
@@ -56,6 +76,39 @@ def verb(change: SetRoles) -> str:
     if loses:
         return "loses"
     return "keeps access"
+
+
+def account_rows(changes: Iterable[AccountChange]) -> tuple[AccountRow, ...]:
+    """One row for each change of an account, in the order given."""
+    return tuple(
+        AccountRow(change.principal.user_name, f"is {participle(change)}", _account_why(change))
+        for change in changes
+    )
+
+
+def participle(change: AccountChange) -> str:
+    """What is done to an account, in a word, such as `deactivated`."""
+    match change:
+        case CreateUser():
+            return "created"
+        case SetAttributes():
+            renamed = any(one.attribute is Attribute.USER_NAME for one in change.attributes)
+            return "renamed" if renamed else "corrected"
+        case SetActive():
+            return "reactivated" if change.after else "deactivated"
+        case DeleteUser():
+            return "deleted"
+        case _ as never:
+            assert_never(never)
+
+
+def _account_why(change: AccountChange) -> str:
+    corrected = map(_corrected, change.attributes) if isinstance(change, SetAttributes) else ()
+    return "; ".join([*corrected, *([change.why] if change.why else [])])
+
+
+def _corrected(change: AttributeChange) -> str:
+    return f"{change.attribute} {change.before or 'none'} -> {change.after}"
 
 
 def emptied(prepared: Prepared) -> frozenset[str]:
@@ -90,6 +143,7 @@ def _source(reason: Provenance) -> str:
     if reason.entry == UNDO:
         return f"undoes run {reason.name} ({place})"
     if reason.until is None:
-        return f"group {reason.name} ({place})"
+        what = "group" if reason.entry == "binding" else reason.entry
+        return f"{what} {reason.name} ({place})"
     end = f"{'ended' if reason.ended else 'until'} {reason.until.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     return f"temporary grant {end}, {reason.reason} ({place})"

@@ -2,10 +2,23 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import UTC
+from typing import assert_never
 
-from reconciler.change import CreateGroup, Outcome, Result, SetRoles
-from reconciler.guardrails import Violation, admins
-from reconciler.plan import Plan, after
+from reconciler.change import (
+    Change,
+    CreateGroup,
+    CreateUser,
+    DeleteUser,
+    Outcome,
+    Result,
+    SetActive,
+    SetAttributes,
+    SetRoles,
+)
+from reconciler.finding import Finding, Kind
+from reconciler.guardrails import Violation, admins, admins_after
+from reconciler.plan import Plan
 from reconciler.planning import Prepared
 from reconciler.policy.document import Mode
 from reconciler.report import people
@@ -14,6 +27,9 @@ from reconciler.report.problems import counted
 
 SHOWN = 10
 """How many names a line lists before it only counts."""
+
+FINDINGS_SHOWN = 20
+"""How many findings of one kind are shown before they are only counted."""
 
 _VERBS = {
     "gains": ("gains", "gain"),
@@ -29,8 +45,10 @@ def plan(prepared: Prepared) -> list[str]:
     lines = [heading(prepared.plan), *verdict(prepared).split("\n")]
     lines += created(prepared.plan)
     lines += _people(people.rows(prepared.plan.people, people.emptied(prepared)))
+    lines += accounts(people.account_rows(prepared.plan.accounts))
     if prepared.plan.withheld:
-        lines += ["", withheld(prepared.plan), *_people(people.rows(prepared.plan.withheld))]
+        lines += ["", withheld(prepared.plan), *_people(people.rows(prepared.plan.withheld_people))]
+        lines += accounts(people.account_rows(prepared.plan.withheld_accounts))
     lines += trailer(prepared)
     return [printable(line) for line in lines]
 
@@ -41,7 +59,7 @@ def heading(plan: Plan) -> str:
 
 
 def verdict(prepared: Prepared) -> str:
-    """How many people change and how, and in a second line what becomes of the organization admins."""
+    """How many people change and how, what becomes of accounts, and of the organization admins."""
     plan = prepared.plan
     if not plan.drifted and plan.problems:
         return "no drift, as far as the policy could be resolved"
@@ -49,7 +67,9 @@ def verdict(prepared: Prepared) -> str:
         return f"no drift: {prepared.settled}"
     if not plan.changes:
         return f"drift, none of which mode {plan.mode} mends"
-    return f"{counted_people(len(plan.people))}: {_verbs(prepared)}\n{_admins(prepared)}"
+    lines = [f"{counted_people(len(plan.people))}: {_verbs(prepared)}"] if plan.people else []
+    lines += [_counted_accounts(plan)] if plan.accounts else []
+    return "\n".join([*lines, _admins(prepared)])
 
 
 def _verbs(prepared: Prepared) -> str:
@@ -65,7 +85,7 @@ def _verbs(prepared: Prepared) -> str:
 def _admins(prepared: Prepared) -> str:
     """How many organization admins there are before and after, who becomes one and who stops being one."""
     live = prepared.live
-    before, left = admins(live, live.roles), admins(live, after(prepared.plan, live.roles))
+    before, left = admins(live, live.roles), admins_after(prepared.plan, live)
     parts = [f"organization admins: {len(before)} before, {len(left)} after"]
     for word, ids in ("new", left - before), ("no longer", before - left):
         if ids:
@@ -73,9 +93,17 @@ def _admins(prepared: Prepared) -> str:
     return printable("; ".join(parts))
 
 
+def _counted_accounts(plan: Plan) -> str:
+    """`1 account is created, 2 are deactivated`."""
+    counts = Counter(people.participle(change) for change in plan.accounts)
+    parts = [f"{number} {'is' if number == 1 else 'are'} {done}" for done, number in counts.items()]
+    number, rest = parts[0].split(" ", 1)
+    return ", ".join([f"{number} {'account' if number == '1' else 'accounts'} {rest}", *parts[1:]])
+
+
 def trailer(prepared: Prepared) -> list[str]:
-    """What stands below the people: problems, guardrails, fingerprint."""
-    lines: list[str] = []
+    """What stands below the people: findings, problems, guardrails, fingerprint."""
+    lines = findings(prepared.plan.findings)
     if prepared.plan.problems:
         lines += ["", "not resolved, so nobody loses what it could have given:"]
         lines += [f"  {problem}" for problem in prepared.plan.problems]
@@ -84,6 +112,25 @@ def trailer(prepared: Prepared) -> list[str]:
     if prepared.plan.changes:
         lines += ["", f"fingerprint {prepared.plan.fingerprint}"]
     return lines
+
+
+def findings(found: Sequence[Finding]) -> list[str]:
+    """What a person should look at, by kind, each in one line; of many of a kind the first ones."""
+    lines = ["", "to look at:"] if found else []
+    for kind in Kind:
+        of_kind = [one for one in found if one.kind is kind]
+        lines += [f"  {kind}:"] if of_kind else []
+        lines += [f"    {_finding(one)}" for one in of_kind[:FINDINGS_SHOWN]]
+        if len(of_kind) > FINDINGS_SHOWN:
+            lines.append(f"    and {len(of_kind) - FINDINGS_SHOWN} more")
+    return lines
+
+
+def _finding(finding: Finding) -> str:
+    since = f", since {finding.since.astimezone(UTC):%Y-%m-%d}" if finding.since else ""
+    at = f" ({finding.at.file}:{finding.at.line})" if finding.at else ""
+    remedy = f"; {finding.remedy}" if finding.remedy else ""
+    return f"{finding.subject} {finding.message}{since}{at}{remedy}"
 
 
 def withheld(plan: Plan) -> str:
@@ -116,13 +163,17 @@ def outcomes(results: Sequence[Outcome]) -> list[str]:
     return [printable(line) for line in lines]
 
 
-def subject(change: CreateGroup | SetRoles) -> str:
+def subject(change: Change) -> str:
     """Whom or what a change is about."""
     match change:
         case CreateGroup():
             return f"group {change.name}"
         case SetRoles():
             return change.principal.user_name
+        case CreateUser() | SetAttributes() | SetActive() | DeleteUser():
+            return f"account {change.principal.user_name}"
+        case _ as never:
+            assert_never(never)
 
 
 def counted_people(number: int) -> str:
@@ -133,6 +184,13 @@ def counted_people(number: int) -> str:
 def created(plan: Plan) -> list[str]:
     """A line for each group that the plan creates."""
     return [f"creates the group {c.name}" for c in plan.changes if isinstance(c, CreateGroup)]
+
+
+def accounts(rows: Sequence[people.AccountRow]) -> list[str]:
+    """A line for each account that something happens to, set off from what stands above."""
+    wide = max((len(f"{row.user} {row.verb}") for row in rows), default=0)
+    lines = [f"{f'{row.user} {row.verb}':<{wide}}   {row.why}".rstrip() for row in rows]
+    return ["", *lines] if lines else []
 
 
 def _people(rows: Sequence[people.PersonRow]) -> list[str]:

@@ -214,11 +214,15 @@ class WritingClient(Client):
         """RFC 7644 section 3.3. `again` is asked before it is sent once more, for that may create another."""
         return self._write("POST", path, body, None, again)
 
+    def delete(self, path: str, version: str | None = None) -> None:
+        """RFC 7644 section 3.6."""
+        self._write("DELETE", path, None, version)
+
     def _write(
         self,
         method: str,
         path: str,
-        body: JsonObject,
+        body: JsonObject | None,
         version: str | None,
         again: Callable[[], bool] = lambda: True,
     ) -> Answer:
@@ -227,8 +231,9 @@ class WritingClient(Client):
         Raises RefusedError where it has certainly not happened, UncertainError where nobody knows.
         """
         what = f"could not write {self.server}{path}"
-        headers = {"Content-Type": MEDIA_TYPE, **({"If-Match": version} if version else {})}
-        content = json.dumps(body).encode()
+        headers = {} if body is None else {"Content-Type": MEDIA_TYPE}
+        headers |= {"If-Match": version} if version else {}
+        content = None if body is None else json.dumps(body).encode()
         request = Request(method, path, content=content, headers=headers)
         result = self._sender.insist(request, self._transport.url(path), again)
         if isinstance(result, Broken):

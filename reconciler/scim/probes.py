@@ -9,7 +9,7 @@ from reconciler.checkup import ANY_REMEDY, Ability, Check, Verdict, failed, not_
 from reconciler.errors import ReadError
 from reconciler.http.words import counted, quoted, status_words
 from reconciler.policy.document import MembersFrom
-from reconciler.scim import discovery, listing, memberships, user_roles, wire
+from reconciler.scim import discovery, listing, memberships, users, wire
 from reconciler.scim.client import Answer, AnswerError, Client
 from reconciler.scim.discovery import Abilities, Announced
 from reconciler.scim.listing import Query
@@ -256,7 +256,7 @@ class _Probe:
         said, id_ = _said(self.said.etag), wire.attribute(self.sample or {}, "id")
         if not isinstance(id_, str):
             return Ability("ETag", said, "no user to look at", Verdict.UNKNOWN)
-        found = _attempt(lambda: user_roles.look(self.client, id_))
+        found = _attempt(lambda: users.look(self.client, id_))
         if isinstance(found, ReadError) or found is None:
             seen = _refusal(found) if found else "a user who is listed is not found by id"
             return Ability("ETag", said, seen, Verdict.FINDING, "GET /Users/ID is how a run reads back")

@@ -7,15 +7,25 @@ directory = ScimDirectory(client, organization.directory, readings)
 """
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import assert_never
 
-from reconciler.change import Change, CreateGroup, SetRoles
+from reconciler.change import (
+    Change,
+    CreateGroup,
+    CreateUser,
+    DeleteUser,
+    SetActive,
+    SetAttributes,
+    SetRoles,
+)
 from reconciler.errors import ReadError, WriteError
 from reconciler.http.words import quoted
 from reconciler.model import LiveState
 from reconciler.naming import RoleNames
 from reconciler.policy.document import Organization, StoredAs
-from reconciler.scim import role_groups, user_roles
+from reconciler.scim import role_groups, user_roles, users
+from reconciler.scim.accounts import AccountsWriter
 from reconciler.scim.client import AnswerError, Client, WritingClient
 from reconciler.scim.reading import Reading, Readings
 from reconciler.scim.role_groups import RoleGroupsWriter
@@ -54,7 +64,7 @@ class ScimReader:
             return LiveState({}, {})
         reading = Reading(self._client, self._readings.abilities)
         if self._stored_as is StoredAs.USER_ROLES:
-            people = user_roles.read_back(reading, principal_ids, self._people)
+            people = users.read_back(reading, principal_ids, self._people)
             self._check(people)
             return LiveState(
                 {id_: person.principal for id_, person in people.items()},
@@ -110,6 +120,7 @@ class ScimProvider(ScimReader):
         readings: Readings | None = None,
     ) -> None:
         super().__init__(client, names, organization, readings)
+        self._accounts = AccountsWriter(client, self._readings)
         self._user_roles = UserRolesWriter(client, names, self._readings)
         self._role_groups = RoleGroupsWriter(client, names, self._readings, self._members_from)
 
@@ -128,14 +139,29 @@ class ScimProvider(ScimReader):
     def _check(self, people: Mapping[str, Person]) -> None:
         self._user_roles.check_others(people)
 
+    def read_back(self, principal_ids: Collection[str]) -> LiveState:
+        """The same, also of those whom this provider created, by their provisional ids. Raises ReadError."""
+        asked = {real: id_ for id_ in principal_ids if (real := self._accounts.id(id_)) is not None}
+        state = super().read_back(asked)
+        return LiveState(
+            {asked[id_]: person for id_, person in state.people.items()},
+            {asked[id_]: holdings for id_, holdings in state.roles.items()},
+        )
+
     def write(self, change: Change) -> None:
         """Carry out one change. Raises ConflictError or WriteError, see `ports.Provider`."""
         self._readings.forget()
         match change:
-            case SetRoles() if self._stored_as is StoredAs.USER_ROLES:
-                self._user_roles.set_roles(change)
             case SetRoles():
-                self._role_groups.set_roles(change)
+                self._set_roles(change)
+            case CreateUser():
+                self._accounts.create(change)
+            case SetAttributes():
+                self._accounts.set_attributes(change)
+            case SetActive():
+                self._accounts.set_active(change)
+            case DeleteUser():
+                self._accounts.delete(change)
             case CreateGroup() if self._stored_as is StoredAs.GROUPS:
                 self._role_groups.create(change)
             case CreateGroup():
@@ -143,5 +169,21 @@ class ScimProvider(ScimReader):
                     f"could not create the group {quoted(change.name)}: roles are stored on the user here",
                     "make a new plan",
                 )
+            case _ as never:
+                assert_never(never)
+
+    def _set_roles(self, change: SetRoles) -> None:
+        id_ = self._accounts.id(change.principal.id)
+        if id_ is None:
+            raise WriteError(
+                f"could not set the roles of {quoted(change.principal.user_name)}: they have no account",
+                "run the plan again",
+            )
+        known = replace(change, principal=replace(change.principal, id=id_))
+        match self._stored_as:
+            case StoredAs.USER_ROLES:
+                self._user_roles.set_roles(known)
+            case StoredAs.GROUPS:
+                self._role_groups.set_roles(known)
             case _ as never:
                 assert_never(never)

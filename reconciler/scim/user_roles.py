@@ -6,30 +6,24 @@ replace more than we want to change.
 """
 
 import json
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
 from enum import IntEnum
 from itertools import count
-from urllib.parse import quote
 
 from reconciler.change import SetRoles
 from reconciler.errors import ConflictError, ReadError, WriteError
 from reconciler.http.words import quoted
 from reconciler.model import Entries, Holdings, LiveState, Role, Scope, fold
 from reconciler.naming import RoleNames
-from reconciler.scim import wire
-from reconciler.scim.client import Answer, AnswerError, Client, RefusedError, UncertainError, WritingClient
+from reconciler.scim import users, wire
+from reconciler.scim.client import RefusedError, UncertainError, WritingClient
 from reconciler.scim.reading import Reading, Readings
+from reconciler.scim.users import INABILITY, TRIES, Seen, is_conflict, is_weak, look
 from reconciler.scim.wire import JsonObject, Person, RoleValue
-
-TRIES = 5
-"""How often one person's change is sent in all: other ways of asking, conflicts and lost answers together."""
 
 TOOK_MORE = (
     "look at it before anything else: the server may take more than it is asked to (RFC 7644 section 3.5.2)"
 )
-
-_INABILITY = ("invalidpath", "invalidfilter")
 
 
 class Way(IntEnum):
@@ -41,14 +35,6 @@ class Way(IntEnum):
     """PATCH: replace `roles`."""
     WHOLE_USER = 2
     """PUT."""
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """A person as last read; `document` is the whole resource where that is known."""
-
-    person: Person
-    document: JsonObject
 
 
 def live(reading: Reading, names: RoleNames) -> LiveState:
@@ -107,46 +93,6 @@ def gathered(meanings: Iterable[tuple[Scope, Role]]) -> Holdings:
     return held
 
 
-def read_back(reading: Reading, ids: Collection[str], known: int) -> Mapping[str, Person]:
-    """These people as they are now; `known` is how many people there are. Raises ReadError."""
-    if len(ids) > 2 * (known // reading.abilities.page + 2):
-        return {id_: reading.people[id_] for id_ in ids if id_ in reading.people}
-    return {id_: seen.person for id_ in ids if (seen := look(reading.client, id_))}
-
-
-def look(client: Client, person_id: str, *, whole: bool = False) -> Seen | None:
-    """One person as they are now, None where they are gone. Raises ReadError."""
-    path = _path(person_id)
-    try:
-        answer = _get(client, path, whole)
-    except AnswerError as error:
-        if error.status == 404:
-            return None
-        raise
-    person = wire.person(answer.document)
-    if person.principal.id != person_id:
-        raise ReadError(
-            f"could not read {client.server}{path}: the answer is user {quoted(person.principal.id)} instead"
-        )
-    principal = replace(person.principal, version=person.principal.version or answer.etag)
-    return Seen(replace(person, principal=principal), answer.document)
-
-
-def _get(client: Client, path: str, whole: bool) -> Answer:
-    if whole:
-        return client.get(path)
-    try:
-        return client.get(path, [("attributes", ",".join(wire.USER_ATTRIBUTES))])
-    except AnswerError as error:
-        if error.status != 400:
-            raise
-        return client.get(path)
-
-
-def _path(person_id: str) -> str:
-    return f"/Users/{quote(person_id, safe='')}"
-
-
 class UserRolesWriter:
     """Changes the roles of one person at a time, in one request where the server can."""
 
@@ -194,7 +140,7 @@ class UserRolesWriter:
                 return
             way = self._next_way(change, way, failure)
             before, seen = seen, self._look(change, way)
-            conditional = conditional and not _is_weak(failure, before, seen)
+            conditional = conditional and not is_weak(failure, before, seen)
 
     def _start(self, change: SetRoles) -> tuple[Seen, Way]:
         """What to begin with: what was read, if that is what the change begins with, or else a look."""
@@ -208,7 +154,7 @@ class UserRolesWriter:
     def _attempt(
         self, change: SetRoles, seen: Seen, way: Way, conditional: bool
     ) -> RefusedError | UncertainError | None:
-        path = _path(change.principal.id)
+        path = users.path(change.principal.id)
         self._others[change.principal.id] = self._beside(change, seen.person)
         version = seen.person.principal.version if conditional else None
         try:
@@ -227,20 +173,20 @@ class UserRolesWriter:
 
     def _next_way(self, change: SetRoles, way: Way, failure: RefusedError | UncertainError) -> Way:
         """The way to try after a failure, once it was looked. Raises WriteError where there is none."""
-        if isinstance(failure, UncertainError) or _is_conflict(failure):
+        if isinstance(failure, UncertainError) or is_conflict(failure):
             return way
         plainer = _plainer(way, failure)
         if plainer is None:
             raise WriteError(
                 f"could not set the roles of {_name(change)}: {failure.reason}", failure.hint
             ) from failure
-        if failure.status != 400 or failure.scim_type.casefold() in _INABILITY:
+        if failure.status != 400 or failure.scim_type.casefold() in INABILITY:
             self._way = plainer
         return plainer
 
     def _given_up(self, change: SetRoles, failure: RefusedError | UncertainError) -> WriteError:
         message = f"could not set the roles of {_name(change)} in {TRIES} tries: {failure.reason}"
-        if isinstance(failure, RefusedError) and _is_conflict(failure):
+        if isinstance(failure, RefusedError) and is_conflict(failure):
             return ConflictError(message, "run the plan again")
         return WriteError(f"{message}; they are as they were", "run the plan again")
 
@@ -302,23 +248,9 @@ def _plainer(way: Way, failure: RefusedError) -> Way | None:
         return None
     if failure.status in (405, 501):
         return Way.WHOLE_USER
-    if failure.status == 400 and failure.scim_type.casefold() in (*_INABILITY, "notarget"):
+    if failure.status == 400 and failure.scim_type.casefold() in (*INABILITY, "notarget"):
         return Way(way + 1)
     return None
-
-
-def _is_conflict(failure: RefusedError) -> bool:
-    """412, or 409 for a version that does not match (RFC 7644 section 3.12, table 8)."""
-    return failure.status == 412 or (failure.status == 409 and failure.scim_type.casefold() != "uniqueness")
-
-
-def _is_weak(failure: RefusedError | UncertainError, before: Seen, after: Seen) -> bool:
-    """Whether the server refuses the very version that it gives: some compare weak ETags strongly."""
-    return (
-        isinstance(failure, RefusedError)
-        and failure.status == 412
-        and before.person.principal.version == after.person.principal.version
-    )
 
 
 def _name(change: SetRoles) -> str:

@@ -18,6 +18,7 @@ JsonObject = Mapping[str, object]
 
 LIST_SCHEMA = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 GROUP_SCHEMA = "urn:ietf:params:scim:schemas:core:2.0:Group"
+USER_SCHEMA = "urn:ietf:params:scim:schemas:core:2.0:User"
 PATCH_SCHEMA = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 
 USER_ATTRIBUTES = ("userName", "externalId", "displayName", "active", "emails", "roles", "groups", "meta")
@@ -123,6 +124,25 @@ def email(resource: JsonObject) -> str | None:
     return None if at is None else _email_value(entries[at])
 
 
+def has_one_primary_email(resource: JsonObject) -> bool:
+    """Whether `emails[primary eq true]` means just one entry."""
+    return sum(map(_is_primary, _emails(resource))) == 1
+
+
+def with_email(resource: JsonObject, value: str) -> list[object]:
+    """The `emails` of a User with another primary one, and every other entry as it was.
+
+    Where several entries are there and none is the primary, the value becomes one more.
+    """
+    entries = list(_emails(resource))
+    at = _main_email(entries)
+    if at is None:
+        return [*entries, {"value": value, "type": "work", "primary": True}]
+    entry = entries[at]
+    entries[at] = {**_without(entry, "value"), "value": value} if isinstance(entry, dict) else value
+    return entries
+
+
 def _emails(resource: JsonObject) -> Sequence[object]:
     entries = attribute(resource, "emails")
     return entries if isinstance(entries, list) else []
@@ -143,6 +163,10 @@ def _is_primary(entry: object) -> bool:
 def _email_value(entry: object) -> str | None:
     value = attribute(entry, "value") if isinstance(entry, dict) else entry
     return value if isinstance(value, str) and value and _is_text(value) else None
+
+
+def _without(resource: JsonObject, name: str) -> JsonObject:
+    return {key: value for key, value in resource.items() if fold(key) != fold(name)}
 
 
 def group(resource: JsonObject) -> Group:
@@ -236,8 +260,33 @@ def new_group(name: str) -> JsonObject:
 
 def with_roles(resource: JsonObject, entries: Sequence[object]) -> JsonObject:
     """A whole User with other roles; every other attribute, known or not, as it was."""
-    others = {name: value for name, value in resource.items() if fold(name) != "roles"}
-    return {**others, "roles": list(entries)}
+    return {**_without(resource, "roles"), "roles": list(entries)}
+
+
+def new_user(principal: Principal) -> JsonObject:
+    """The body that creates an active account without roles (RFC 7644 section 3.3)."""
+    emails = [{"value": principal.email, "type": "work", "primary": True}] if principal.email else None
+    known = {"externalId": principal.external_id, "displayName": principal.display_name, "emails": emails}
+    said = {name: value for name, value in known.items() if value}
+    return {"schemas": [USER_SCHEMA], "userName": principal.user_name, **said, "active": True}
+
+
+def replace(path: str, value: object) -> JsonObject:
+    """One operation that puts a value in the place of what is at a path."""
+    return {"op": "replace", "path": path, "value": value}
+
+
+def replace_all(values: JsonObject) -> JsonObject:
+    """One operation without a path, which replaces attributes by their names."""
+    return {"op": "replace", "value": dict(values)}
+
+
+def with_attributes(resource: JsonObject, values: JsonObject) -> JsonObject:
+    """A whole User with other values of some attributes; every other one, known or not, as it was."""
+    others = resource
+    for name in values:
+        others = _without(others, name)
+    return {**others, **values}
 
 
 def role(entry: object) -> RoleValue:

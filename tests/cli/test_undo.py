@@ -11,7 +11,7 @@ import httpx
 import pytest
 from cli.in_memory import HEAD, LEDGER, Ran, alone, generous, held, latest, many, ran, records
 from cli.small_world import BINDINGS, write_policy
-from recording import chained, run_record
+from recording import END, chained, forged, outcome, run_record, story, write
 from scim.fake_server import BASE, FakeServer, Fault, group, reset, user
 
 from reconciler.history import canonical
@@ -404,3 +404,109 @@ def test_a_ledger_that_can_t_be_trusted_undoes_nothing(
         LEDGER.write_bytes(damage(LEDGER.read_bytes()))
     result = ran(server, "undo", run, "--apply")
     assert (result.code, result.out, server.requests) == (code, "", [])
+
+
+# Accounts
+
+ACCOUNTS: list[tuple[str, dict[str, Any]]] = [
+    ("cleo", {"kind": "set-active", "before": True, "after": False}),
+    (
+        "dan",
+        {
+            "kind": "set-attributes",
+            "attributes": [{"attribute": "displayName", "before": "Dan", "after": "Daniel"}],
+        },
+    ),
+    ("new", {"kind": "create-user", "external_id": None, "display_name": None, "email": None}),
+    ("old", {"kind": "delete-user", "external_id": None, "display_name": None, "email": None}),
+]
+
+
+def lived(folder: Path) -> tuple[FakeServer, str]:
+    """A server on which a run changed accounts, and the name of that run."""
+    generous(folder)
+    changes = [{**change, "id": f"u-{name}", "user": f"{name}@acme.example"} for name, change in ACCOUNTS]
+    events = [
+        event
+        for number, change in enumerate(changes, start=1)
+        for event in (write(number, change), outcome(number))
+    ]
+    LEDGER.parent.mkdir()
+    forged(LEDGER, story(*events, END, server=BASE))
+    people = [
+        user("ada", "org-admin"),
+        user("bob", "org-admin"),
+        user("cleo", active=False),
+        user("dan", "org-viewer", displayName="Daniel"),
+        user("new"),
+    ]
+    return FakeServer(people, [group("platform", "ada", "bob"), group("eng-web", "cleo")]), latest()
+
+
+LOST = "left as it is: old@acme.example: the account was deleted, and can't come back\n"
+STAYS = "the account of new@acme.example was created and stays\n"
+
+
+def test_accounts_go_back_where_there_is_a_way(folder: Path) -> None:
+    server, run = lived(folder)
+    shown = ran(server, "undo", run)
+    assert (shown.code, shown.err, server.writes) == (0, LOST + STAYS, [])
+    assert shown.out == (
+        f"acme on {BASE}, mode enforce\n"
+        "1 account is corrected, 1 is reactivated\n"
+        "organization admins: 2 before, 2 after\n"
+        "\n"
+        f"dan@acme.example is corrected      displayName Daniel -> Dan; undoes run {run} ({LEDGER}:4)\n"
+        f"cleo@acme.example is reactivated   undoes run {run} ({LEDGER}:2)\n"
+        "\n"
+        f"fingerprint {fingerprint(shown.out)}\n"
+    )
+    done = ran(server, "undo", run, "--apply")
+    assert done.code == 8
+    assert done.err.startswith(LOST + STAYS)
+    assert done.err.endswith(
+        f"error: not all of run {run} was taken back: 1 change of accounts could not be taken back\n"
+    )
+    assert server.writes == ["PATCH /Users/u-dan", "PATCH /Users/u-cleo"]
+    assert (server.data["Users"]["u-cleo"]["active"], server.data["Users"]["u-dan"]["displayName"]) == (
+        True,
+        "Dan",
+    )
+    told = ran(server, "history", latest()).out.splitlines()
+    assert told[-5:] == [
+        "applied dan@acme.example",
+        "  displayName: Daniel -> Dan",
+        "",
+        "applied cleo@acme.example",
+        "  active: false -> true",
+    ]
+
+
+def test_a_way_back_of_accounts_as_json_says_why(folder: Path) -> None:
+    server, run = lived(folder)
+    [planned] = ran(server, "undo", run, "--format", "json").data["plans"]
+    assert [(change["kind"], change["user"], change["why"]) for change in planned["changes"]] == [
+        ("set-attributes", "dan@acme.example", f"undoes run {run} ({LEDGER}:4)"),
+        ("set-active", "cleo@acme.example", f"undoes run {run} ({LEDGER}:2)"),
+    ]
+
+
+def test_a_server_that_does_not_keep_what_it_accepts_is_found_out(folder: Path) -> None:
+    server, run = lived(folder)
+    server.keeps_active = False
+    done = ran(server, "undo", run, "--apply")
+    assert done.code == 8
+    assert (
+        "failed account cleo@acme.example: the server accepted it and did not keep it: active\n" in done.out
+    )
+
+
+def test_guardrails_hold_for_the_way_back_of_accounts(folder: Path) -> None:
+    server, run = lived(folder)
+    limits = HEAD.replace("guardrails:\n", "guardrails:\n  protected: [cleo@acme.example]\n")
+    (folder / "policies/acme/organization.yaml").write_text(limits, encoding="utf-8")
+    done = ran(server, "undo", run, "--apply")
+    assert (done.code, server.writes) == (4, [])
+    assert (
+        "refused by guardrail protected: the plan would change the roles or accounts of 1 person" in done.out
+    )

@@ -272,6 +272,15 @@ class Etags(Enum):
     """Versions that no header can carry."""
 
 
+class Accounts(Enum):
+    """What becomes of accounts."""
+
+    FORGETS_ACTIVE = auto()
+    """200, and `active` is as it was."""
+    DELETES_BY_DEACTIVATING = auto()
+    """204, and the account is still there."""
+
+
 class Deed(Enum):
     """What a competing writer does."""
 
@@ -296,5 +305,5 @@ class Rival:
     person: str
 
 
-Trait = Paging | Total | Cursors | Cap | Filters | Hidden | Shape | Patching | Etags
+Trait = Paging | Total | Cursors | Cap | Filters | Hidden | Shape | Patching | Etags | Accounts
 Knob = Fault | Trait | Rival

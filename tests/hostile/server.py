@@ -15,6 +15,7 @@ import httpx
 from hostile import pages, rivals, shapes, spoilt
 from hostile.faults import (
     WRITES,
+    Accounts,
     Cap,
     Content,
     Cursors,
@@ -41,7 +42,7 @@ from scim2_server.requests import ScimRequest
 from reconciler.http.reach import Reach
 from reconciler.sandbox.seed import Seed
 from reconciler.sandbox.server import application
-from reconciler.sandbox.store import Store
+from reconciler.sandbox.store import USERS, Store
 
 PAGE = 4
 """The most resources on a page unless a `Cap` says otherwise: small, so that every listing has several."""
@@ -110,6 +111,16 @@ class HostileServer:
                 )
                 for user in self.store.users()
             }
+
+    def names(self) -> list[str]:
+        """The userNames of everybody, in truth, as often as they are there."""
+        with self.store.lock:
+            return sorted(str(user.user_name) for user in self.store.users())
+
+    def called(self) -> Mapping[str, str | None]:
+        """The displayName of everybody, in truth, by userName."""
+        with self.store.lock:
+            return {str(user.user_name): user.display_name for user in self.store.users()}
 
     def inactive(self) -> frozenset[str]:
         """Who is not active, in truth."""
@@ -307,10 +318,23 @@ class HostileServer:
     def _write(self, request: httpx.Request) -> httpx.Response:
         if "if-match" in request.headers and self._trait(Etags) is not None:
             return refused(412)
+        if request.method == "DELETE" and self._has(Accounts.DELETES_BY_DEACTIVATING):
+            return self._deactivated(request)
+        if (
+            self._has(Accounts.FORGETS_ACTIVE)
+            and b'"active"' in request.content
+            and request.method == "PATCH"
+        ):
+            return self._praised(request)
         how = self._trait(Patching)
         if request.method != "PATCH" or how is None:
             return self._honest(request)
         return self._patched(request, how)
+
+    def _deactivated(self, request: httpx.Request) -> httpx.Response:
+        user = self.store.get(USERS, _path(request).removeprefix("/Users/"))
+        self.store.update(USERS, user.model_copy(update={"active": False}))
+        return httpx.Response(204)
 
     def _patched(self, request: httpx.Request, how: Patching) -> httpx.Response:
         match how:
@@ -404,7 +428,7 @@ def _worsened(operation: Resource, how: Patching) -> Resource:
 
 
 def _is_filtered(request: httpx.Request) -> bool:
-    return any("[" in operation["path"] for operation in json.loads(request.content)["Operations"])
+    return any("[" in operation.get("path", "") for operation in json.loads(request.content)["Operations"])
 
 
 def _broken(fault: Reset, request: httpx.Request) -> httpx.TransportError:

@@ -171,7 +171,10 @@ class Life:
     def prepare(self, undoing: PastRun | None = None) -> tuple[Prepared, tuple[str, ...]]:
         """The plan, or the way back from a run and what it leaves alone."""
         if undoing is not None:
-            return planning.prepare_undo(self.policy, undoing, str(self.ledger), self.provider, self.now)
+            prepared, back = planning.prepare_undo(
+                self.policy, undoing, str(self.ledger), self.provider, self.now
+            )
+            return prepared, back.moved
         return planning.prepare(self.policy, self.provider, Groups(self.membership), self.now), ()
 
     def run(

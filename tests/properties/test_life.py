@@ -278,7 +278,7 @@ class Lives(RuleBasedStateMachine):
         (first, _), (second, _) = self.life.prepare(), self.life.prepare()
         assert first == second
         assert first.plan.fingerprint == second.plan.fingerprint
-        for change in (*first.plan.people, *first.plan.withheld):
+        for change in (*first.plan.people, *first.plan.withheld_people):
             assert not reference.is_protected(self.life.world(), change.principal)
 
     @rule()
@@ -449,12 +449,11 @@ class Lives(RuleBasedStateMachine):
         assert list(ledger.verify(self.life.ledger)) == []
 
     def told(self, change: Change) -> tuple[str, str | None, Mapping[Scope, tuple[Roles, Roles]]]:
-        match change:
-            case CreateGroup():
-                return change.name, None, {}
-            case SetRoles():
-                scopes = {one.scope: (one.before, one.after) for one in change.scopes}
-                return change.principal.user_name, change.principal.id, scopes
+        if isinstance(change, CreateGroup):
+            return change.name, None, {}
+        scopes = change.scopes if isinstance(change, SetRoles) else ()
+        roles = {one.scope: (one.before, one.after) for one in scopes}
+        return change.principal.user_name, change.principal.id, roles
 
     def check_undisturbed(self, ran: Ran, *, approved: bool = False) -> None:
         """What holds of a run in which nothing went wrong: it comes to what the policy means, and stays."""

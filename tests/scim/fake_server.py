@@ -134,13 +134,20 @@ class FakeServer:
     listing: Listing = Listing.HONEST
     shows: frozenset[str] = frozenset({"members", "groups", "filter"})
     filters: str = "work"
-    """`work`, `ignored` or `refused`."""
+    """`work`, `ignored`, `refused`, or `empty`: they find nobody."""
     projects: bool = True
     """Whether it takes `attributes`."""
     keeps_roles: bool = True
     patches: bool = True
     patch_paths: bool = True
     """Whether it takes filters in the paths of a PATCH."""
+    paths: bool = True
+    """Whether it takes paths in a PATCH at all."""
+    keeps_active: bool = True
+    deletes: str = "work"
+    """`work`, `refused`, or `deactivates`: it says so and keeps the resource."""
+    unique: bool = True
+    """Whether it refuses a second user of the same name."""
     etags: str = "work"
     """`work`, `off`, `never-match` (compares weak ones strongly), or `unannounced`."""
     config: Resource | None = None
@@ -228,7 +235,9 @@ class FakeServer:
         if endpoint not in self.data:
             return refused(404, detail="no such endpoint")
         if not id_:
-            return self.create(request) if request.method == "POST" else self.listed(endpoint, request)
+            if request.method == "POST":
+                return self.create_user(request) if endpoint == "Users" else self.create(request)
+            return self.listed(endpoint, request)
         return self.one(endpoint, unquote(id_), request)
 
     def configuration(self) -> httpx.Response:
@@ -254,6 +263,8 @@ class FakeServer:
             return refused(412, detail="somebody else was faster")
         if request.method == "PATCH" and not self.patches:
             return refused(501, detail="PATCH is not implemented")
+        if request.method == "DELETE":
+            return self.delete(endpoint, id_)
         before = deepcopy(resource)
         body = json.loads(request.content)
         if request.method == "PUT":
@@ -263,6 +274,8 @@ class FakeServer:
             return response
         if not self.keeps_roles and "roles" in before:
             resource["roles"] = before["roles"]
+        if not self.keeps_active and "active" in before:
+            resource["active"] = before["active"]
         if resource != before:
             self.touch(id_)
         return httpx.Response(204)
@@ -278,6 +291,21 @@ class FakeServer:
 
     def patch(self, resource: Resource, operations: Iterable[Resource]) -> httpx.Response | None:
         for operation in operations:
+            path = operation.get("path")
+            if path is None:
+                resource.update(operation["value"])
+                continue
+            if not self.paths:
+                return refused(400, "invalidPath", "no paths here")
+            if path == "emails[primary eq true].value":
+                if not self.patch_paths:
+                    return refused(400, "invalidFilter", "filters are not supported")
+                [primary] = [entry for entry in resource["emails"] if entry.get("primary")]
+                primary["value"] = operation["value"]
+                continue
+            if operation["op"] == "replace":
+                resource[path] = operation["value"]
+                continue
             found = re.fullmatch(r'(\w+)(?:\[value eq (".*")\])?', operation["path"])
             assert found is not None, operation["path"]
             name, value = found[1], found[2]
@@ -292,8 +320,6 @@ class FakeServer:
             case "add":
                 values = {str(entry.get("value")) for entry in entries}
                 entries.extend(entry for entry in operation["value"] if entry["value"] not in values)
-            case "replace":
-                resource[name] = operation["value"]
             case "remove":
                 assert value is not None, "this would remove everything"
                 resource[name] = [e for e in entries if str(e.get("value")).casefold() != value.casefold()]
@@ -307,6 +333,29 @@ class FakeServer:
             id_ += "-twin"
         self.data["Groups"][id_] = {**body, "id": id_, "members": []}
         return httpx.Response(201, json=self.data["Groups"][id_], headers=JSON)
+
+    def create_user(self, request: httpx.Request) -> httpx.Response:
+        body = json.loads(request.content)
+        taken = {str(user["userName"]).casefold() for user in self.data["Users"].values()}
+        if self.unique and body["userName"].casefold() in taken:
+            return refused(409, "uniqueness", "userName is taken")
+        id_ = f"u-{body['userName'].partition('@')[0]}"
+        while id_ in self.data["Users"]:
+            id_ += "-twin"
+        self.data["Users"][id_] = {**body, "id": id_}
+        return httpx.Response(201, json=self.data["Users"][id_], headers=JSON)
+
+    def delete(self, endpoint: str, id_: str) -> httpx.Response:
+        match self.deletes:
+            case "refused":
+                return refused(501, detail="DELETE is not implemented")
+            case "deactivates":
+                self.data[endpoint][id_]["active"] = False
+            case _:
+                del self.data[endpoint][id_]
+                for group in self.data["Groups"].values():
+                    group["members"] = [m for m in group.get("members", []) if m.get("value") != id_]
+        return httpx.Response(204)
 
     # -- listings --------------------------------------------------------------------------------
 
@@ -329,9 +378,10 @@ class FakeServer:
         everybody = list(self.data[endpoint].values())
         if "filter" not in asked or self.filters == "ignored":
             return everybody
-        if named := re.fullmatch(r'userName eq (".*")', asked["filter"]):
-            name = json.loads(named[1]).casefold()
-            return [u for u in everybody if str(u["userName"]).casefold() == name]
+        if self.filters == "empty":
+            return []
+        if named := re.fullmatch(r'(userName|externalId) eq (".*")', asked["filter"]):
+            return [user for user in everybody if _same(named[1], user.get(named[1]), json.loads(named[2]))]
         found = re.fullmatch(r'groups\.value eq (".*")', asked["filter"])
         assert found is not None, asked["filter"]
         if "filter" not in self.shows:
@@ -434,6 +484,11 @@ class FakeServer:
             shown["meta"] = {"version": self.version(resource["id"])}
         wanted = asked.get("attributes")
         return {k: v for k, v in shown.items() if wanted is None or k in ("id", *wanted.split(","))}
+
+
+def _same(name: str, one: object, other: str) -> bool:
+    """RFC 7643: letter case makes no difference in a userName (4.1.1), and does in an externalId (3.1)."""
+    return str(one).casefold() == other.casefold() if name == "userName" else one == other
 
 
 def refused(status: int, scim_type: str = "", detail: str = "") -> httpx.Response:

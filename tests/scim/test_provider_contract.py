@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from fakes import FakeProvider
@@ -12,10 +12,18 @@ from scim.fake_server import FakeServer
 from scim.worlds import NONE, STOREFRONT, organization, role_names, set_roles, some
 
 from reconciler import sandbox, settings
-from reconciler.change import CreateGroup
+from reconciler.change import (
+    Attribute,
+    AttributeChange,
+    CreateGroup,
+    CreateUser,
+    DeleteUser,
+    SetActive,
+    SetAttributes,
+)
 from reconciler.directories.scim import ScimDirectory
-from reconciler.errors import ConflictError
-from reconciler.model import NOTHING, ORGANIZATION, Holdings, Principal, Role, Scope
+from reconciler.errors import ConflictError, WriteError
+from reconciler.model import NOTHING, ORGANIZATION, Holdings, Principal, Role, Scope, provisional
 from reconciler.policy.document import GroupRef, StoredAs
 from reconciler.ports import Provider
 from reconciler.sandbox.seed import Group, Person, Seed
@@ -75,7 +83,7 @@ def fake() -> Iterator[Served]:
         yield Served(
             of_server(client),
             lambda: {
-                user["userName"]: sorted(entry["value"] for entry in user["roles"])
+                user["userName"]: sorted(entry["value"] for entry in user.get("roles", ()))
                 for user in server.data["Users"].values()
             },
             lambda: {
@@ -108,21 +116,20 @@ def real() -> Iterator[Served]:
 
 @contextmanager
 def memory() -> Iterator[World]:
-    people = {name: Principal(f"u-{name}", name, active=True) for name in PEOPLE}
-    roles = {people[name].id: list(values) for name, values in PEOPLE.items()}
-    groups = {name: {people[member].id for member in members} for name, members in GROUPS.items()}
+    people = {f"u-{name}": Principal(f"u-{name}", name, active=True) for name in PEOPLE}
+    roles = {f"u-{name}": list(values) for name, values in PEOPLE.items()}
+    groups = {name: {f"u-{member}" for member in members} for name, members in GROUPS.items()}
     made: list[FakeProvider] = []
 
     def provider(stored_as: StoredAs) -> FakeProvider:
-        by_id = {person.id: person for person in people.values()}
-        made.append(FakeProvider(organization(stored_as), by_id, roles, groups))
+        made.append(FakeProvider(organization(stored_as), people, roles, groups))
         return made[-1]
 
     yield World(
         provider,
-        lambda: {name: sorted(roles[person.id]) for name, person in people.items()},
+        lambda: {person.user_name: sorted(roles.get(id_, ())) for id_, person in people.items()},
         lambda: {
-            group: sorted(name for name, person in people.items() if person.id in members)
+            group: sorted(person.user_name for id_, person in people.items() if id_ in members)
             for group, members in groups.items()
         },
         lambda: sum(provider.requests for provider in made),
@@ -284,6 +291,165 @@ class TestProviderOfRoleGroups:
             "bob@acme.example",
             "eve@acme.example",
         ]
+
+
+JOE = Principal(
+    provisional("joe@acme.example"), "joe@acme.example", "00u-joe", True, "Joe", email="joe@acme.example"
+)
+
+
+@pytest.mark.parametrize("stored_as", StoredAs)
+class TestProviderOfAccounts:
+    @pytest.fixture
+    def provider(self, world: World, stored_as: StoredAs) -> Provider:
+        return world.provider(stored_as)
+
+    def test_an_account_is_created_and_given_roles_by_its_provisional_id(
+        self, world: World, provider: Provider
+    ) -> None:
+        provider.read()
+
+        provider.write(CreateUser(JOE))
+        created = provider.read_back([JOE.id])
+        provider.write(set_roles(JOE, (ORGANIZATION, NONE, some(Role.VIEWER))))
+
+        assert [*created.people] == [JOE.id]
+        assert known(created.people[JOE.id]) == known(JOE)
+        assert created.holdings(JOE.id) == NOTHING
+        assert provider.read_back([JOE.id, "nobody"]).roles == {JOE.id: {ORGANIZATION: some(Role.VIEWER)}}
+        joe = people(provider)["joe"]
+        assert joe.id != JOE.id
+        assert provider.read().holdings(joe.id) == {ORGANIZATION: some(Role.VIEWER)}
+        assert world.writes() == 2
+
+    def test_who_was_not_created_is_nobody(self, provider: Provider) -> None:
+        assert provider.read_back([JOE.id]).people == {}
+        with pytest.raises(WriteError):
+            provider.write(set_roles(JOE, (ORGANIZATION, NONE, some(Role.VIEWER))))
+
+    def test_creating_who_is_there_already_succeeds_and_writes_nothing(
+        self, world: World, provider: Provider, stored_as: StoredAs
+    ) -> None:
+        world.provider(stored_as).write(CreateUser(JOE))
+        before = world.writes()
+
+        provider.write(CreateUser(replace(JOE, user_name="JOE@acme.example")))
+
+        assert world.writes() == before
+        assert [*provider.read_back([JOE.id]).people] == [JOE.id]
+
+    @pytest.mark.parametrize(
+        "other",
+        [replace(JOE, external_id="00u-other"), replace(JOE, user_name="jo@acme.example")],
+        ids=["the userName with another externalId", "the externalId with another userName"],
+    )
+    def test_an_account_of_somebody_else_is_a_conflict(
+        self, world: World, provider: Provider, stored_as: StoredAs, other: Principal
+    ) -> None:
+        world.provider(stored_as).write(CreateUser(other))
+        before = world.writes()
+
+        with pytest.raises(ConflictError):
+            provider.write(CreateUser(JOE))
+
+        assert world.writes() == before
+        assert provider.read_back([JOE.id]).people == {}
+
+    def test_somebody_is_deactivated_and_comes_back(self, world: World, provider: Provider) -> None:
+        bob = people(provider)["bob"]
+
+        provider.write(SetActive(bob, False))
+        gone = provider.read_back([bob.id])
+        provider.write(SetActive(gone.people[bob.id], True))
+        back = provider.read_back([bob.id])
+
+        assert (gone.people[bob.id].active, back.people[bob.id].active) == (False, True)
+        assert gone.holdings(bob.id) == back.holdings(bob.id) != NOTHING
+        assert world.writes() == 2
+
+    def test_deactivating_who_is_inactive_writes_nothing(self, world: World, provider: Provider) -> None:
+        bob = people(provider)["bob"]
+        provider.write(SetActive(bob, False))
+
+        provider.write(SetActive(bob, False))
+
+        assert world.writes() == 1
+
+    def test_names_and_the_address_are_corrected_and_nothing_else(
+        self, world: World, provider: Provider
+    ) -> None:
+        bob = people(provider)["bob"]
+        roles, members = world.roles(), world.members()
+        before = provider.read_back([bob.id])
+        change = SetAttributes(
+            bob,
+            (
+                AttributeChange(Attribute.DISPLAY_NAME, None, "Bob"),
+                AttributeChange(Attribute.EMAIL, None, "bob@acme.example"),
+                AttributeChange(Attribute.USER_NAME, "bob@acme.example", "rob@acme.example"),
+            ),
+        )
+
+        provider.write(change)
+        provider.write(change)
+
+        rob = provider.read_back([bob.id])
+        assert rob.people[bob.id] == replace(
+            bob, user_name="rob@acme.example", display_name="Bob", email="bob@acme.example"
+        )
+        assert rob.roles == before.roles
+        assert world.roles() == {name.replace("bob", "rob"): held for name, held in roles.items()}
+        assert [len(names) for names in world.members().values()] == [len(n) for n in members.values()]
+        assert world.writes() == 1
+
+    def test_an_attribute_that_somebody_else_changed_is_a_conflict(
+        self, world: World, provider: Provider, stored_as: StoredAs
+    ) -> None:
+        bob = people(provider)["bob"]
+        other = AttributeChange(Attribute.DISPLAY_NAME, None, "Robert")
+        world.provider(stored_as).write(SetAttributes(bob, (other,)))
+
+        with pytest.raises(ConflictError):
+            provider.write(SetAttributes(bob, (AttributeChange(Attribute.DISPLAY_NAME, None, "Bob"),)))
+
+        assert provider.read_back([bob.id]).people[bob.id].display_name == "Robert"
+
+    def test_an_inactive_account_is_deleted_and_is_gone_from_everywhere(
+        self, world: World, provider: Provider
+    ) -> None:
+        bob = people(provider)["bob"]
+        provider.write(SetActive(bob, False))
+
+        provider.write(DeleteUser(replace(bob, active=False)))
+        provider.write(DeleteUser(replace(bob, active=False)))
+
+        assert provider.read_back([bob.id]).people == {}
+        assert "bob@acme.example" not in world.roles()
+        assert world.members()["eng-web"] == ["ada@acme.example"]
+        assert world.writes() == 2
+
+    def test_who_is_active_is_not_deleted(self, world: World, provider: Provider) -> None:
+        bob = people(provider)["bob"]
+
+        with pytest.raises(ConflictError):
+            provider.write(DeleteUser(replace(bob, active=False)))
+
+        assert world.writes() == 0
+
+    def test_somebody_who_is_gone_is_not_changed(self, world: World, provider: Provider) -> None:
+        nobody = Principal("u-nobody", "nobody@acme.example", active=True)
+
+        with pytest.raises(WriteError):
+            provider.write(SetActive(nobody, False))
+        with pytest.raises(WriteError):
+            provider.write(SetAttributes(nobody, (AttributeChange(Attribute.DISPLAY_NAME, None, "N"),)))
+
+        assert world.writes() == 0
+
+
+def known(person: Principal) -> tuple[str, str | None, bool | None, str | None, str | None]:
+    """All of somebody that an account is made with."""
+    return (person.user_name, person.external_id, person.active, person.display_name, person.email)
 
 
 class TestDirectory:

@@ -9,8 +9,19 @@ from build import holds, live, organization, principal
 from fakes import FakeProvider, Fault, Notes
 
 from reconciler import apply, drift, plan
-from reconciler.change import Change, CreateGroup, Outcome, Result, SetRoles
-from reconciler.model import ORGANIZATION, Holdings, LiveState, Role
+from reconciler.change import (
+    AccountChange,
+    Change,
+    CreateGroup,
+    CreateUser,
+    DeleteUser,
+    Outcome,
+    Result,
+    SetActive,
+    SetAttributes,
+    SetRoles,
+)
+from reconciler.model import ORGANIZATION, DesiredState, Holdings, LiveState, Principal, Role
 from reconciler.plan import Plan
 from reconciler.policy.document import StoredAs
 
@@ -87,7 +98,7 @@ def who(change: Change) -> str:
     match change:
         case CreateGroup():
             return change.name
-        case SetRoles():
+        case SetRoles() | CreateUser() | SetAttributes() | SetActive() | DeleteUser():
             return change.principal.id.removeprefix("u-")
 
 
@@ -569,3 +580,292 @@ def test_nobody_is_unseated_where_the_admins_cannot_be_counted(fault: Fault, wor
     assert (first, second) == (("cat", "promote", APPLIED, ""), ("ann", "unseat", SKIPPED, words))
     assert third[2] is SKIPPED
     assert work.admins == {"ann", "bob", "cat", "eve"}
+
+
+# Accounts
+
+
+def lives(
+    before: People,
+    wanted: People,
+    *accounts: AccountChange,
+    stored_as: StoredAs = StoredAs.USER_ROLES,
+    faults: Mapping[int, Fault] | None = None,
+    read_faults: Mapping[int, Fault] | None = None,
+) -> Run:
+    """The same with changes of accounts; `wanted` may name who is to be created, by their short names."""
+    inactive = [c.principal for c in accounts if isinstance(c, SetActive | DeleteUser)]
+    joiners = [c.principal for c in accounts if isinstance(c, CreateUser)]
+    state = live(before, *inactive, *joiners, *(principal(name) for name in wanted if name not in before))
+    ids = {joiner.user_name.partition("@")[0]: joiner.id for joiner in joiners}
+    people = {id_: who for id_, who in state.people.items() if id_.removeprefix("u-") not in ids}
+    held = {(scope, role) for holdings in before.values() for scope in holdings for role in holdings[scope]}
+    in_groups = stored_as is StoredAs.GROUPS
+    state = replace(state, people=people, role_groups=frozenset(held) if in_groups else None)
+    asked = {ids.get(name, f"u-{name}"): holdings for name, holdings in wanted.items()}
+    of = organization(stored_as=stored_as)
+    found = drift.detect(DesiredState(asked, {}), state)
+    planned = plan.build(found, of, build.SERVER, state.role_groups, accounts=accounts)
+    provider = FakeProvider.holding(of, state)
+    provider.faults, provider.read_faults = faults or {}, read_faults or {}
+    return Run(state, planned, provider)
+
+
+JOE, ZED = build.create_user("joe"), build.create_user("zed")
+NEW_JOE, MADE_JOE = JOE.principal.id, "made-joe@acme.example"
+OUT = build.deactivate("lea")
+
+
+@pytest.mark.parametrize("stored_as", StoredAs)
+def test_who_joins_is_seen_to_be_there_before_they_are_given_roles(stored_as: StoredAs) -> None:
+    before = {"ann": holds("admin"), "bob": holds("viewer")}
+    work = lives(before, {**before, "joe": holds("viewer")}, JOE, stored_as=stored_as)
+
+    assert work.apply() == [(NEW_JOE, "create", APPLIED, ""), (NEW_JOE, "promote", APPLIED, "")]
+    assert work.asked == [
+        f"create {NEW_JOE}",
+        f"read back {NEW_JOE}",
+        f"promote {NEW_JOE}",
+        f"read back {NEW_JOE}",
+    ]
+    assert work.provider.people[MADE_JOE] == replace(JOE.principal, id=MADE_JOE)
+    assert work.provider.holdings()[MADE_JOE] == holds("viewer")
+
+
+@pytest.mark.parametrize(
+    ("fault", "detail"),
+    [
+        (Fault.REFUSED, "the server said no"),
+        (Fault.UNANSWERED, "the connection was reset"),
+        (Fault.DROPPED, "the server accepted it, and there is no such account"),
+    ],
+)
+def test_nobody_is_given_roles_whose_account_could_not_be_created(fault: Fault, detail: str) -> None:
+    work = lives({}, {"joe": holds("viewer"), "zed": holds("viewer")}, JOE, ZED, faults={1: fault})
+
+    assert work.apply() == [
+        (NEW_JOE, "create", FAILED, detail),
+        (ZED.principal.id, "create", APPLIED, ""),
+        (NEW_JOE, "promote", SKIPPED, "the account could not be created"),
+        (ZED.principal.id, "promote", APPLIED, ""),
+    ]
+
+
+def test_an_account_that_is_somebody_elses_is_no_success() -> None:
+    other = principal("other")
+    work = lives({}, {}, JOE, faults={1: Fault.DROPPED})
+    work.provider.people[other.id] = other
+    work.provider.created[NEW_JOE] = other.id
+
+    detail = "the server made it the account of other@acme.example"
+    assert work.apply() == [(NEW_JOE, "create", FAILED, detail)]
+
+
+def test_who_leaves_loses_roles_first_and_then_the_account() -> None:
+    work = lives({"lea": holds("viewer"), "ann": holds("admin")}, {"ann": holds("admin")}, OUT)
+
+    assert work.apply() == [("lea", "revoke", APPLIED, ""), ("lea", "deactivate", APPLIED, "")]
+    assert work.provider.people["u-lea"].active is False
+    assert work.provider.holdings() == {"u-ann": holds("admin")}
+
+
+def test_the_door_is_closed_even_where_roles_could_not_be_taken() -> None:
+    work = lives({"lea": holds("viewer")}, {}, OUT, faults={1: Fault.REFUSED})
+
+    assert work.apply() == [
+        ("lea", "revoke", FAILED, "the server said no"),
+        ("lea", "deactivate", APPLIED, ""),
+    ]
+
+
+def test_nobody_comes_back_or_is_deleted_while_roles_could_not_be_taken_from_them() -> None:
+    before = {"old": holds("viewer"), "rex": holds("contributor")}
+    accounts = build.reactivate("rex"), build.delete_user("old")
+    work = lives(before, {"rex": holds("viewer")}, *accounts, faults={1: Fault.REFUSED, 2: Fault.DROPPED})
+
+    assert work.apply() == [
+        ("old", "revoke", FAILED, "the server said no"),
+        ("rex", "revoke", FAILED, "the server accepted it and did not keep it: organization"),
+        ("rex", "reactivate", SKIPPED, EARLIER),
+        ("old", "delete", SKIPPED, EARLIER),
+    ]
+    assert work.provider.people["u-rex"].active is False
+
+
+def test_who_comes_back_and_who_is_deleted_is_seen_to_be() -> None:
+    work = lives({"rex": holds("admin")}, {"rex": holds("viewer")}, build.reactivate(), build.delete_user())
+
+    assert work.apply() == [
+        ("rex", "unseat", APPLIED, ""),
+        ("rex", "reactivate", APPLIED, ""),
+        ("old", "delete", APPLIED, ""),
+    ]
+    assert {id_: who.active for id_, who in work.provider.people.items()} == {"u-rex": True}
+
+
+@pytest.mark.parametrize(
+    ("account", "detail"),
+    [
+        (OUT, "the server accepted it and did not keep it: active"),
+        (build.reactivate("rex"), "the server accepted it and did not keep it: active"),
+        (
+            build.correct("ann", display_name="Ann", email="ann@acme.example"),
+            "the server accepted it and did not keep it: displayName, emails",
+        ),
+        (
+            build.delete_user("old"),
+            "the server accepted it, and the account is still there, deactivated as it was",
+        ),
+    ],
+    ids=["deactivates", "reactivates", "corrects", "deletes"],
+)
+def test_a_server_that_does_not_do_what_it_says_is_found_out(account: AccountChange, detail: str) -> None:
+    work = lives({"ann": holds()}, {}, account, faults={1: Fault.DROPPED})
+    [(_, _, result, said)] = work.apply()
+    assert (result, said) == (FAILED, detail)
+
+
+def found(change: AccountChange, there: Principal | None) -> tuple[Result, str]:
+    """What is told of a change after which the server has this person, or nobody."""
+    work = lives({"lea": holds()}, {}, change, faults={1: Fault.DROPPED})
+
+    def happen(_: Change) -> None:
+        work.provider.people = {} if there is None else {change.principal.id: there}
+
+    work.provider.meanwhile = happen
+    [(_, _, result, detail)] = work.apply()
+    return result, detail
+
+
+@pytest.mark.parametrize(
+    ("account", "told"),
+    [
+        (OUT, (FAILED, "the person is not on the server any more")),
+        (build.correct("lea", display_name="Lea"), (FAILED, "the person is not on the server any more")),
+        (build.reactivate("lea"), (FAILED, "the person is not on the server any more")),
+        (build.delete_user("lea"), (APPLIED, "")),
+    ],
+    ids=["deactivates", "corrects", "reactivates", "deletes"],
+)
+def test_of_somebody_who_is_gone_only_the_deletion_came_about(
+    account: AccountChange, told: tuple[Result, str]
+) -> None:
+    assert found(account, None) == told
+
+
+def test_an_account_that_is_still_there_and_active_is_said_to_be() -> None:
+    still = "the server accepted it, and the account is still there"
+    assert found(build.delete_user("old"), principal("old")) == (FAILED, still)
+
+
+@pytest.mark.parametrize(("active", "result"), [(False, APPLIED), (True, FAILED), (None, FAILED)])
+def test_only_who_is_said_to_be_inactive_is_deactivated(active: bool | None, result: Result) -> None:
+    assert found(OUT, principal("lea", active=active))[0] is result
+
+
+@pytest.mark.parametrize(("active", "result"), [(False, FAILED), (True, APPLIED), (None, APPLIED)])
+def test_who_is_not_said_to_be_inactive_is_reactivated(active: bool | None, result: Result) -> None:
+    assert found(build.reactivate("lea"), principal("lea", active=active))[0] is result
+
+
+def test_attributes_stick_whatever_letter_case_the_server_gives_names_and_addresses() -> None:
+    change = build.correct("lea", user_name="Lee@ACME.example", email="Lee@acme.example", display_name="Lea")
+    kept = replace(
+        principal("lea", user_name="lee@acme.example"), email="lee@acme.example", display_name="Lea"
+    )
+    assert found(change, kept) == (APPLIED, "")
+    lost = "the server accepted it and did not keep it: displayName"
+    assert found(change, replace(kept, display_name="lea")) == (FAILED, lost)
+
+
+def test_a_correction_that_fails_keeps_nothing_else_from_its_person() -> None:
+    fix = build.correct("lea", display_name="Lea")
+    work = lives({"lea": holds()}, {}, fix, OUT, faults={1: Fault.REFUSED})
+
+    assert work.apply() == [
+        ("lea", "repair", FAILED, "the server said no"),
+        ("lea", "deactivate", APPLIED, ""),
+    ]
+
+
+def admin_meanwhile(work: Run, name: str) -> None:
+    """Somebody makes a person admin while the run begins."""
+    work.provider.roles[f"u-{name}"] = ["org-admin"]
+
+
+def test_who_became_admin_meanwhile_is_not_shut_out_below_the_floor() -> None:
+    work = lives({"ann": holds("admin"), "lea": holds()}, {"ann": holds("admin")}, OUT)
+    admin_meanwhile(work, "lea")
+    work.provider.roles["u-ann"] = []
+
+    assert work.apply(minimum_admins=1) == [
+        ("lea", "deactivate", SKIPPED, "organization admins left: 0; at least 1 must stay")
+    ]
+    assert work.asked == ["read back ann lea", "read back lea"]
+    assert work.provider.people["u-lea"].active is True
+
+
+def test_who_became_admin_meanwhile_is_shut_out_where_enough_are_left() -> None:
+    work = lives({"ann": holds("admin"), "lea": holds()}, {"ann": holds("admin")}, OUT)
+    admin_meanwhile(work, "lea")
+
+    assert work.apply(minimum_admins=1) == [("lea", "deactivate", APPLIED, "")]
+    assert work.asked == ["read back ann lea", "read back ann lea", "deactivate lea", "read back ann lea"]
+
+
+def test_that_somebody_took_the_last_admin_meanwhile_is_said_of_who_was_shut_out() -> None:
+    work = lives({"ann": holds("admin"), "lea": holds("admin")}, {}, OUT)
+    work.plan = replace(work.plan, changes=(OUT,))
+    work.provider.meanwhile = lambda _: work.provider.roles.update({"u-ann": []})
+
+    assert work.apply(minimum_admins=1) == [
+        (
+            "lea",
+            "deactivate",
+            FAILED,
+            "done, but somebody else took admins meanwhile: 0 of at least 1 are left",
+        )
+    ]
+
+
+def test_nobody_is_shut_out_where_nobody_knows_who_is_admin() -> None:
+    work = lives({"lea": holds()}, {}, OUT, read_faults={1: Fault.REFUSED})
+
+    assert work.apply() == [
+        ("lea", "deactivate", SKIPPED, f"{apply.UNKNOWN}: the listing of people is short")
+    ]
+    assert work.provider.writes == []
+
+
+def test_an_interrupt_while_admins_are_counted_ends_the_run() -> None:
+    work = lives({"lea": holds()}, {}, OUT, read_faults={1: Fault.INTERRUPTED})
+
+    detail = "nobody knows which organization admins are left: the run was interrupted before it"
+    assert work.apply() == [("lea", "deactivate", SKIPPED, detail)]
+
+
+def test_who_came_back_as_admin_counts_for_who_is_shut_out_after_them() -> None:
+    rex = build.reactivate("rex")
+    before = {"lea": holds("admin"), "rex": holds("admin")}
+    work = lives(before, before, rex, OUT)
+
+    assert work.apply(minimum_admins=1) == [
+        ("rex", "reactivate", APPLIED, ""),
+        ("lea", "deactivate", APPLIED, ""),
+    ]
+
+
+def test_an_admin_who_is_not_to_be_shut_out_of_too_few_is_not_deleted_either() -> None:
+    old = build.delete_user(principal("old"))  # active by now, and admin
+    work = lives({"old": holds("admin")}, {"old": holds("admin")}, old)
+
+    assert work.apply(minimum_admins=1) == [
+        ("old", "delete", SKIPPED, "organization admins left: 0; at least 1 must stay")
+    ]
+
+
+def test_five_accounts_in_a_row_that_fail_end_the_run() -> None:
+    joiners = [build.create_user(name) for name in MANY[:7]]
+    work = lives({}, {}, *joiners, faults=dict.fromkeys(range(1, 8), Fault.REFUSED))
+
+    assert [result for _, _, result, _ in work.apply()] == [FAILED] * 5 + [SKIPPED] * 2

@@ -3,10 +3,33 @@
 from dataclasses import replace
 
 import pytest
-from build import APP, WEB, principal, provenance, scope_change, set_roles
+from build import (
+    APP,
+    WEB,
+    correct,
+    create_user,
+    deactivate,
+    delete_user,
+    principal,
+    provenance,
+    reactivate,
+    scope_change,
+    set_roles,
+)
 
-from reconciler.change import CreateGroup, ScopeChange, Stage, data
-from reconciler.model import ORGANIZATION, Role, Scope
+from reconciler.change import (
+    Attribute,
+    Change,
+    CreateGroup,
+    CreateUser,
+    DeleteUser,
+    ScopeChange,
+    SetActive,
+    Stage,
+    data,
+    shuts_out,
+)
+from reconciler.model import ORGANIZATION, Principal, Role, Scope
 
 
 @pytest.mark.parametrize(
@@ -80,8 +103,79 @@ def test_everybody_is_changed_in_the_stage_that_their_gravest_change_needs(
 
 
 def test_the_stages_make_every_admin_before_they_unseat_one() -> None:
-    assert list(Stage) == [Stage.CREATE, Stage.PROMOTE, Stage.MOVE, Stage.REVOKE, Stage.UNSEAT]
+    roles = [Stage.CREATE, Stage.PROMOTE, Stage.MOVE, Stage.REVOKE, Stage.UNSEAT]
+    assert list(Stage) == [*roles, Stage.REPAIR, Stage.REACTIVATE, Stage.DEACTIVATE, Stage.DELETE]
     assert CreateGroup(WEB, Role.ADMIN, "web-admin").stage is Stage.CREATE
+
+
+@pytest.mark.parametrize(
+    ("change", "stage", "shut_out"),
+    [
+        (create_user(), Stage.CREATE, False),
+        (correct(display_name="Ann"), Stage.REPAIR, False),
+        (reactivate(), Stage.REACTIVATE, False),
+        (deactivate(), Stage.DEACTIVATE, True),
+        (delete_user(), Stage.DELETE, True),
+        (set_roles("ann", scope_change(WEB, "admin", "")), Stage.REVOKE, False),
+        (CreateGroup(WEB, Role.ADMIN, "web-admin"), Stage.CREATE, False),
+    ],
+    ids=["creates", "corrects", "reactivates", "deactivates", "deletes", "takes a role", "a group"],
+)
+def test_accounts_are_made_first_and_closed_last(change: Change, stage: Stage, shut_out: bool) -> None:
+    assert (change.stage, shuts_out(change)) == (stage, shut_out)
+
+
+@pytest.mark.parametrize(
+    ("attribute", "one", "other", "same"),
+    [
+        (Attribute.USER_NAME, "Ann@acme.example", "ann@ACME.example", True),
+        (Attribute.USER_NAME, "ann@acme.example", "anne@acme.example", False),
+        (Attribute.EMAIL, "Ann@acme.example", "ann@acme.example", True),
+        (Attribute.DISPLAY_NAME, "ann", "Ann", False),
+        (Attribute.DISPLAY_NAME, "Ann", "Ann", True),
+        (Attribute.EMAIL, None, "ann@acme.example", False),
+        (Attribute.EMAIL, "none", None, False),
+        (Attribute.EMAIL, None, None, True),
+    ],
+)
+def test_letter_case_of_names_to_log_in_by_and_of_addresses_is_no_difference(
+    attribute: Attribute, one: str | None, other: str | None, same: bool
+) -> None:
+    assert attribute.same(one, other) is same
+
+
+def test_an_attribute_is_read_where_it_stands() -> None:
+    ann = Principal("u-1", "ann", display_name="Ann", email="a@acme.example")
+    assert {one: one.of(ann) for one in Attribute} == {
+        Attribute.USER_NAME: "ann",
+        Attribute.DISPLAY_NAME: "Ann",
+        Attribute.EMAIL: "a@acme.example",
+    }
+
+
+def test_changes_of_accounts_as_data_say_what_was_and_what_will_be_and_not_why() -> None:
+    ann = Principal("u-1", "ann", "00u1", None, "Ann", email="a@acme.example")
+    known = {"external_id": "00u1", "display_name": "Ann", "email": "a@acme.example"}
+    assert [data(change) for change in (CreateUser(ann, "why"), DeleteUser(ann, "why"))] == [
+        {"kind": "create-user", "id": "u-1", "user": "ann", **known},
+        {"kind": "delete-user", "id": "u-1", "user": "ann", **known},
+    ]
+    assert data(SetActive(ann, False, "why")) == {
+        "kind": "set-active",
+        "id": "u-1",
+        "user": "ann",
+        "before": None,
+        "after": False,
+    }
+    assert data(correct(replace(ann, display_name=None), display_name="A", email="b@acme.example")) == {
+        "kind": "set-attributes",
+        "id": "u-1",
+        "user": "ann",
+        "attributes": [
+            {"attribute": "displayName", "before": None, "after": "A"},
+            {"attribute": "emails", "before": "a@acme.example", "after": "b@acme.example"},
+        ],
+    }
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,18 @@ from dataclasses import replace
 import pytest
 from build import WEB, some
 
-from reconciler.change import Result
-from reconciler.history import Begun, Contested, Ended, PastRun, ScopeWrite, Write, contested
+from reconciler.change import Attribute, AttributeChange, Result
+from reconciler.history import (
+    ActiveWrite,
+    Begun,
+    Contested,
+    ContestedAccount,
+    Ended,
+    PastRun,
+    ScopeWrite,
+    Write,
+    contested,
+)
 from reconciler.report import past
 
 BEGUN = Begun(
@@ -73,3 +83,38 @@ def test_what_is_no_dispute(runs: list[PastRun]) -> None:
 def test_runs_of_other_organizations_in_between_do_not_end_a_dispute() -> None:
     other = run(organization="globex")
     assert contested([run(wrote()), other, run(wrote()), other, run(wrote())]) == (DISPUTE,)
+
+
+def wrote_account(
+    after: bool = False, address: str = "a@acme.example", name: str = "ann"
+) -> tuple[Write, Write]:
+    active = Write(2, name, f"u-{name}", True, (), Result.APPLIED, activity=ActiveWrite(True, after))
+    attribute = AttributeChange(Attribute.EMAIL, None, address)
+    return active, Write(3, name, f"u-{name}", True, (), Result.APPLIED, attributes=(attribute,))
+
+
+def test_accounts_that_run_after_run_writes_alike_are_contested_too() -> None:
+    runs = [run(wrote(), *wrote_account()) for _ in range(3)]
+    assert contested(runs) == (
+        DISPUTE,
+        ContestedAccount("acme", "ann", "active", False),
+        ContestedAccount("acme", "ann", "emails", "a@acme.example"),
+    )
+    words = "was written by each of the last 3 runs over acme; somebody else changes it back"
+    assert past.table(runs)[-2:] == [
+        f"contested: ann, active -> false {words}",
+        f"contested: ann, emails -> a@acme.example {words}",
+    ]
+    disputes = past.data(runs)["contested"]
+    assert isinstance(disputes, list)
+    assert disputes[1:] == [
+        {"organization": "acme", "subject": "ann", "attribute": "active", "after": False},
+        {"organization": "acme", "subject": "ann", "attribute": "emails", "after": "a@acme.example"},
+    ]
+
+
+def test_accounts_that_are_written_otherwise_each_time_are_no_dispute() -> None:
+    runs = [
+        run(*wrote_account(after, address)) for after, address in ((True, "a"), (False, "b"), (True, "c"))
+    ]
+    assert contested(runs) == ()

@@ -12,21 +12,27 @@ from build import (
     NOW,
     UNLIMITED,
     WEB,
+    correct,
+    create_user,
+    deactivate,
+    delete_user,
     desired,
     empty_group,
     holds,
+    joiner,
     live,
     organization,
     plan,
     principal,
     provenance,
+    reactivate,
     scope_change,
     set_roles,
     term,
 )
 
 from reconciler import drift, guardrails
-from reconciler.change import CreateGroup, ScopeChange, SetRoles
+from reconciler.change import Change, CreateGroup, ScopeChange, SetRoles
 from reconciler.guardrails import Violation, admins
 from reconciler.model import ORGANIZATION, DesiredState, LiveState, Principal, Role, Scope
 from reconciler.plan import Plan, after, build
@@ -68,7 +74,7 @@ def expire(who: str | Principal) -> SetRoles:
 
 
 def check(
-    *changes: SetRoles,
+    *changes: Change,
     state: LiveState,
     limits: Guardrails,
     should: DesiredState | None = None,
@@ -80,7 +86,7 @@ def check(
     )
 
 
-def broken(*changes: SetRoles, state: LiveState, limits: Guardrails, **others: Any) -> list[str]:
+def broken(*changes: Change, state: LiveState, limits: Guardrails, **others: Any) -> list[str]:
     return [violation.guardrail for violation in check(*changes, state=state, limits=limits, **others)]
 
 
@@ -88,7 +94,7 @@ def holding(number: int, words: str = "viewer") -> LiveState:
     return live(dict.fromkeys(NAMES[:number], holds(words, web="admin")))
 
 
-def approve(*changes: SetRoles) -> str:
+def approve(*changes: Change) -> str:
     return f"; or approve this one plan with `apply --approve {plan(*changes).fingerprint}`"
 
 
@@ -907,3 +913,235 @@ def _admins_after_each_change(planned: Plan, state: LiveState) -> Iterator[int]:
         if not isinstance(change, CreateGroup):
             roles = after(plan(change), roles)
         yield len(admins(state, roles))
+
+
+# Accounts.
+
+
+def with_joiners(state: LiveState, *names: str) -> LiveState:
+    joiners = {joiner(name).id: joiner(name) for name in names}
+    return replace(state, people={**state.people, **joiners})
+
+
+def creations(state: LiveState, number: int, **settings: Any) -> tuple[Violation, ...]:
+    names = [f"new{index}" for index in range(number)]
+    created = [create_user(name) for name in names]
+    return check(*created, state=with_joiners(state, *names), limits=limits(**settings))
+
+
+@pytest.mark.parametrize(
+    ("population", "allowed"), [(0, 1), (1, 1), (2, 2), (9, 9), (49, 49), (50, 50), (51, 50), (200, 50)]
+)
+def test_so_many_accounts_may_be_created_at_once(population: int, allowed: int) -> None:
+    state = live({f"p{index}": holds() for index in range(population)})
+    default = Guardrails().creations
+    assert creations(state, allowed, creations=default) == ()
+    [violation] = creations(state, allowed + 1, creations=default)
+    assert (violation.guardrail, violation.measured, violation.limit) == ("creations", allowed + 1, allowed)
+    assert violation.approvable
+
+
+def test_what_is_wrong_with_too_many_creations_is_said() -> None:
+    [violation] = creations(live({"ann": holds("admin"), "bob": holds()}), 2, creations=Limit(5, 50))
+    made = [create_user("new0"), create_user("new1")]
+    assert violation == Violation(
+        "creations",
+        2,
+        1,
+        "2 people would get an account; 1 may at once (50 % of 2 people on the server, and never more "
+        "than 5)",
+        "check that each of them should; if so, raise `guardrails.creations` in the policy or do it in steps"
+        + approve(*made),
+        ("new0@acme.example", "new1@acme.example"),
+        True,
+    )
+
+
+def test_no_creation_may_be_allowed() -> None:
+    [violation] = creations(holding(9), 1, creations=NOBODY)
+    assert (violation.measured, violation.limit) == (1, 0)
+
+
+def test_who_is_created_and_made_admin_is_an_admin_gained() -> None:
+    state = with_joiners(live({"ann": holds("admin")}), "joe")
+    made = seat(joiner("joe"))
+    [violation] = check(create_user("joe"), made, state=state, limits=limits(admins_gained=0))
+    assert (violation.guardrail, violation.people) == ("admins_gained", ("joe@acme.example",))
+
+
+def test_who_is_created_sits_in_the_seat_that_another_leaves() -> None:
+    state = with_joiners(live({"ann": holds("admin")}), "joe")
+    one = limits(minimum_admins=1)
+    assert broken(create_user("joe"), seat(joiner("joe")), unseat("ann"), state=state, limits=one) == []
+    assert broken(create_user("joe"), unseat("ann"), state=state, limits=one) == ["minimum_admins"]
+
+
+CLOSING = [deactivate, delete_user]
+
+
+@pytest.mark.parametrize("close", CLOSING, ids=["deactivates", "deletes"])
+def test_shutting_an_admin_out_unseats_them(close: Callable[[Principal], Change]) -> None:
+    state = live({"ann": holds("admin"), "bob": holds("admin"), "cid": holds("viewer")})
+    floor = limits(minimum_admins=2)
+    [violation] = check(close(principal("bob")), state=state, limits=floor)
+    assert violation == Violation(
+        "minimum_admins",
+        1,
+        2,
+        "the number of organization admins would fall from 2 to 1; at least 2 must stay",
+        "give the admin role to somebody else first, in the same policy or in an earlier one",
+        ("bob@acme.example",),
+    )
+    assert broken(close(principal("cid")), state=state, limits=floor) == []
+    assert broken(close(principal("bob")), state=state, limits=limits(minimum_admins=1)) == []
+    required = limits(required_admins=("BOB@acme.example", "cid@acme.example"))
+    [violation] = check(close(principal("bob")), close(principal("cid")), state=state, limits=required)
+    assert (violation.guardrail, violation.people) == ("required_admins", ("bob@acme.example",))
+
+
+def test_an_admin_who_loses_the_role_and_the_account_is_unseated_once() -> None:
+    state = live({"ann": holds("admin"), "bob": holds("admin")})
+    [violation] = check(
+        unseat("bob"), deactivate("bob"), state=state, limits=limits(required_admins=("bob@acme.example",))
+    )
+    assert (violation.measured, violation.people) == (1, ("bob@acme.example",))
+    assert broken(unseat("bob"), deactivate("bob"), state=state, limits=limits(minimum_admins=1)) == []
+
+
+def test_who_comes_back_as_admin_is_an_admin_gained_and_no_successor_before() -> None:
+    rex = principal("rex", active=False)
+    state = live({"ann": holds("admin"), "rex": holds("admin")}, rex)
+    back = reactivate(rex)
+    assert guardrails.admins_after(plan(back), state) == {"u-ann", "u-rex"}
+    [violation] = check(back, state=state, limits=limits(admins_gained=0))
+    assert (violation.guardrail, violation.measured, violation.people) == (
+        "admins_gained",
+        1,
+        ("rex@acme.example",),
+    )
+    one = limits(minimum_admins=1)
+    assert broken(unseat("ann"), back, state=state, limits=one) == ["minimum_admins"]
+    assert broken(back, deactivate("ann"), state=state, limits=one) == []
+    assert broken(unseat(rex), back, state=state, limits=limits(admins_gained=0)) == []
+
+
+def test_who_comes_back_and_is_made_admin_meanwhile_is_one_only_once_they_are_back() -> None:
+    rex = principal("rex", active=False)
+    state = live({"ann": holds("admin")}, rex)
+    changes = seat(rex), reactivate(rex)
+    assert guardrails.admins_after(plan(*changes), state) == {"u-ann", "u-rex"}
+    assert guardrails.admins_after(plan(seat(rex)), state) == {"u-ann"}
+    assert guardrails.admins_after(plan(reactivate(rex)), state) == {"u-ann"}
+
+
+def test_everybody_who_is_shut_out_counts_once_among_those_who_are_deactivated() -> None:
+    state = holding(10)
+    gone = principal("p03", active=False)
+    state = replace(state, people={**state.people, gone.id: gone})
+    changes: list[Change] = [lose("p01"), deactivate("p01"), deactivate("p02"), lose(gone), delete_user(gone)]
+    [violation] = check(*changes, state=state, limits=limits(deactivations=Limit(2, 100)))
+    assert violation == Violation(
+        "deactivations",
+        3,
+        2,
+        "3 people would be deactivated, or lose roles for it; 2 may at once (100 % of 10 people with roles, "
+        "and never more than 2)",
+        "check that each of them should; if so, raise `guardrails.deactivations` in the policy or do it in "
+        "steps" + approve(*changes),
+        ("p01@acme.example", "p02@acme.example", "p03@acme.example"),
+        True,
+    )
+    assert broken(*changes, state=state, limits=limits(deactivations=Limit(3, 100))) == []
+
+
+def test_who_comes_back_or_is_corrected_is_not_deactivated() -> None:
+    assert (
+        broken(reactivate(), correct("p01", display_name="P"), state=holding(10), limits=Guardrails()) == []
+    )
+
+
+TOUCHING: dict[str, Change] = {
+    "creates": create_user("ann"),
+    "corrects": correct("ann", display_name="Ann"),
+    "reactivates": reactivate("ann"),
+    "deactivates": deactivate("ann"),
+    "deletes": delete_user("ann"),
+}
+
+
+@pytest.mark.parametrize("kind", TOUCHING)
+def test_a_protected_person_is_protected_from_every_kind_of_change(kind: str) -> None:
+    state = live({"ann": holds("viewer"), "bob": holds()})
+    change = TOUCHING[kind]
+    [violation] = check(change, state=state, limits=limits(protected=("Ann@ACME.example",)))
+    assert violation == Violation(
+        "protected",
+        1,
+        0,
+        "the plan would change the roles or accounts of 1 person whom the policy protects; none may be "
+        "touched",
+        "take them off `guardrails.protected` in a change of its own, if that is what is meant",
+        ("ann@acme.example",),
+    )
+    assert broken(change, state=state, limits=limits(protected=("bob@acme.example",))) == []
+
+
+def test_a_protected_person_whose_roles_and_account_change_is_one_person() -> None:
+    state = live({"ann": holds("viewer", web="admin")})
+    protected = limits(protected=("ann@acme.example",))
+    [violation] = check(lose("ann"), deactivate("ann"), state=state, limits=protected)
+    assert (violation.measured, violation.people) == (1, ("ann@acme.example",))
+
+
+@pytest.mark.parametrize("close", CLOSING, ids=["deactivates", "deletes"])
+def test_a_protected_person_who_can_not_be_found_could_be_shut_out_unseen(
+    close: Callable[[str], Change],
+) -> None:
+    unknown = limits(protected=("zed@acme.example",))
+    assert broken(close("ann"), state=holding(2), limits=unknown) == ["protected"]
+    assert broken(reactivate("ann"), state=holding(2), limits=unknown) == []
+
+
+@pytest.mark.parametrize("close", CLOSING, ids=["deactivates", "deletes"])
+def test_the_user_of_the_token_is_not_shut_out(close: Callable[[str], Change]) -> None:
+    [violation] = check(close("ann"), state=live({"ann": holds()}), limits=UNLIMITED, token_user="u-ann")
+    assert violation == Violation(
+        "own_user",
+        1,
+        0,
+        "the user whose token this is would lose their account, and with it the token its rights",
+        "use the token of a user who keeps the role, or keep this one in a group that gives it"
+        + approve(close("ann")),
+        ("ann@acme.example",),
+        True,
+    )
+    assert broken(close("bob"), state=holding(2), limits=UNLIMITED, token_user="u-ann") == []
+
+
+def test_the_user_of_the_token_may_come_back_and_be_corrected() -> None:
+    changes = reactivate("ann"), correct("ann", display_name="Ann")
+    assert broken(*changes, state=live({"ann": holds()}), limits=UNLIMITED, token_user="u-ann") == []
+
+
+@pytest.mark.parametrize(
+    ("change", "takes"),
+    [
+        (create_user(), False),
+        (correct("ann", display_name="Ann"), False),
+        (reactivate(), False),
+        (deactivate(), True),
+        (delete_user(), True),
+    ],
+    ids=["creates", "corrects", "reactivates", "deactivates", "deletes"],
+)
+def test_a_plan_takes_where_somebody_is_shut_out(change: Change, takes: bool) -> None:
+    assert guardrails.takes(plan(gain("bob"), change)) is takes
+
+
+def test_who_is_shut_out_says_nothing_of_an_empty_group() -> None:
+    state, none = live({"ann": holds(web="admin"), "bob": holds(web="admin")}), limits(emptied_groups=0)
+    should = desired(empty_groups=(empty_group(web="admin"),))
+    assert broken(lose("ann"), state=state, limits=none, should=should) == ["emptied_groups"]
+    assert broken(lose("ann"), deactivate("ann"), state=state, limits=none, should=should) == []
+    [violation] = check(lose("ann"), lose("bob"), deactivate("ann"), state=state, limits=none, should=should)
+    assert violation.people == ("bob@acme.example",)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -9,9 +10,9 @@ from build import SERVER, some
 from recording import END, Json, chained, numbered, outcome, run_record, set_roles, story, write
 
 from reconciler import history
-from reconciler.change import Result
+from reconciler.change import Attribute, AttributeChange, Kind, Result
 from reconciler.errors import LedgerError
-from reconciler.history import Begun, Ended, PastRun, ScopeWrite, Skip, Write
+from reconciler.history import ActiveWrite, Begun, Ended, Leaver, PastRun, ScopeWrite, Skip, Write
 from reconciler.model import ORGANIZATION, Scope
 from reconciler.report import past
 
@@ -37,7 +38,14 @@ def runs(*records: Mapping[str, Any]) -> tuple[PastRun, ...]:
 
 
 def begun(**changes: Any) -> Begun:
-    told = {**run_record(), "undoes": None, "approved": (), "at": "2026-11-23T12:00:00.000Z", **changes}
+    told = {
+        **run_record(),
+        "undoes": None,
+        "approved": (),
+        "leavers": None,
+        "at": "2026-11-23T12:00:00.000Z",
+        **changes,
+    }
     return Begun(**{name: told[name] for name in told.keys() - {"event", "format"}})
 
 
@@ -53,7 +61,7 @@ def test_a_run_is_told_as_values() -> None:
             records[0].record["hash"][:12],
             begun(),
             (
-                Write(2, "circleci-web-admin", None, True, (), Result.APPLIED),
+                Write(2, "circleci-web-admin", None, True, (), Result.APPLIED, kind=Kind.CREATE_GROUP),
                 Write(3, "ann@acme.example", "u-ann", True, (web,), Result.FAILED, "the server said no"),
                 Write(6, "bob@acme.example", "u-bob", True, (everywhere,), None),
             ),
@@ -272,3 +280,226 @@ def shown(records: Sequence[Json]) -> bool:
 def test_what_is_sound_is_shown() -> None:
     assert shown(SOUND)
     assert runs(*SOUND)[0].begun.server == SERVER
+
+
+# Accounts
+
+PERSON: Json = {"id": "u-bob", "user": "bob@acme.example"}
+KNOWN: Json = {"external_id": "00u-bob", "display_name": None, "email": "bob@acme.example"}
+
+
+def set_active(after: Any = False, before: Any = True, name: str = "bob") -> Json:
+    person = {"id": f"u-{name}", "user": f"{name}@acme.example"}
+    return {"kind": "set-active", **person, "before": before, "after": after}
+
+
+def set_attribute(attribute: Any = "displayName", before: Any = None, after: Any = "Bob") -> Json:
+    change = {"attribute": attribute, "before": before, "after": after}
+    return {"kind": "set-attributes", **PERSON, "attributes": [change]}
+
+
+CREATED: Json = {"kind": "create-user", **PERSON, "id": "new:bob@acme.example", **KNOWN}
+DELETED: Json = {"kind": "delete-user", **PERSON, **KNOWN}
+
+
+def test_what_happened_to_accounts_is_told_as_values() -> None:
+    changes = [CREATED, set_active(), set_active(True, None), set_attribute("emails", "a", "b"), DELETED]
+    [run] = runs(*story(*(write(number, change) for number, change in enumerate(changes, start=1))))
+    name = "bob@acme.example"
+    attribute = AttributeChange(Attribute.EMAIL, "a", "b")
+    assert run.writes == (
+        Write(2, name, "new:bob@acme.example", True, (), kind=Kind.CREATE_USER),
+        Write(3, name, "u-bob", True, (), kind=Kind.SET_ACTIVE, activity=ActiveWrite(True, False)),
+        Write(4, name, "u-bob", True, (), kind=Kind.SET_ACTIVE, activity=ActiveWrite(None, True)),
+        Write(5, name, "u-bob", True, (), kind=Kind.SET_ATTRIBUTES, attributes=(attribute,)),
+        Write(6, name, "u-bob", False, (), kind=Kind.DELETE_USER),
+    )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        set_active(after=None),
+        set_active(after="false"),
+        set_active(before="true"),
+        {name: value for name, value in set_active().items() if name != "after"},
+        set_attribute("phoneNumbers"),
+        set_attribute(after=None),
+        set_attribute(before=7),
+        {**set_attribute(), "attributes": [7]},
+        {**set_attribute(), "attributes": None},
+        {**CREATED, "id": None},
+        {**DELETED, "user": 7},
+        {**DELETED, "kind": "delete-everybody"},
+        {**DELETED, "kind": ["delete-user"]},
+    ],
+    ids=str,
+)
+def test_a_forged_change_of_an_account_is_told(change: Json) -> None:
+    with pytest.raises(LedgerError, match="line 2 of the ledger is no record that this version understands"):
+        runs(*story(write(1, change)))
+
+
+BOB: Json = {"id": "u-bob", "user": "bob@acme.example"}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"leavers": "u-bob"},
+        {"leavers": ["u-bob"]},
+        {"leavers": [{"id": "u-bob"}]},
+        {"leavers": [{"id": 7, "user": "bob"}]},
+        {"leavers": {}},
+        {"at": "yesterday"},
+        {"at": "2026-11-23T12:00:00"},
+    ],
+    ids=str,
+)
+def test_a_forged_beginning_of_a_run_is_told(more: Json) -> None:
+    with pytest.raises(LedgerError, match="line 1 of the ledger is no record that this version understands"):
+        runs(*story(**more))
+
+
+def test_which_leavers_a_run_knew_of_is_told() -> None:
+    [run] = runs(*story(leavers=[BOB]))
+    assert run.begun.leavers == (Leaver("u-bob", "bob@acme.example"),)
+    [run] = runs(*story(leavers=[]))
+    assert run.begun.leavers == ()
+
+
+DAYS = [f"2026-11-{day:02}T09:00:00.000Z" for day in range(1, 8)]
+
+
+def moments(*days: int) -> list[datetime]:
+    return [datetime(2026, 11, day, 9, tzinfo=UTC) for day in days]
+
+
+def days(*stories: Sequence[Json]) -> tuple[PastRun, ...]:
+    """Runs on one day after the other, from the first of November."""
+    return tuple(
+        run
+        for at, events in zip(DAYS, stories, strict=False)
+        for run in runs(*story(*events[1:], **{**events[0], "at": at}))
+    )
+
+
+def did(change: Json, result: str | None = "applied", **begun: Any) -> list[Json]:
+    """A run that did this, and what became of it."""
+    return [begun, write(1, change), *([outcome(1, result)] if result else []), END]
+
+
+OUT, BACK = set_active(), set_active(True, False)
+
+
+@pytest.mark.parametrize(
+    ("stories", "since"),
+    [
+        ([did(OUT)], 1),
+        ([did(OUT), did(set_roles())], 1),
+        ([did(OUT, "failed")], None),
+        ([did(OUT, None)], None),
+        ([did(OUT), did(BACK)], None),
+        ([did(OUT), did(BACK, "failed")], None),
+        ([did(OUT), did(BACK, None)], None),
+        ([did(OUT), did(BACK, undoes="a1b2c3d4e5f6")], None),
+        ([did(OUT), did(BACK), did(OUT)], 3),
+        ([did(OUT), did(OUT)], 2),
+        ([did(OUT), did(OUT, "failed")], 1),
+        ([did(OUT), did(DELETED)], None),
+        ([did(OUT), did(DELETED, "failed")], 1),
+        ([did(OUT, organization="globex")], None),
+        ([did(OUT), did(BACK, organization="globex")], 1),
+        ([did(set_active(name="cat"))], None),
+        ([did(CREATED)], None),
+        ([did(set_attribute())], None),
+    ],
+    ids=[
+        "deactivated",
+        "and something else later",
+        "failed",
+        "nobody knows",
+        "reactivated",
+        "perhaps reactivated",
+        "reactivated for all that is known",
+        "undone",
+        "again",
+        "twice in a row",
+        "tried once more",
+        "deleted",
+        "not deleted",
+        "in another organization",
+        "reactivated in another organization",
+        "somebody else",
+        "created",
+        "corrected",
+    ],
+)
+def test_who_was_deactivated_by_this_program_is_known(stories: list[list[Json]], since: int | None) -> None:
+    found = history.deactivated(days(*stories), "acme")
+    assert {id_: at for id_, at in found.items() if id_ == "u-bob"} == (
+        {"u-bob": moments(since)[0]} if since else {}
+    )
+
+
+def test_ids_of_another_server_are_of_other_people() -> None:
+    past = days(did(OUT, server="https://old.example"))
+    assert history.deactivated(past, "acme", server=SERVER) == {}
+    assert history.deactivated(past, "acme", server="https://old.example") == {"u-bob": moments(1)[0]}
+
+
+def told(*names: str, **begun: Any) -> list[Json]:
+    """A run that knew of these leavers."""
+    return [
+        {"leavers": [{"id": f"u-{name}", "user": f"{name}@acme.example"} for name in names], **begun},
+        END,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("stories", "since"),
+    [
+        ([], {}),
+        ([told()], {}),
+        ([told("bob")], {"bob": 1}),
+        ([told("bob"), told("bob", "cat"), told("bob", "cat")], {"bob": 1, "cat": 2}),
+        ([told("bob"), told(), told("bob")], {"bob": 3}),
+        ([told("bob"), told("cat")], {"cat": 2}),
+        ([told("bob"), [{}, END], told("bob")], {"bob": 3}),
+        ([told("bob"), [{}, END]], {}),
+        ([told("bob"), [{"undoes": "a1b2c3d4e5f6"}, END], told("bob")], {"bob": 1}),
+        ([told("bob"), [{"organization": "globex"}, END], told("bob")], {"bob": 1}),
+        ([told("bob", organization="globex")], {}),
+        ([told("bob"), told("bob")[:1]], {"bob": 1}),
+        (
+            [
+                [*told("bob")[:1], {"event": "refused", "reason": "no", "exit_code": 4}],
+                told("bob"),
+            ],
+            {"bob": 1},
+        ),
+    ],
+    ids=[
+        "no runs",
+        "nobody",
+        "one run",
+        "each since their own",
+        "came back in between",
+        "came back",
+        "a run that did not ask in between",
+        "a run that did not ask",
+        "an undo in between",
+        "another organization in between",
+        "another organization",
+        "killed",
+        "refused",
+    ],
+)
+def test_since_when_runs_told_of_a_leaver_is_known(stories: list[list[Json]], since: dict[str, int]) -> None:
+    expected = {f"u-{name}": moments(day)[0] for name, day in since.items()}
+    assert history.told_leavers(days(*stories), "acme") == expected
+
+
+def test_leavers_of_another_server_are_other_people() -> None:
+    past = days(told("bob", server="https://old.example"), told("bob"))
+    assert history.told_leavers(past, "acme", server=SERVER) == {"u-bob": moments(2)[0]}

@@ -10,15 +10,29 @@ from itertools import accumulate, combinations
 from pathlib import Path
 
 import pytest
-from build import NOW, WEB, holds, live, organization, principal, some
+from build import (
+    NOW,
+    SERVER,
+    WEB,
+    correct,
+    create_user,
+    deactivate,
+    delete_user,
+    holds,
+    live,
+    organization,
+    principal,
+    some,
+)
 from fakes import FakeProvider, Fault
 from full_disk import room
 from recording import BEFORE, ORIGIN, carry_out, clock, forged, lines, planned, recorded, story
 
-from reconciler import ledger, private
-from reconciler.change import Outcome, Result
+from reconciler import apply, ledger, plan, private
+from reconciler.change import AccountChange, Kind, Outcome, Result, data
+from reconciler.drift import Drift
 from reconciler.errors import LedgerError, SettingsError
-from reconciler.history import PastRun, Skip
+from reconciler.history import Leaver, PastRun, Skip, deactivated
 from reconciler.ledger import Ledger
 from reconciler.model import ORGANIZATION
 
@@ -152,6 +166,38 @@ def test_what_undo_needs_is_kept_beside_what_a_plan_shows(path: Path) -> None:
         False,
         [(ORGANIZATION, (entry,)), (WEB, ())],
     )
+
+
+def test_changes_of_accounts_are_kept_with_what_was_and_read_back_as_they_were(path: Path) -> None:
+    gone = replace(principal("old", active=False), display_name="Old", email="old@acme.example")
+    accounts: list[AccountChange] = [
+        create_user("joe"),
+        correct("ann", display_name="Ann", user_name="anne@acme.example"),
+        deactivate("ann"),
+        delete_user(gone),
+    ]
+    state = live({"ann": holds("admin")}, gone)
+    server = FakeProvider.holding(organization(), state)
+    todo = plan.build(Drift(), organization(), SERVER, accounts=accounts)
+    with Ledger(path, clock()) as record:
+        leavers = [{"id": "u-ann", "user": "ann@acme.example"}]
+        account = record.begin(todo, state, ORIGIN, {"leavers": leavers})
+        apply.carry_out(todo, server, state, 0, account, lambda _: None)
+        account.end()
+
+    told = [json.loads(line) for line in lines(path)]
+    assert [record["change"] for record in told if record["event"] == "write"] == [
+        data(change) for change in todo.changes
+    ]
+    run = only(path)
+    assert run.begun.leavers == (Leaver("u-ann", "ann@acme.example"),)
+    assert [(write.kind, write.result) for write in run.writes] == [
+        (Kind.CREATE_USER, Result.APPLIED),
+        (Kind.SET_ATTRIBUTES, Result.APPLIED),
+        (Kind.SET_ACTIVE, Result.APPLIED),
+        (Kind.DELETE_USER, Result.APPLIED),
+    ]
+    assert [*deactivated([run], "acme")] == ["u-ann"]
 
 
 def test_a_change_that_was_not_tried_is_told_with_its_outcome(path: Path) -> None:

@@ -12,20 +12,37 @@ from build import (
     WEB,
     at,
     by_id,
+    correct,
+    create_user,
+    deactivate,
+    delete_user,
     holds,
     live,
     organization,
     plan,
     principal,
     provenance,
+    reactivate,
     scope_change,
     set_roles,
     some,
 )
 
 from reconciler import drift
-from reconciler.change import Change, CreateGroup, SetRoles, Stage, data
+from reconciler.change import (
+    AccountChange,
+    Change,
+    CreateGroup,
+    CreateUser,
+    DeleteUser,
+    SetActive,
+    SetAttributes,
+    SetRoles,
+    Stage,
+    data,
+)
 from reconciler.drift import Drift, PersonDrift, ScopeDrift
+from reconciler.finding import Finding, Kind
 from reconciler.model import ORGANIZATION, DesiredState, Holdings, Principal, Role, Scope
 from reconciler.plan import Plan, after, build, whole
 from reconciler.policy.document import Mode, StoredAs
@@ -71,6 +88,8 @@ def _told(change: Change) -> str:
         case SetRoles():
             scopes = (f"{s.scope} {_roles(s.before)} -> {_roles(s.after)}" for s in change.scopes)
             return f"{change.principal.id[2:]}: {', '.join(scopes)}"
+        case CreateUser() | SetAttributes() | SetActive() | DeleteUser():
+            return change.principal.user_name.partition("@")[0]
 
 
 def _roles(roles: frozenset[Role]) -> str:
@@ -117,7 +136,7 @@ def test_additive_gives_what_is_missing_beside_what_is_there_and_withholds_the_r
 def test_report_writes_nothing_and_withholds_everything() -> None:
     result = planned(*EVERYBODY, mode=Mode.REPORT)
     assert result.changes == ()
-    assert whole(result.withheld) == planned(*EVERYBODY).people
+    assert whole(result.withheld_people) == planned(*EVERYBODY).people
 
 
 @pytest.mark.parametrize("role_groups", [None, ALL_GROUPS], ids=["user-roles", "groups"])
@@ -127,7 +146,7 @@ def test_what_is_written_and_what_is_withheld_is_all_the_drift_together(
 ) -> None:
     result = planned(*EVERYBODY, mode=mode, role_groups=role_groups)
     changes = [change for change in result.changes if isinstance(change, SetRoles)]
-    assert whole([*changes, *result.withheld]) == planned(*EVERYBODY).people
+    assert whole([*changes, *result.withheld_people]) == planned(*EVERYBODY).people
 
 
 @pytest.mark.parametrize("mode", Mode)
@@ -343,3 +362,116 @@ def test_no_change_of_a_plan_leaves_somebody_without_access_in_between() -> None
     for change in planned(*EVERYBODY, role_groups=ALL_GROUPS).changes:
         if isinstance(change, SetRoles) and change.stage is Stage.PROMOTE:
             assert all(scope.after >= scope.before for scope in change.scopes), data(change)
+
+
+# What happens to accounts.
+
+NEW = create_user("joe")
+NEW_ROLES = PersonDrift(NEW.principal, (ScopeDrift(WEB, some(), some("viewer")),))
+FIXED = correct("low", display_name="Low")
+BACK = reactivate("rex")
+OUT = deactivate("lea")
+GONE = delete_user("old")
+ACCOUNTS = (GONE, OUT, BACK, FIXED, NEW)
+
+
+def lives(
+    *people: PersonDrift,
+    mode: Mode = Mode.ENFORCE,
+    accounts: Iterable[AccountChange] = ACCOUNTS,
+    role_groups: frozenset[tuple[Scope, Role]] | None = None,
+) -> Plan:
+    stored_as = StoredAs.USER_ROLES if role_groups is None else StoredAs.GROUPS
+    of = organization(mode, stored_as=stored_as)
+    return build(Drift(people), of, SERVER, role_groups, accounts=accounts)
+
+
+def test_accounts_are_made_before_any_role_is_given_and_closed_after_all_are_taken() -> None:
+    result = lives(NEW_ROLES, LEAVER)
+    assert told(result.changes) == [
+        ("CREATE", "joe"),
+        ("PROMOTE", "w:joe@acme.example: web none -> viewer"),
+        ("REVOKE", "lea: organization viewer -> none, web admin -> none"),
+        ("REPAIR", "low"),
+        ("REACTIVATE", "rex"),
+        ("DEACTIVATE", "lea"),
+        ("DELETE", "old"),
+    ]
+    assert result.withheld == ()
+    assert result.accounts == (NEW, FIXED, BACK, OUT, GONE)
+    assert [change.principal.id for change in result.people] == ["new:joe@acme.example", "u-lea"]
+
+
+def test_accounts_of_one_stage_are_in_the_order_of_names() -> None:
+    names = ("cat", "Ann", "bob")
+    result = lives(accounts=[create_user(name) for name in names])
+    assert [change.principal.user_name[:3] for change in result.accounts] == ["Ann", "bob", "cat"]
+
+
+def test_role_groups_and_accounts_are_made_in_the_first_stage() -> None:
+    result = lives(NEW_ROLES, role_groups=frozenset(), accounts=[NEW])
+    assert told(result.changes) == [
+        ("CREATE", "circleci-web-viewer"),
+        ("CREATE", "joe"),
+        ("PROMOTE", "w:joe@acme.example: web none -> viewer"),
+    ]
+
+
+def test_additive_makes_and_corrects_accounts_and_closes_none() -> None:
+    result = lives(NEW_ROLES, LEAVER, mode=Mode.ADDITIVE)
+    assert told(result.changes) == [
+        ("CREATE", "joe"),
+        ("PROMOTE", "w:joe@acme.example: web none -> viewer"),
+        ("REPAIR", "low"),
+        ("REACTIVATE", "rex"),
+    ]
+    assert told(result.withheld) == [
+        ("REVOKE", "lea: organization viewer -> none, web admin -> none"),
+        ("DEACTIVATE", "lea"),
+        ("DELETE", "old"),
+    ]
+    assert result.withheld_accounts == (OUT, GONE)
+    assert [change.principal.id for change in result.withheld_people] == ["u-lea"]
+
+
+def test_additive_brings_nobody_back_to_roles_that_they_are_to_lose() -> None:
+    rex = principal("rex", active=False)
+    lowered = PersonDrift(rex, (ScopeDrift(WEB, some("admin"), some("viewer")),))
+    tidied = PersonDrift(rex, (ScopeDrift(WEB, some("admin viewer"), some("admin")),))
+    assert lives(lowered, mode=Mode.ADDITIVE, accounts=[BACK]).accounts == ()
+    assert lives(lowered, mode=Mode.ADDITIVE, accounts=[BACK]).withheld_accounts == (BACK,)
+    assert lives(tidied, mode=Mode.ADDITIVE, accounts=[BACK]).accounts == (BACK,)
+    assert lives(lowered, mode=Mode.ENFORCE, accounts=[BACK]).accounts == (BACK,)
+
+
+def test_report_withholds_accounts_and_their_roles_together() -> None:
+    result = lives(NEW_ROLES, LEAVER, mode=Mode.REPORT)
+    assert result.changes == ()
+    assert told(result.withheld) == [
+        ("CREATE", "joe"),
+        ("PROMOTE", "w:joe@acme.example: web none -> viewer"),
+        ("REVOKE", "lea: organization viewer -> none, web admin -> none"),
+        ("REPAIR", "low"),
+        ("REACTIVATE", "rex"),
+        ("DEACTIVATE", "lea"),
+        ("DELETE", "old"),
+    ]
+    assert result.drifted
+
+
+@pytest.mark.parametrize("change", ACCOUNTS, ids=lambda change: change.stage.name)
+def test_a_change_of_an_account_is_drift_and_part_of_the_fingerprint(change: AccountChange) -> None:
+    nothing = lives(accounts=[])
+    result = lives(accounts=[change])
+    assert (nothing.drifted, result.drifted) == (False, True)
+    assert result.fingerprint != nothing.fingerprint
+    assert lives(accounts=[replace(change, why="another")]).fingerprint == result.fingerprint
+
+
+def test_findings_are_kept_and_are_no_part_of_the_fingerprint() -> None:
+    found = (Finding(Kind.LEAVER, "lea", "is gone"),)
+    with_findings = build(Drift(), organization(), SERVER, findings=found)
+    without = build(Drift(), organization(), SERVER)
+    assert (with_findings.findings, without.findings) == (found, ())
+    assert with_findings.fingerprint == without.fingerprint
+    assert not with_findings.drifted

@@ -15,8 +15,11 @@ from jsonschema import Draft202012Validator
 from recording import planned
 
 from reconciler import drift, guardrails, plan, planfile
+from reconciler.change import AccountChange
 from reconciler.change import data as change_data
 from reconciler.errors import ReadError, SettingsError
+from reconciler.finding import Finding
+from reconciler.finding import Kind as FindingKind
 from reconciler.model import ORGANIZATION, DesiredState, Holdings
 from reconciler.plan import Plan
 from reconciler.planfile import Reviewed
@@ -42,11 +45,23 @@ def prepared(
     problems: tuple[Problem, ...] = (),
     limits: Guardrails = build.UNLIMITED,
     name: str = "acme",
+    accounts: Sequence[AccountChange] = (),
+    findings: tuple[Finding, ...] = (),
 ) -> Prepared:
-    state = live(before, role_groups=frozenset() if stored_as is StoredAs.GROUPS else None)
+    people = [change.principal for change in accounts]
+    state = live(before, *people, role_groups=frozenset() if stored_as is StoredAs.GROUPS else None)
     asked = wanted if isinstance(wanted, DesiredState) else build.desired(wanted)
     of = organization(mode, stored_as=stored_as, name=name)
-    todo = plan.build(drift.detect(asked, state), of, SERVER, state.role_groups, problems, "7" * 32)
+    todo = plan.build(
+        drift.detect(asked, state),
+        of,
+        SERVER,
+        state.role_groups,
+        problems,
+        "7" * 32,
+        accounts,
+        findings,
+    )
     return Prepared(todo, state, guardrails.check(todo, asked, state, limits, token_user=None, now=NOW))
 
 
@@ -80,6 +95,19 @@ def refusal(path: Path, content: Json | str | bytes | None = None) -> str:
 
 
 WHY = provenance("eng", "admin", reason="INC-1", until=END)
+ACCOUNTS: list[AccountChange] = [
+    build.create_user("joe"),
+    build.correct("max", display_name="Max", email="max@acme.example", user_name="m@acme.example"),
+    build.reactivate("rex"),
+    build.deactivate("lea"),
+    build.delete_user(
+        replace(build.principal("old", active=False), display_name="Old", email="o@acme.example")
+    ),
+]
+FINDINGS = (
+    *(Finding(kind, "ann@acme.example", "is odd") for kind in FindingKind),
+    Finding(FindingKind.GRANT, "bob@acme.example", "ends", "renew it", build.at(3), END),
+)
 KINDS = {
     "changes": prepared(),
     "nothing to do": prepared(BEFORE, BEFORE),
@@ -99,6 +127,8 @@ KINDS = {
         {},
         limits=Guardrails(removals=Limit(0, 0), protected=("ann@acme.example",)),
     ),
+    "accounts": prepared(accounts=ACCOUNTS, findings=FINDINGS),
+    "accounts that are withheld": prepared(accounts=ACCOUNTS, mode=Mode.REPORT),
     "undo": prepared(
         wanted=replace(
             build.desired(WANTED, why={"bob": {WEB: (replace(provenance(), entry="undo", name="a1b2c3"),)}}),
@@ -125,6 +155,11 @@ def test_these_kinds_have_everything_in_them_that_a_plan_can_have() -> None:
     has = [json.dumps(document(kind)) for kind in KINDS.values()]
     for words in (
         '"create-group"',
+        '"create-user"',
+        '"set-attributes"',
+        '"set-active"',
+        '"delete-user"',
+        '"findings": [{',
         '"withheld": [{',
         '"temporary grant"',
         '"ended": true',
@@ -527,6 +562,33 @@ def test_a_group_that_is_to_be_created_is_told() -> None:
     assert told(now, then) == [
         "bob@acme.example (id u-bob): was no change; is web none -> admin",
         "group circleci-web-admin: was no change; is created",
+    ]
+
+
+def test_accounts_to_which_something_else_would_happen_are_told() -> None:
+    lines = told(prepared(accounts=ACCOUNTS).plan)
+    assert lines == [
+        "joe@acme.example (id new:joe@acme.example): was no change; is created with 00u-joe, Joe",
+        "lea@acme.example (id u-lea): was no change; is deactivated",
+        "max@acme.example (id u-max): was no change; is displayName none -> Max, "
+        "emails none -> max@acme.example, userName max@acme.example -> m@acme.example",
+        "old@acme.example (id u-old): was no change; is deleted with Old, o@acme.example",
+        "rex@acme.example (id u-rex): was no change; is reactivated",
+    ]
+
+
+def test_roles_and_account_of_one_person_are_told_together() -> None:
+    nothing = prepared(BEFORE, BEFORE).plan
+    lines = told(prepared(wanted={"ann": holds("admin")}, accounts=[build.deactivate("bob")]).plan, nothing)
+    assert lines == [
+        "bob@acme.example (id u-bob): was no change; is organization viewer -> none, deactivated"
+    ]
+
+
+def test_an_account_of_which_only_the_name_is_known_is_told() -> None:
+    bare = build.delete_user("old")
+    assert told(prepared(accounts=[bare]).plan) == [
+        "old@acme.example (id u-old): was no change; is deleted with nothing but the name"
     ]
 
 

@@ -7,6 +7,8 @@ from build import (
     SERVER,
     WEB,
     at,
+    create_user,
+    deactivate,
     live,
     plan,
     principal,
@@ -17,6 +19,7 @@ from build import (
 
 from reconciler.change import CreateGroup, Outcome, Result
 from reconciler.errors import PolicyError, ReadError
+from reconciler.finding import Finding, Kind
 from reconciler.guardrails import Violation
 from reconciler.model import ORGANIZATION, Role
 from reconciler.plan import Plan
@@ -111,6 +114,7 @@ PLAN_DATA = {
             "scopes": [{"scope": {"project": "web"}, "before": ["admin", "viewer"], "after": [], "why": []}],
         }
     ],
+    "findings": [],
     "problems": [
         {
             "file": "team.yaml",
@@ -143,6 +147,7 @@ EMPTY_DATA = {
     "fingerprint": EMPTY.plan.fingerprint,
     "changes": [],
     "withheld": [],
+    "findings": [],
     "problems": [],
     "violations": [],
 }
@@ -208,4 +213,61 @@ def test_a_failure_says_how_the_program_would_end() -> None:
         "message": "the policy has 1 problem",
         "hint": "",
         "exit_code": 6,
+    }
+
+
+def test_accounts_and_findings_are_told_with_their_reasons() -> None:
+    joe = create_user("joe")
+    findings = (
+        Finding(Kind.LEAVER, "lea@acme.example", "is gone", "look", at(3), END),
+        Finding(Kind.RETURNER, "rex@acme.example", "is back"),
+    )
+    told = plan(joe, withheld=(deactivate("lea"),), findings=findings)
+    document = through_json(data.plan(Prepared(told, live(), ())))
+    assert document == EMPTY_DATA | {
+        "drift": True,
+        "fingerprint": told.fingerprint,
+        "changes": [
+            {
+                "kind": "create-user",
+                "id": "new:joe@acme.example",
+                "user": "joe@acme.example",
+                "external_id": "00u-joe",
+                "display_name": "Joe",
+                "email": None,
+                "why": "in the group eng",
+            }
+        ],
+        "withheld": [
+            {
+                "kind": "set-active",
+                "id": "u-lea",
+                "user": "lea@acme.example",
+                "before": True,
+                "after": False,
+                "why": "not in the directory",
+            }
+        ],
+        "findings": [
+            {
+                "kind": "leaver",
+                "subject": "lea@acme.example",
+                "message": "is gone",
+                "remedy": "look",
+                "file": "team.yaml",
+                "line": 3,
+                "path": "",
+                "since": "2026-11-27T23:59:59.999999+00:00",
+            },
+            {
+                "kind": "returner",
+                "subject": "rex@acme.example",
+                "message": "is back",
+                "remedy": "",
+                "file": None,
+                "line": None,
+                "path": None,
+                "since": None,
+            },
+        ],
     }

@@ -99,16 +99,20 @@ def test_as_data_a_run_is_told_whole() -> None:
                 "pipeline": "https://ci.example/7",
                 "undoes": "a1b2c3d4e5f6",
                 "approved": ["removals", "demotions"],
+                "leavers": None,
                 "ended": "2026-11-23T12:00:04.000Z",
                 "refused": None,
                 "results": {"applied": 0, "failed": 1, "unknown": 0, "skipped": 1},
                 "writes": [
                     {
+                        "kind": "set-roles",
                         "subject": "bob@acme.example",
                         "id": "u-bob",
                         "result": "failed",
                         "detail": "the server said no",
                         "scopes": [{"scope": {"project": None}, "before": ["viewer"], "after": []}],
+                        "attributes": [],
+                        "active": None,
                     }
                 ],
                 "skipped": [{"subject": "cat@acme.example", "detail": "not tried"}],
@@ -136,3 +140,66 @@ def test_what_is_wrong_with_a_ledger_is_data_too() -> None:
         "sound": False,
         "faults": [{"line": 3, "message": "it was edited"}],
     }
+
+
+KNOWN = {"external_id": None, "display_name": None, "email": None}
+BOB = {"id": "u-bob", "user": "bob@acme.example"}
+LIVES = run(
+    write(1, {"kind": "create-user", **BOB, **KNOWN}),
+    write(2, {"kind": "set-active", **BOB, "before": None, "after": False}),
+    outcome(2),
+    write(
+        3,
+        {
+            "kind": "set-attributes",
+            **BOB,
+            "attributes": [{"attribute": "displayName", "before": None, "after": "Bob"}],
+        },
+    ),
+    write(4, {"kind": "delete-user", **BOB, **KNOWN}),
+)
+
+
+def test_what_happened_to_accounts_is_told() -> None:
+    assert past.one(LIVES)[5:] == [
+        "",
+        "unknown bob@acme.example",
+        "  account: none -> created",
+        "",
+        "applied bob@acme.example",
+        "  active: none -> false",
+        "",
+        "unknown bob@acme.example",
+        "  displayName: none -> Bob",
+        "",
+        "unknown bob@acme.example",
+        "  account: deactivated -> deleted",
+    ]
+
+
+def test_what_happened_to_accounts_is_data_too() -> None:
+    nothing = {"subject": "bob@acme.example", "id": "u-bob", "detail": "", "scopes": []}
+    writes = _runs(past.data([LIVES]))[0]["writes"]
+    assert writes == [
+        {"kind": "create-user", **nothing, "result": None, "attributes": [], "active": None},
+        {
+            "kind": "set-active",
+            **nothing,
+            "result": "applied",
+            "attributes": [],
+            "active": {"before": None, "after": False},
+        },
+        {
+            "kind": "set-attributes",
+            **nothing,
+            "result": None,
+            "attributes": [{"attribute": "displayName", "before": None, "after": "Bob"}],
+            "active": None,
+        },
+        {"kind": "delete-user", **nothing, "result": None, "attributes": [], "active": None},
+    ]
+
+
+def test_leavers_that_a_run_knew_of_are_data() -> None:
+    [told] = _runs(past.data([run(END, leavers=[BOB])]))
+    assert told["leavers"] == [BOB]

@@ -12,17 +12,24 @@ from build import (
     Groups,
     Server,
     at,
+    correct,
+    create_user,
+    deactivate,
+    delete_user,
     holds,
+    joiner,
     live,
     plan,
     principal,
     provenance,
+    reactivate,
     scope_change,
     set_roles,
 )
 
 from reconciler import planning
 from reconciler.change import Change, CreateGroup, Outcome, Result
+from reconciler.finding import Finding, Kind
 from reconciler.guardrails import Violation
 from reconciler.model import (
     ORGANIZATION,
@@ -419,3 +426,136 @@ def test_outcomes_are_counted_and_each_that_did_not_come_about_is_told(
     outcomes: list[Outcome], lines: list[str]
 ) -> None:
     assert text.outcomes(outcomes) == lines
+
+
+# Accounts and findings
+
+
+LIVES = live({"ann": holds("admin"), "lea": holds("admin"), "max": holds()}, joiner("joe"))
+TAKEN = set_roles("lea", scope_change(ORGANIZATION, "admin", ""))
+GIVEN = set_roles(joiner("joe"), scope_change(ORGANIZATION, "", "viewer", provenance("eng", "viewer")))
+RENAMED = correct("max", user_name="m@acme.example", display_name="Max", why="")
+OUT = deactivate("lea", "not in the directory since 2026-11-20")
+
+
+def test_what_happens_to_accounts_stands_below_the_roles_each_in_a_line() -> None:
+    planned = plan(create_user("joe"), GIVEN, TAKEN, RENAMED, OUT)
+    assert (
+        shown(planned, LIVES)
+        == f"""\
+acme on https://scim.example/v2, mode enforce
+2 people change: 1 gains, 1 loses everything
+1 account is created, 1 is renamed, 1 is deactivated
+organization admins: 2 before, 1 after; no longer: lea@acme.example
+
+joe@acme.example gains
+  organization   none -> viewer  group eng (team.yaml:1)
+
+lea@acme.example loses everything
+  organization  admin -> none    nothing in the policy gives it
+
+joe@acme.example is created       in the group eng
+max@acme.example is renamed       displayName none -> Max; userName max@acme.example -> m@acme.example
+lea@acme.example is deactivated   not in the directory since 2026-11-20
+
+fingerprint {planned.fingerprint}"""
+    )
+
+
+def test_who_is_deactivated_is_no_admin_any_more_and_who_comes_back_is_one_again() -> None:
+    rex = principal("rex", active=False)
+    state = live({"ann": holds("admin"), "lea": holds("admin"), "rex": holds("admin")}, rex)
+    assert text.verdict(Prepared(plan(reactivate(rex), deactivate("lea")), state, ())) == (
+        "1 account is reactivated, 1 is deactivated\n"
+        "organization admins: 2 before, 2 after; new: rex@acme.example; no longer: lea@acme.example"
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ([delete_user("old")], "1 account is deleted"),
+        ([deactivate("a"), deactivate("b")], "2 accounts are deactivated"),
+        (
+            [create_user("a"), create_user("b"), reactivate(), delete_user()],
+            "2 accounts are created, 1 is reactivated, 1 is deleted",
+        ),
+        ([correct("a", display_name="A"), correct("b", email="b")], "2 accounts are corrected"),
+    ],
+)
+def test_accounts_are_counted_by_what_happens_to_them(changes: list[Change], line: str) -> None:
+    assert text.verdict(Prepared(plan(*changes), live(), ())).split("\n")[0] == line
+
+
+def test_accounts_that_the_mode_leaves_are_told_apart() -> None:
+    planned = plan(mode=Mode.REPORT, withheld=(create_user("joe"), GIVEN, OUT))
+    assert (
+        shown(planned, LIVES)
+        == """\
+acme on https://scim.example/v2, mode report
+drift, none of which mode report mends
+
+mode report never writes, so none of this happens:
+
+joe@acme.example gains
+  organization  none -> viewer  group eng (team.yaml:1)
+
+joe@acme.example is created       in the group eng
+lea@acme.example is deactivated   not in the directory since 2026-11-20"""
+    )
+
+
+def test_findings_stand_below_the_people_by_kind() -> None:
+    found = (
+        Finding(Kind.ATTRIBUTE, "ann@acme.example", "is called Ann here, and Anne in the directory"),
+        Finding(Kind.UNPROVISIONED, "joe@acme.example", "is not on the server", since=NOW),
+        Finding(
+            Kind.GRANT, "dot@acme.example", "is admin until tomorrow", "renew it or let it end", at(7), NOW
+        ),
+        Finding(Kind.UNPROVISIONED, "eng", "lacks 2 members"),
+    )
+    problem = Problem(at(9), "no.")
+    assert (
+        shown(plan(findings=found, problems=(problem,)))
+        == """\
+acme on https://scim.example/v2, mode enforce
+no drift, as far as the policy could be resolved
+
+to look at:
+  unprovisioned:
+    joe@acme.example is not on the server, since 2026-11-23
+    eng lacks 2 members
+  attribute:
+    ann@acme.example is called Ann here, and Anne in the directory
+  temporary grant:
+    dot@acme.example is admin until tomorrow, since 2026-11-23 (team.yaml:7); renew it or let it end
+
+not resolved, so nobody loses what it could have given:
+  team.yaml:9:1: no."""
+    )
+
+
+@pytest.mark.parametrize(("number", "more"), [(20, []), (21, ["    and 1 more"]), (30, ["    and 10 more"])])
+def test_after_twenty_findings_of_a_kind_the_rest_is_counted(number: int, more: list[str]) -> None:
+    found = [Finding(Kind.LEAVER, f"p{index:02}", "is gone") for index in range(number)]
+    lines = text.findings([*found, Finding(Kind.CLASS, "ann", "is in two")])
+    first = [f"    p{index:02} is gone" for index in range(20)]
+    assert lines == ["", "to look at:", "  leaver:", *first, *more, "  class:", "    ann is in two"]
+
+
+def test_what_a_finding_says_can_not_move_the_cursor() -> None:
+    found = (Finding(Kind.LEAVER, "p\x1b[2J", "is\ngone"),)
+    assert "    p\\x1b[2J is\\ngone" in text.plan(Prepared(plan(findings=found), live(), ()))
+
+
+def test_changes_of_accounts_that_did_not_come_about_are_told() -> None:
+    outcomes = [
+        Outcome(create_user("joe"), Result.FAILED, "the server said no"),
+        Outcome(OUT, Result.SKIPPED, "not tried"),
+        Outcome(delete_user("old"), Result.APPLIED),
+    ]
+    assert text.outcomes(outcomes) == [
+        "applied 1 of 3 changes",
+        "failed account joe@acme.example: the server said no",
+        "skipped account lea@acme.example: not tried",
+    ]

@@ -5,11 +5,12 @@ from dataclasses import replace
 
 import pytest
 from build import APP, WEB, holds, live, principal, some
-from recording import numbered, outcome, set_roles, story, write
+from recording import Json, numbered, outcome, set_roles, story, write
 
 from reconciler import history
+from reconciler.change import Attribute, AttributeChange, SetActive, SetAttributes
 from reconciler.history import PastRun
-from reconciler.model import ORGANIZATION, Holdings, LiveState, Provenance, Role, Scope
+from reconciler.model import ORGANIZATION, Holdings, LiveState, Principal, Provenance, Role, Scope
 from reconciler.problem import Location
 from reconciler.undo import WayBack, way_back
 
@@ -241,3 +242,152 @@ def test_the_way_back_from_the_way_back_is_the_way_there() -> None:
     undone = run(write(1, set_roles("bob", "", "viewer")), outcome())
     assert put_back(undone, put_back(REVOKED, {"bob": {}})) == {}
     assert some("viewer") == put_back(REVOKED, {"bob": {}})["bob"][ORGANIZATION]
+
+
+# Accounts
+
+
+def set_active(before: bool | None, after: bool) -> Json:
+    person = {"id": "u-bob", "user": "bob@acme.example"}
+    return {"kind": "set-active", **person, "before": before, "after": after}
+
+
+def set_attributes(*changes: tuple[str, str | None, str]) -> Json:
+    attributes = [{"attribute": name, "before": before, "after": after} for name, before, after in changes]
+    return {
+        "kind": "set-attributes",
+        "id": "u-bob",
+        "user": "bob@acme.example",
+        "attributes": attributes,
+    }
+
+
+KNOWN = {"external_id": None, "display_name": None, "email": None}
+CREATED = {"kind": "create-user", "id": "new:bob@acme.example", "user": "bob@acme.example", **KNOWN}
+DELETED = {"kind": "delete-user", "id": "u-bob", "user": "bob@acme.example", **KNOWN}
+BOB = principal("bob")
+OUT = principal("bob", active=False)
+
+
+def account(change: Json, *people: Principal, result: str | None = "applied") -> WayBack:
+    """The way back from a run that made one change of an account, where these people are there now."""
+    events = [write(1, change), *([outcome(1, result)] if result else [])]
+    return back(run(*events), live({"ann": holds("admin")}, *people))
+
+
+def why(change: Json, result: str = "applied") -> str:
+    return f"undoes run {run(write(1, change), outcome(1, result)).id} ({FILE}:2)"
+
+
+@pytest.mark.parametrize("before", [True, None])
+def test_who_was_deactivated_comes_back(before: bool | None) -> None:
+    change = set_active(before, False)
+    found = account(change, OUT)
+    assert (found.accounts, found.lost, found.stays) == ((SetActive(OUT, True, why(change)),), (), ())
+
+
+def test_who_came_back_is_deactivated() -> None:
+    change = set_active(False, True)
+    assert account(change, BOB).accounts == (SetActive(BOB, False, why(change)),)
+
+
+@pytest.mark.parametrize("result", ["failed", None])
+def test_what_may_have_been_done_to_an_account_is_looked_at(result: str | None) -> None:
+    assert [type(change) for change in account(set_active(True, False), OUT, result=result).accounts] == [
+        SetActive
+    ]
+    assert account(set_active(True, False), BOB, result=result).accounts == ()
+
+
+def test_who_is_as_they_were_needs_no_way_back() -> None:
+    assert account(set_active(True, False), BOB).accounts == ()
+    assert account(set_active(False, True), OUT).accounts == ()
+    assert account(set_attributes(("displayName", "Bob", "Rob")), replace(BOB, display_name="Bob")) == (
+        account(set_active(True, False), BOB)
+    )
+
+
+def test_roles_go_back_to_who_comes_back() -> None:
+    told = run(
+        write(1, set_roles("bob", "viewer", "")),
+        outcome(1),
+        write(2, set_active(True, False)),
+        outcome(2),
+    )
+    found = back(told, live({"ann": holds("admin")}, OUT))
+    assert found.moved == ()
+    assert found.desired.roles["u-bob"] == holds("viewer")
+    assert [type(change) for change in found.accounts] == [SetActive]
+
+
+def test_names_and_addresses_go_back_as_far_as_they_stand_as_the_run_left_them() -> None:
+    change = set_attributes(
+        ("displayName", "Bob", "Rob"),
+        ("emails", "b@acme.example", "r@acme.example"),
+        ("userName", "bob@acme.example", "rob@acme.example"),
+    )
+    rob = Principal("u-bob", "Rob@acme.example", None, True, "Robert", email="r@acme.example")
+    found = account(change, rob)
+    attributes = (
+        AttributeChange(Attribute.EMAIL, "r@acme.example", "b@acme.example"),
+        AttributeChange(Attribute.USER_NAME, "Rob@acme.example", "bob@acme.example"),
+    )
+    assert found.accounts == (SetAttributes(rob, attributes, why(change)),)
+    assert found.lost == ("bob@acme.example, displayName: the run left 'Rob', now it is 'Robert'",)
+
+
+def test_an_attribute_that_was_not_there_before_stays() -> None:
+    found = account(set_attributes(("displayName", None, "Rob")), replace(BOB, display_name="Rob"))
+    assert found.accounts == ()
+    assert found.lost == ("bob@acme.example, displayName: there was none before, and none can be put back",)
+
+
+def test_an_attribute_that_is_gone_is_left_alone() -> None:
+    assert account(set_attributes(("displayName", "Bob", "Rob")), BOB).lost == (
+        "bob@acme.example, displayName: the run left 'Rob', now it is none",
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "part"),
+    [(set_active(True, False), "active"), (set_attributes(("emails", "a", "b")), "emails")],
+    ids=["active", "attributes"],
+)
+def test_of_who_is_gone_nothing_goes_back(change: Json, part: str) -> None:
+    found = account(change)
+    assert found.accounts == ()
+    assert found.lost == (f"bob@acme.example, {part}: the person is not on the server any more",)
+
+
+@pytest.mark.parametrize(
+    ("result", "was"), [("applied", "was"), ("failed", "may have been"), (None, "may have been")]
+)
+def test_a_created_account_stays_and_is_told(result: str | None, was: str) -> None:
+    found = account(CREATED, principal("bob", id="made"), result=result)
+    assert found.stays == (f"the account of bob@acme.example {was} created and stays",)
+    assert (found.accounts, found.lost) == ((), ())
+
+
+def test_of_an_account_that_was_not_created_nothing_is_told() -> None:
+    assert account(CREATED, result="failed").stays == ()
+
+
+def test_roles_of_a_created_account_go_by_its_name() -> None:
+    roles = {**set_roles("bob", "", "viewer"), "id": "new:bob@acme.example"}
+    told = run(write(1, CREATED), outcome(1), write(2, roles), outcome(2))
+    made = principal("bob", id="made", user_name="Bob@ACME.example")
+    state = live({"ann": holds("admin")}, made)
+    state = replace(state, roles={**state.roles, "made": holds("viewer", web="admin")})
+    found = back(told, state)
+    assert found.moved == ()
+    assert found.desired.roles["made"] == holds(web="admin")
+
+
+def test_a_deleted_account_can_not_come_back() -> None:
+    found = account(DELETED)
+    assert found.lost == ("bob@acme.example: the account was deleted, and can't come back",)
+    assert found.accounts == ()
+
+
+def test_an_account_that_was_not_deleted_after_all_is_no_loss() -> None:
+    assert account(DELETED, OUT, result="failed").lost == ()
