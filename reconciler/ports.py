@@ -61,7 +61,8 @@ class Provider(ProviderReader, Protocol):
 class ProvisioningFailure:
     """What the log of an identity provider says it could not carry over to the server."""
 
-    person: Member
+    person: Member | None
+    """None where the log tells only of a group as a whole."""
     since: datetime
     """The first failure after the last success, aware."""
     words: str

@@ -9,6 +9,9 @@ from reconciler.model import DirectoryGroup, Member, Membership, fold
 from reconciler.population import Match, Population
 from reconciler.ports import ProvisioningFailure
 
+_WHOLE = ("group", "")
+"""The key of what the log tells of nobody in particular."""
+
 REMEDY = "look into the identity provider's provisioning to this server"
 
 
@@ -27,6 +30,11 @@ def findings(
     log = _Log.of(failures)
     found = [
         *(_missing(member, population.groups[member], log) for member in population.strangers),
+        *(
+            _unprovisioned(group.name, "could not be pushed whole", failure)
+            for group in membership.groups
+            if (failure := log.of_group(group.name))
+        ),
         *(
             finding
             for ours, theirs in _pairs(membership, pushed)
@@ -49,7 +57,7 @@ class _Log:
             {
                 (*key, fold(failure.group or "")): failure
                 for failure in ordered  # the earliest last
-                for key in _keys(failure.person)
+                for key in (_keys(failure.person) if failure.person else [_WHOLE])
             }
         )
 
@@ -57,7 +65,11 @@ class _Log:
         return self._first(member, "")
 
     def of_membership(self, member: Member, group: str) -> ProvisioningFailure | None:
-        return self._first(member, fold(group)) or self._first(member, "")
+        return self._first(member, fold(group)) or self.of_group(group) or self._first(member, "")
+
+    def of_group(self, group: str) -> ProvisioningFailure | None:
+        """Of a group as a whole, whoever is in it."""
+        return self.failures.get((*_WHOLE, fold(group)))
 
     def _first(self, member: Member, group: str) -> ProvisioningFailure | None:
         found = (self.failures.get((*key, group)) for key in _keys(member))

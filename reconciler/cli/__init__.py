@@ -22,8 +22,9 @@ COMMANDS = {
     "apply": "converge the server with the policy",
     "undo": "plan the way back from a run",
     "history": "list past runs, show one, verify the ledger",
+    "doctor": "check connection, token, server, roles and directory; write nothing",
     "sandbox": "run a SCIM server on loopback, alone or around a command",
-    "schema": "print a JSON Schema of policies or of plans",
+    "schema": "print a JSON Schema of policies, plans or exports",
 }
 """Each command's name, which is also its module's, and its one line of help."""
 

@@ -1,4 +1,4 @@
-"""`reconciler schema`: prints the JSON Schemas of policies and of plans, as they are published."""
+"""`reconciler schema`: prints the JSON Schemas of policies, plans and exports, as they are published."""
 
 import click
 
@@ -11,8 +11,9 @@ from reconciler.problem import did_you_mean
 def command(name: str | None) -> None:
     """Print a JSON Schema, for an editor or another checker.
 
-    NAME is `organization` (for organization.yaml), `policy` (for every other file of a policy) or `plan`
-    (for a plan file). Without it, the names are listed, each with what it describes.
+    NAME is `organization` (for organization.yaml), `policy` (for every other file of a policy), `plan` (for a
+    plan file) or `directory` (for an export of the identity provider). Without it, the names are listed, each
+    with what it describes.
     """
     schemas = {**schema.SCHEMAS, **schema.DOCUMENTS}
     if name is None:

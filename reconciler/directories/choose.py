@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import assert_never
 
+from reconciler.directories.entra import directory as entra
+from reconciler.directories.file import FileDirectory
 from reconciler.directories.scim import ScimDirectory
 from reconciler.errors import SettingsError
 from reconciler.http.reach import Reach
@@ -11,6 +13,7 @@ from reconciler.policy.document import DirectoryKind, Policy
 from reconciler.ports import Directory
 from reconciler.scim.client import Client
 from reconciler.scim.reading import Readings
+from reconciler.settings.export import export_file
 
 
 @contextmanager
@@ -26,7 +29,13 @@ def opened(
     match settings.kind:
         case DirectoryKind.SCIM:
             yield ScimDirectory(client, settings, readings)
-        case DirectoryKind.OKTA | DirectoryKind.ENTRA | DirectoryKind.FILE:
+        case DirectoryKind.FILE:
+            file = export_file(policy.organization.name, environ)
+            yield FileDirectory(file, settings, reach.now)
+        case DirectoryKind.ENTRA:
+            with entra.opened(policy.organization, environ, reach) as directory:
+                yield directory
+        case DirectoryKind.OKTA:
             raise SettingsError(f"a directory of kind {settings.kind} can't be read yet")
         case _ as never:
             assert_never(never)

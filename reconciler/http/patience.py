@@ -39,15 +39,16 @@ def asked_wait(headers: Mapping[str, str], now: datetime) -> float | None:
     text = headers.get("retry-after", "").strip()
     if text.isascii() and text.isdigit():
         return float(text[:9])
-    until = _date(text)
+    until = date(text)
     if until is None:
         return None
-    return max(0.0, (until - (_date(headers.get("date", "")) or now)).total_seconds())
+    return max(0.0, (until - (date(headers.get("date", "")) or now)).total_seconds())
 
 
-def _date(text: str) -> datetime | None:
+def date(text: str) -> datetime | None:
+    """The moment that a header tells (RFC 9110 section 5.6.7), aware; None where it tells none."""
     try:
-        date = parsedate_to_datetime(text)
+        moment = parsedate_to_datetime(text)
     except (ValueError, IndexError, OverflowError):
         return None
-    return date if date.tzinfo else date.replace(tzinfo=UTC)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

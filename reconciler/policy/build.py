@@ -194,6 +194,7 @@ def _directory(value: Mapping[str, Any]) -> DirectorySettings:
         oldest=value.get("oldest", default.oldest),
         entitled=tuple(value["entitled"]) if "entitled" in value else default.entitled,
         log=value.get("log", default.log),
+        application=value.get("application", default.application),
         attributes=AttributeNames(**value.get("attributes", {})),
     )
 

@@ -108,7 +108,8 @@ class DirectorySettings:
 
     `nested` (entra): whether members of groups within a group count. `oldest` (file): how old an export
     may be, in hours. `entitled` (okta): the statuses that may have access, None for the usual ones. `log`
-    (okta, entra): whether its log is asked for what it could not provision.
+    (okta, entra): whether its log is asked for what it could not provision. `application` (okta, entra): the
+    id or the name of the application whose provisioning that is; empty: any with `circleci` in its name.
     """
 
     kind: DirectoryKind = DirectoryKind.SCIM
@@ -117,6 +118,7 @@ class DirectorySettings:
     oldest: int = 24
     entitled: tuple[str, ...] | None = None
     log: bool = False
+    application: str = ""
     attributes: AttributeNames = AttributeNames()
 
 

@@ -2,8 +2,9 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from reconciler.problem import Location, Problem
 
@@ -70,3 +71,28 @@ class MarkedDocument:
     def key_at(self, steps: Steps) -> Location:
         """Where the key at these steps stands; the value, or the file, where there is none."""
         return self.keys.get(steps) or self.at(steps)
+
+
+def unread(problem: Problem) -> MarkedDocument:
+    """A document that could not be read, and why."""
+    return MarkedDocument(problem.at.file, problems=(problem,), whole=False)
+
+
+class Places(Mapping[Steps, Location]):
+    """Places that are looked for when somebody wants to know one: only a fault needs them."""
+
+    def __init__(self, find: Callable[[], Mapping[Steps, Location]]) -> None:
+        self._find = find
+
+    @cached_property
+    def _found(self) -> Mapping[Steps, Location]:
+        return self._find()
+
+    def __getitem__(self, steps: Steps) -> Location:
+        return self._found[steps]
+
+    def __iter__(self) -> Iterator[Steps]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)

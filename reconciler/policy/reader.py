@@ -8,7 +8,16 @@ from pathlib import Path
 
 import yaml
 
-from reconciler.policy.marked import MOST_PROBLEMS, MarkedDocument, Steps, Value, path_text, quote, shorten
+from reconciler.policy.marked import (
+    MOST_PROBLEMS,
+    MarkedDocument,
+    Steps,
+    Value,
+    path_text,
+    quote,
+    shorten,
+    unread,
+)
 from reconciler.policy.scalars import Unclear, read_plain
 from reconciler.problem import Location, Problem
 
@@ -51,17 +60,17 @@ def read(path: Path, shown: str) -> MarkedDocument:
     except OSError as error:
         content = _unreadable(path, shown, error)
     if isinstance(content, Problem):
-        return _unread(content)
+        return unread(content)
     try:
         return replace(parse(content.decode(), shown), digest=hashlib.sha256(content).hexdigest())
     except UnicodeDecodeError as error:
-        return _unread(_undecodable(content, error.start, shown))
+        return unread(_undecodable(content, error.start, shown))
 
 
 def parse(text: str, file: str, loader: Loader = FASTEST) -> MarkedDocument:
     """Read text that came from `file`. Whatever is wrong is in the result's problems."""
     if found := _UNPRINTABLE.search(text):
-        return _unread(_unprintable(text, found.start(), file))
+        return unread(_unprintable(text, found.start(), file))
     tree = _Tree(file)
     try:
         for event in yaml.parse(text, Loader=loader):
@@ -73,10 +82,6 @@ def parse(text: str, file: str, loader: Loader = FASTEST) -> MarkedDocument:
         tree.problems.append(_syntax(error, tree.here, text))
         return tree.document(whole=False)
     return tree.document()
-
-
-def _unread(problem: Problem) -> MarkedDocument:
-    return MarkedDocument(problem.at.file, problems=(problem,), whole=False)
 
 
 def _content(path: Path, shown: str) -> bytes | Problem:

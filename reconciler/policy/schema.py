@@ -25,8 +25,11 @@ SCHEMAS = {
 }
 """Each schema of the policy language: its name and what it describes."""
 
-DOCUMENTS = {"plan": "what `plan --out` writes and `apply` takes"}
-"""The schemas of what the program itself writes."""
+DOCUMENTS = {
+    "plan": "what `plan --out` writes and `apply` takes",
+    "directory": "an export of the identity provider, for `directory: {kind: file}`",
+}
+"""The schemas of files that are no policy."""
 
 
 def text(name: str) -> str:
@@ -39,7 +42,9 @@ def text(name: str) -> str:
 
 
 def check(document: MarkedDocument, name: str) -> list[Problem]:
-    """Everything that a document which was read whole has wrong by a schema of SCHEMAS, sorted.
+    """Everything that a document which was read whole has wrong by a schema that has words, sorted.
+
+    Those are the schemas of SCHEMAS and `directory`: each value in them has a title and examples.
 
     A place tells one thing at a time: the first that the schema says of it, where the type comes
     first. What was found while reading is not told again, nor more than MOST_PROBLEMS.

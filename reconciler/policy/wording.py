@@ -53,6 +53,7 @@ def nothing(document: MarkedDocument, name: str) -> Problem:
     remedies = {
         "organization": "write `version: 1`, `organization: NAME` and `mode: report`, each in a line",
         "policy": "write `version: 1` and `bindings:` or `grants:`, or delete the file",
+        "directory": "export it anew",
     }
     return Problem(document.at(()), "the file is empty", remedies[name])
 

@@ -7,6 +7,7 @@ method that writes.
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
@@ -15,7 +16,7 @@ import httpx
 
 from reconciler.errors import ReadError, WriteError
 from reconciler.http import answers
-from reconciler.http.patience import Patience
+from reconciler.http.patience import Patience, date
 from reconciler.http.sender import Sender
 from reconciler.http.transport import Broken, Params, Reply, Request, Transport
 from reconciler.http.words import printable, quoted, status_words
@@ -26,6 +27,9 @@ MEDIA_TYPE = "application/scim+json"
 ERROR_SCHEMA = "urn:ietf:params:scim:api:messages:2.0:error"
 HOPS = 3
 """How many redirects one reading follows, all within the server's origin."""
+
+TIME = "/ServiceProviderConfig"
+"""What is asked for to see the time: every server has it, and it is small."""
 
 _HINTS = {
     401: "the token is wrong or has expired; check CIRCLECI_SCIM_TOKEN",
@@ -115,6 +119,14 @@ class Client:
                 hint=_HINTS.get(result.status, ""),
             )
         return Answer(self._document(what, result), result.headers.get("etag"))
+
+    def time(self) -> datetime | None:
+        """What time it is for the server, by the `Date` of its next answer, whatever that is (RFC 9110).
+
+        None where it does not say. Raises ReadError where a redirect leads away.
+        """
+        result = self._follow(f"could not ask {self.server} for the time", Request("GET", TIME))
+        return date(result.headers.get("date", "")) if isinstance(result, Reply) else None
 
     def _follow(self, what: str, request: Request) -> Reply | Broken:
         """Read, following redirects within the origin (RFC 7644 section 3.12, table 8: 307 and 308)."""
@@ -219,7 +231,8 @@ class WritingClient(Client):
         Raises RefusedError where it has certainly not happened, UncertainError where nobody knows.
         """
         what = f"could not write {self.server}{path}"
-        headers = {"Content-Type": MEDIA_TYPE, **({"If-Match": version} if version else {})}
+        headers = {} if body is None else {"Content-Type": MEDIA_TYPE}
+        headers |= {"If-Match": version} if version else {}
         content = None if body is None else json.dumps(body).encode()
         request = Request(method, path, content=content, headers=headers)
         result = self._sender.insist(request, self._transport.url(path), again)

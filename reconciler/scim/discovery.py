@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from reconciler.scim.client import AnswerError, Client
 from reconciler.scim.wire import JsonObject, attribute, boolean
 
+PATH = "/ServiceProviderConfig"
+
 PAGE = 100
 """How many to ask for at once where the server does not say how many it gives: all known servers take it."""
 
@@ -27,10 +29,23 @@ class Abilities:
     page: int = PAGE
 
 
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """What a `ServiceProviderConfig` says in so many words; None: nothing, or nothing sensible."""
+
+    patch: bool | None = None
+    etag: bool | None = None
+    filter: bool | None = None
+    by_index: bool | None = None
+    by_cursor: bool | None = None
+    cursor_first: bool | None = None
+    page: int | None = None
+
+
 def abilities(client: Client) -> Abilities:
     """Ask the server. Raises ReadError where it can't be reached, or refuses the token."""
     try:
-        document = client.get("/ServiceProviderConfig").document
+        document = client.get(PATH).document
     except AnswerError as error:
         if error.status == 401:
             raise
@@ -40,25 +55,38 @@ def abilities(client: Client) -> Abilities:
 
 def read(document: JsonObject) -> Abilities:
     """The abilities in a ServiceProviderConfig; anything odd in it counts as not said."""
-    pagination = _section(document, "pagination")
-    by_index, by_cursor = boolean(attribute(pagination, "index")), boolean(attribute(pagination, "cursor"))
-    default = attribute(pagination, "defaultPaginationMethod")
+    said = announced(document)
     return Abilities(
+        patch=said.patch is not False,
+        etag=said.etag is not False,
+        cursor_first=said.by_cursor is True and (said.by_index is False or said.cursor_first is True),
+        page=PAGE if said.page is None else min(said.page, LARGEST_PAGE),
+    )
+
+
+def announced(document: JsonObject) -> Announced:
+    """What a ServiceProviderConfig says."""
+    pagination = _section(document, "pagination")
+    default = attribute(pagination, "defaultPaginationMethod")
+    return Announced(
         patch=_supported(document, "patch"),
         etag=_supported(document, "etag"),
-        cursor_first=by_cursor is True and (by_index is False or str(default).casefold() == "cursor"),
+        filter=_supported(document, "filter"),
+        by_index=boolean(attribute(pagination, "index")),
+        by_cursor=boolean(attribute(pagination, "cursor")),
+        cursor_first=None if default is None else str(default).casefold() == "cursor",
         page=_page(document, pagination),
     )
 
 
-def _supported(document: JsonObject, name: str) -> bool:
-    return boolean(attribute(_section(document, name), "supported")) is not False
+def _supported(document: JsonObject, name: str) -> bool | None:
+    return boolean(attribute(_section(document, name), "supported"))
 
 
-def _page(document: JsonObject, pagination: JsonObject) -> int:
+def _page(document: JsonObject, pagination: JsonObject) -> int | None:
     said = [attribute(pagination, "maxPageSize"), attribute(_section(document, "filter"), "maxResults")]
     limits = [limit for limit in said if isinstance(limit, int) and not isinstance(limit, bool) and limit > 0]
-    return min([*limits, LARGEST_PAGE]) if limits else PAGE
+    return min(limits, default=None)
 
 
 def _section(document: JsonObject, name: str) -> JsonObject:

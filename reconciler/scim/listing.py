@@ -67,6 +67,11 @@ def everything(
     )
 
 
+def first(client: Client, query: Query, abilities: Abilities) -> Page:
+    """The first page alone, asked for in the way that the server takes. Raises ReadError."""
+    return _Listing(client, query, abilities, wire.identifier, 1).first()
+
+
 def _check_empty(again: Sized) -> None:
     """Nothing at all is asked for twice: it is what a server says that has just lost its database."""
     if len(again):
@@ -97,7 +102,7 @@ class _Listing(Generic[T]):
         self._cursors: set[str] = set()
 
     def read(self) -> dict[str, T]:
-        page = self._first()
+        page = self.first()
         while True:
             self._take(page)
             if page.next_cursor is not None:
@@ -107,7 +112,7 @@ class _Listing(Generic[T]):
             else:
                 page = self._ask(("startIndex", str(len(self._found) + 1)), self._count)
 
-    def _first(self) -> Page:
+    def first(self) -> Page:
         """The first page, asked for in plainer ways where the server refuses the better ones."""
         refusal: AnswerError | None = None
         for by_cursor, projected in self._styles():

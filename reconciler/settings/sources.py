@@ -53,7 +53,7 @@ def _from(source: str, suffix: str, environ: Mapping[str, str], authorities: str
     value = environ[source]
     match suffix:
         case "_FILE":
-            return _from_file(source, value)
+            return file(source, value).reveal()
         case "_COMMAND":
             return _from_command(source, value, environ, patience)
         case "_VAULT":
@@ -62,21 +62,24 @@ def _from(source: str, suffix: str, environ: Mapping[str, str], authorities: str
             return value
 
 
-def _from_file(source: str, path: str) -> str:
-    """What a file holds that nobody else may read: asked of the open file, so that it can't be swapped."""
+def file(source: str, path: str, what: str = "token file") -> Token:
+    """What a file holds that nobody else may read: asked of the open file, so that it can't be swapped.
+
+    `source` is the variable that names it. Raises SettingsError, which holds nothing of it.
+    """
     try:
-        with Path(path).open("rb") as file:
-            refuse_shared(source, path, os.fstat(file.fileno()))
-            content = file.read(LONGEST + 1)
+        with Path(path).open("rb") as opened:
+            refuse_shared(source, path, os.fstat(opened.fileno()), what)
+            content = opened.read(LONGEST + 1)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "no path can look like that"
         raise SettingsError(
-            f"the token file that {source} names can't be read: {reason}", f"set {source} to a readable file"
+            f"the {what} that {source} names can't be read: {reason}", f"set {source} to a readable file"
         ) from None
-    return _without_newline(content)
+    return Token(_without_newline(content))
 
 
-def refuse_shared(source: str, path: str, status: os.stat_result) -> None:
+def refuse_shared(source: str, path: str, status: os.stat_result, what: str = "token file") -> None:
     """Raise SettingsError unless the file is ours (or root's) and ours alone.
 
     A pipe is as good as a file: `<(command)` of a shell is one, and is private like any pipe.
@@ -85,19 +88,29 @@ def refuse_shared(source: str, path: str, status: os.stat_result) -> None:
     if not (stat.S_ISREG(status.st_mode) or stat.S_ISFIFO(status.st_mode)):
         raise SettingsError(
             f"{path}, which {source} names, is neither a file nor a pipe",
-            f"set {source} to a file that holds the token and nothing else",
+            f"set {source} to a file that holds the {what.removesuffix(' file')} and nothing else",
         )
     if status.st_uid not in (os.geteuid(), ROOT):
         raise SettingsError(
-            f"the token file {path} belongs to another user (uid {status.st_uid})",
-            f"they can change and read it: chown {os.geteuid()} {shlex.quote(path)}, and issue a new token",
+            f"the {what} {path} belongs to another user (uid {status.st_uid})",
+            f"they can change and read it: chown {os.geteuid()} {shlex.quote(path)}, "
+            f"and issue a new {what.removesuffix(' file')}",
         )
     if mode & OF_OTHERS:
         raise SettingsError(
-            f"the token file {path} is open to other users (mode {mode:04o})",
-            f"chmod 600 {shlex.quote(path)}; where a platform hands out files that way and nobody else is "
-            f"there, set {source.removesuffix('_FILE')}_COMMAND to 'cat {shlex.quote(path)}' instead",
+            f"the {what} {path} is open to other users (mode {mode:04o})",
+            f"chmod 600 {shlex.quote(path)}" + _otherwise(source, path),
         )
+
+
+def _otherwise(source: str, path: str) -> str:
+    """What to do with a file whose mode can't be changed, where a command may tell the same secret."""
+    if not source.endswith(FILE):
+        return ""
+    return (
+        "; where a platform hands out files that way and nobody else is "
+        f"there, set {source.removesuffix(FILE)}{COMMAND} to 'cat {shlex.quote(path)}' instead"
+    )
 
 
 def _from_command(source: str, line: str, environ: Mapping[str, str], patience: float) -> str:

@@ -10,7 +10,7 @@ from reconciler.cli import cli
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 
 
-@pytest.mark.parametrize("name", ["organization", "policy", "plan"])
+@pytest.mark.parametrize("name", ["organization", "policy", "plan", "directory"])
 def test_a_schema_is_printed_as_it_is_published(name: str) -> None:
     result = CliRunner().invoke(cli, ["schema", name])
     published = (SCHEMAS / f"{name}.schema.json").read_text(encoding="utf-8")
@@ -24,8 +24,10 @@ def test_without_a_name_the_schemas_are_listed() -> None:
         "organization",
         "policy",
         "plan",
+        "directory",
     ]
     assert sorted(path.name for path in SCHEMAS.iterdir()) == [
+        "directory.schema.json",
         "organization.schema.json",
         "plan.schema.json",
         "policy.schema.json",
@@ -36,7 +38,7 @@ def test_without_a_name_the_schemas_are_listed() -> None:
     ("name", "told"),
     [
         ("organisation", "there is no schema 'organisation', did you mean 'organization'?"),
-        ("x", "there is no schema 'x'; the names are organization, policy, plan"),
+        ("x", "there is no schema 'x'; the names are organization, policy, plan, directory"),
     ],
 )
 def test_an_unknown_name_is_a_usage_error_with_a_suggestion(name: str, told: str) -> None:

@@ -64,14 +64,16 @@ def _handler(server: Answers) -> type[BaseHTTPRequestHandler]:
         do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _answer  # noqa: N815 (http.server's names)
 
         def _send(self, response: httpx.Response) -> None:
-            self.send_response(response.status_code)
-            for name, value in response.headers.items():
+            self.send_response_only(response.status_code)  # no date but the server's own
+            for name, value in response.headers.multi_items():
                 if name not in ("content-length", "transfer-encoding"):
                     self.send_header(name, value)
             if response.status_code != 204:
                 self.send_header("Content-Length", str(len(response.content)))
             self.end_headers()
-            self.wfile.write(response.content)
+            cut = len(response.content) // 2 if response.extensions.get("cut") else None
+            self.wfile.write(response.content[:cut])
+            self.close_connection = self.close_connection or cut is not None
 
         def log_message(self, format: str, *args: object) -> None:
             """Nothing: the fake remembers what it was asked."""

@@ -44,7 +44,7 @@ HTML = {"content-type": "text/html"}
 SOMETHING_ELSE = "0" * 32
 
 Command = tuple[str, ...]
-PLAN, APPLY = ("plan",), ("apply",)
+PLAN, APPLY, DOCTOR = ("plan",), ("apply",), ("doctor",)
 UNDO, UNDO_AND_APPLY = ("undo", "RUN"), ("undo", "RUN", "--apply")
 
 
@@ -262,6 +262,8 @@ WAYS: Mapping[str, Case] = {
     "guardrail": Case(APPLY, ExitCode.REFUSED, organization=ORGANIZATION.replace("count: 10", "count: 0")),
     "unknown group": Case(PLAN, ExitCode.INVALID, bindings=BINDINGS.replace("eng-web", "eng-wbe")),
     "invalid policy": Case(PLAN, ExitCode.INVALID, bindings=BINDINGS.replace("admin", "admn")),
+    "doctor": Case(DOCTOR, ExitCode.DONE),
+    "doctor: open file": Case(DOCTOR, ExitCode.USAGE, variables=ENVIRONMENTS["open file"]),
     "validate": Case(("validate",), ExitCode.DONE),
     "validate what is invalid": Case(
         ("validate",), ExitCode.INVALID, bindings=BINDINGS.replace("admin", "admn")
@@ -280,6 +282,11 @@ WAYS: Mapping[str, Case] = {
         f"{command[0]}: {name}": Case(command, ExitCode.UNREADABLE, faults, has_json=command == PLAN)
         for name, faults in REPEATED.items()
         for command in (PLAN, APPLY)
+    },
+    **{f"doctor: {name}": Case(DOCTOR, ExitCode.UNREADABLE, faults) for name, faults in REPEATED.items()},
+    **{
+        f"doctor, called like it: {name}": Case(DOCTOR, ExitCode.UNREADABLE, server=server)
+        for name, server in PEOPLE.items()
     },
     **{f"list: {name}": Case(PLAN, ExitCode.UNREADABLE, faults) for name, faults in LISTED.items()},
     **{

@@ -16,6 +16,8 @@ from reconciler.policy.marked import MOST_PROBLEMS, MarkedDocument, Value
 from reconciler.policy.reader import parse
 
 names = pytest.mark.parametrize("name", schema.SCHEMAS)
+worded = pytest.mark.parametrize("name", [*schema.SCHEMAS, "directory"])
+"""The schemas whose every fault has words."""
 
 
 def published(name: str) -> Any:
@@ -36,7 +38,7 @@ def nodes(node: Any) -> Iterator[dict[str, Any]]:
         yield from nodes(inner)
 
 
-@names
+@worded
 def test_a_schema_is_valid_json_schema_and_stands_by_itself(name: str) -> None:
     document = published(name)
     Draft202012Validator.check_schema(document)
@@ -45,7 +47,7 @@ def test_a_schema_is_valid_json_schema_and_stands_by_itself(name: str) -> None:
     assert document["$schema"] == "https://json-schema.org/draft/2020-12/schema"
 
 
-@names
+@worded
 def test_every_key_is_described_with_an_example_and_every_mapping_is_closed(name: str) -> None:
     document = published(name)
     for node in nodes(document):
@@ -56,7 +58,7 @@ def test_every_key_is_described_with_an_example_and_every_mapping_is_closed(name
             assert node["additionalProperties"] is False
 
 
-@names
+@worded
 def test_every_example_and_default_is_accepted(name: str) -> None:
     document = published(name)
     for node in nodes(document):
@@ -66,7 +68,7 @@ def test_every_example_and_default_is_accepted(name: str) -> None:
                 validator.validate(example)
 
 
-@names
+@worded
 def test_every_keyword_that_can_fail_has_words(name: str) -> None:
     silent = {
         *("$schema", "$id", "$ref", "$defs", "title", "description", "examples", "default"),
@@ -231,7 +233,7 @@ def test_no_more_than_a_hundred_problems_of_a_file_are_told_and_nothing_is_built
     assert Builder(document, told).bindings() == ()
 
 
-@names
+@worded
 def test_patterns_mean_the_same_to_an_editor(name: str) -> None:
     regress = pytest.importorskip("regress", reason="ECMAScript's regular expressions")
     texts = [

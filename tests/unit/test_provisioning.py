@@ -39,7 +39,7 @@ def findings(
 
 
 def failure(
-    person: Member, words: str = "HTTP 409", *, group: str | None = None, days: int = 2
+    person: Member | None, words: str = "HTTP 409", *, group: str | None = None, days: int = 2
 ) -> ProvisioningFailure:
     return ProvisioningFailure(person, NOW - timedelta(days=days), words, group)
 
@@ -108,3 +108,18 @@ def test_without_one_group_of_that_name_on_the_server_nothing_is_said(pushed: Me
 def test_people_who_can_not_be_told_apart_are_named_by_the_problem_alone() -> None:
     twins = [Member(external_id=f"x-{n}", user_name="dan@acme.example", active=True) for n in (1, 2)]
     assert findings(*twins) == ()
+
+
+def test_what_the_log_tells_of_a_group_as_a_whole_is_told_of_it_and_of_who_is_missing_there() -> None:
+    found = findings(ANN, BOB, here=["bob"], failures=[failure(None, "too large", group="Eng")])
+    lacks = "is in the group 'eng' of the directory, and not in the server's; its log says: too large"
+    assert found == (
+        Finding(Kind.UNPROVISIONED, "ann@acme.example", lacks, REMEDY, since=SINCE),
+        Finding(
+            Kind.UNPROVISIONED,
+            "eng",
+            "could not be pushed whole; its log says: too large",
+            REMEDY,
+            since=SINCE,
+        ),
+    )
