@@ -6,8 +6,8 @@ from typing import assert_never
 
 from reconciler.directories.entra import directory as entra
 from reconciler.directories.file import FileDirectory
+from reconciler.directories.okta import directory as okta
 from reconciler.directories.scim import ScimDirectory
-from reconciler.errors import SettingsError
 from reconciler.http.reach import Reach
 from reconciler.policy.document import DirectoryKind, Policy
 from reconciler.ports import Directory
@@ -36,6 +36,7 @@ def opened(
             with entra.opened(policy.organization, environ, reach) as directory:
                 yield directory
         case DirectoryKind.OKTA:
-            raise SettingsError(f"a directory of kind {settings.kind} can't be read yet")
+            with okta.opened(policy.organization, environ, reach) as directory:
+                yield directory
         case _ as never:
             assert_never(never)

@@ -64,3 +64,21 @@ def checked(source: str, value: str) -> Token:
             f"the token of {source} has a blank, a control character or a letter outside ASCII", hint
         )
     return Token(value)
+
+
+def checked_key(source: str, value: str) -> Token:
+    """The private key that a variable gave, as PEM or a JWK. Raises SettingsError for what is neither.
+
+    Some places keep a variable in one line, with a backslash and an n for each line break: they become one.
+    """
+    hint = f"{source} must give a private key: PEM (-----BEGIN …) or a JWK ({{…}}), without a passphrase"
+    text = value.strip()
+    if not text:
+        raise SettingsError(f"the key of {source} is empty", hint)
+    if len(text) > LONGEST:
+        raise SettingsError(f"the key of {source} is longer than {LONGEST} characters", hint)
+    if text.startswith("{"):
+        return Token(text)
+    if not text.startswith("-----BEGIN "):
+        raise SettingsError(f"the key of {source} is neither PEM nor a JWK", hint)
+    return Token(text.replace("\\n", "\n"))

@@ -1,0 +1,1 @@
+"""Group membership, and everybody's status, as Okta's management API tells them. Reads only."""
