@@ -423,7 +423,7 @@ def test_a_class_by_a_group_that_stands_for_a_role_is_told() -> None:
 
 
 def test_a_sound_service_account_has_no_problem() -> None:
-    given = (machine(roles={ORG: "admin"}), machine("other", {ORG: "viewer", "web": "admin"}))
+    given = (machine("Bot", {ORG: "admin"}), machine("other", {ORG: "viewer", "web": "admin"}))
     assert told(*given, of=organization(service_admins=("BOT", "to-come"))) == []
     assert told(machine(roles={"web": "admin"})) == [], "admin of a project"
 
