@@ -1,4 +1,4 @@
-"""Joiners and leavers from the command line: plan and apply believe one ledger, and apply records who leaves."""
+"""Joiners and leavers from the command line: plan and apply believe one ledger, which tells who leaves."""
 
 import json
 import os
