@@ -11,6 +11,7 @@ from build import (
     Server,
     at,
     binding,
+    deactivate,
     grant,
     group,
     holds,
@@ -23,8 +24,9 @@ from build import (
     scope_change,
     set_roles,
 )
+from recording import numbered, outcome, story, write
 
-from reconciler import planning
+from reconciler import history, planning
 from reconciler.errors import ReadError
 from reconciler.model import ORGANIZATION, LiveState, Membership, Role
 from reconciler.plan import Plan
@@ -126,3 +128,16 @@ class BrokenGroups(Groups):
 def test_nothing_follows_from_a_side_that_could_not_be_read_whole(server: Server, groups: Groups) -> None:
     with pytest.raises(ReadError, match="is short"):
         planning.prepare(policy(), server, groups, NOW)
+
+
+def test_the_way_back_of_accounts_is_planned_and_checked_like_any_other() -> None:
+    person = {"id": "u-bob", "user": "bob@acme.example"}
+    change = {"kind": "set-active", **person, "before": False, "after": True}
+    [run] = history.runs(numbered(story(write(1, change), outcome())))
+    server = Server(STATE, me="u-bob")
+    prepared, back = planning.prepare_undo(policy(), run, "ledger.jsonl", server, NOW)
+    bob = STATE.people["u-bob"]
+    assert prepared.plan == plan(deactivate(bob, f"undoes run {run.id} (ledger.jsonl:2)"))
+    assert back.accounts == prepared.plan.changes
+    assert [one.guardrail for one in prepared.violations] == ["own_user"]
+    assert server.asked_who == 1
