@@ -11,6 +11,8 @@ import httpx
 import pytest
 from cli.in_memory import HEAD, LEDGER, Ran, alone, generous, held, latest, many, ran, records
 from cli.small_world import BINDINGS, write_policy
+from cli.terminals import on_terminal
+from e2e.loopback import environment, serving
 from recording import END, chained, forged, outcome, run_record, story, write
 from scim.fake_server import BASE, FakeServer, Fault, group, reset, user
 
@@ -425,14 +427,7 @@ ACCOUNTS: list[tuple[str, dict[str, Any]]] = [
 def lived(folder: Path) -> tuple[FakeServer, str]:
     """A server on which a run changed accounts, and the name of that run."""
     generous(folder)
-    changes = [{**change, "id": f"u-{name}", "user": f"{name}@acme.example"} for name, change in ACCOUNTS]
-    events = [
-        event
-        for number, change in enumerate(changes, start=1)
-        for event in (write(number, change), outcome(number))
-    ]
-    LEDGER.parent.mkdir()
-    forged(LEDGER, story(*events, END, server=BASE))
+    recorded(BASE)
     people = [
         user("ada", "org-admin"),
         user("bob", "org-admin"),
@@ -441,6 +436,18 @@ def lived(folder: Path) -> tuple[FakeServer, str]:
         user("new"),
     ]
     return FakeServer(people, [group("platform", "ada", "bob"), group("eng-web", "cleo")]), latest()
+
+
+def recorded(url: str) -> None:
+    """A ledger of that run alone, on the server of that URL."""
+    changes = [{**change, "id": f"u-{name}", "user": f"{name}@acme.example"} for name, change in ACCOUNTS]
+    events = [
+        event
+        for number, change in enumerate(changes, start=1)
+        for event in (write(number, change), outcome(number))
+    ]
+    LEDGER.parent.mkdir(exist_ok=True)
+    forged(LEDGER, story(*events, END, server=url))
 
 
 LOST = "left as it is: old@acme.example: the account was deleted, and can't come back\n"
@@ -510,3 +517,12 @@ def test_guardrails_hold_for_the_way_back_of_accounts(folder: Path) -> None:
     assert (
         "refused by guardrail protected: the plan would change the roles or accounts of 1 person" in done.out
     )
+
+
+@pytest.mark.parametrize("columns", [60, 160])
+def test_on_a_terminal_accounts_are_told_in_colour_and_names_stay_whole(columns: int, folder: Path) -> None:
+    server, _ = lived(folder)
+    with serving(server) as url:
+        recorded(url)
+        _, seen = on_terminal(environment(url), "undo", latest(), columns=columns)
+    assert "\x1b[32mcleo@acme.example is reactivated" in seen

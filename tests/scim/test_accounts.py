@@ -523,3 +523,33 @@ def test_that_somebody_is_gone_is_not_believed_while_they_are_listed() -> None:
     assert error.message == (
         "could not delete the account of 'ada@acme.example': the server says that it is gone, and lists it"
     )
+
+
+def test_a_conflict_that_lasts_is_told_as_one() -> None:
+    def touch(server: FakeServer) -> None:
+        server.touch("u-ada")
+
+    server = FakeServer([user("ada"), *others()], before_write=[touch] * 9)
+    error = fails(server, SetActive(ADA, False))
+    assert isinstance(error, ConflictError)
+    what, _, why = error.message.partition(" in 5 tries: ")
+    assert (what, why[:23]) == ("could not deactivate 'ada@acme.example'", "the server answered 412")
+    assert server.data["Users"]["u-ada"]["active"] is True
+
+
+@pytest.mark.parametrize(("scim_type", "by_path"), [("noTarget", True), ("invalidPath", False)])
+def test_a_refusal_of_paths_holds_for_the_run_where_it_is_of_all_paths(scim_type: str, by_path: bool) -> None:
+    server = FakeServer([user("ada"), user("bob")], faults=[refusal("PATCH", 400, scim_type)])
+    it = provider(server)
+    it.write(SetActive(ADA, False))
+    it.write(SetActive(Principal("u-bob", "bob@acme.example", active=True), False))
+    assert server.writes == ["PATCH /Users/u-ada", "PATCH /Users/u-ada", "PATCH /Users/u-bob"]
+    assert ["path" in body["Operations"][0] for body in bodies(server)] == [True, False, by_path]
+
+
+def test_the_plainest_way_that_is_refused_ends_it() -> None:
+    faults = [refusal("PUT", 400, "invalidPath", "no")]
+    server = FakeServer([user("ada"), *others()], patches=False, faults=faults)
+    error = fails(server, SetActive(ADA, False))
+    assert "400 Bad Request (invalidPath): 'no'" in error.message
+    assert server.writes == ["PUT /Users/u-ada"]

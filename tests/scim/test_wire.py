@@ -168,3 +168,28 @@ def test_a_whole_user_with_other_roles_keeps_everything_else() -> None:
         "meta": {"version": "1"},
         "roles": [{"value": "r"}],
     }
+
+
+@pytest.mark.parametrize(
+    ("emails", "email"),
+    [
+        (None, None),
+        ([], None),
+        ([{"value": "a@acme.example"}], "a@acme.example"),
+        ([{"value": "a"}, {"value": "b", "primary": True}], "b"),
+        ([{"value": "a", "primary": "false"}, {"value": "b", "PRIMARY": "True"}], "b"),
+        ([{"value": "a"}, {"value": "b"}], None),
+        (["a@acme.example"], "a@acme.example"),
+        ([{"type": "work", "primary": True}], None),
+        ([{"value": 7, "primary": True}], None),
+        ([{"value": "\ud800"}], None),
+        ([7], None),
+        ("a@acme.example", None),
+        ({"value": "a"}, None),
+    ],
+    ids=str,
+)
+def test_the_main_address_is_the_primary_or_the_only_one_and_nonsense_is_none(
+    emails: object, email: str | None
+) -> None:
+    assert wire.person({"id": "u", "userName": "ada", "emails": emails}).principal.email == email

@@ -869,3 +869,14 @@ def test_five_accounts_in_a_row_that_fail_end_the_run() -> None:
     work = lives({}, {}, *joiners, faults=dict.fromkeys(range(1, 8), Fault.REFUSED))
 
     assert [result for _, _, result, _ in work.apply()] == [FAILED] * 5 + [SKIPPED] * 2
+
+
+def test_an_interrupt_before_it_keeps_everybody_in() -> None:
+    fix = build.correct("ann", display_name="Ann")
+    work = lives({"ann": holds(), "lea": holds()}, {}, fix, OUT, faults={1: Fault.INTERRUPTED})
+
+    assert work.apply() == [
+        ("ann", "repair", FAILED, "interrupted; it may have been written"),
+        ("lea", "deactivate", SKIPPED, "the run was interrupted before it"),
+    ]
+    assert work.asked == ["repair ann"]

@@ -503,3 +503,7 @@ def test_since_when_runs_told_of_a_leaver_is_known(stories: list[list[Json]], si
 def test_leavers_of_another_server_are_other_people() -> None:
     past = days(told("bob", server="https://old.example"), told("bob"))
     assert history.told_leavers(past, "acme", server=SERVER) == {"u-bob": moments(2)[0]}
+
+
+def test_groups_that_were_created_are_nobody() -> None:
+    assert history.deactivated(days(did(GROUP)), "acme") == {}

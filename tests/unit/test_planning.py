@@ -13,6 +13,7 @@ from build import (
     Server,
     at,
     binding,
+    deactivate,
     grant,
     group,
     holds,
@@ -29,8 +30,9 @@ from build import (
     set_roles,
     some,
 )
+from recording import numbered, outcome, story, write
 
-from reconciler import planning
+from reconciler import history, planning
 from reconciler.change import Change, CreateGroup, CreateUser, SetActive
 from reconciler.errors import ReadError
 from reconciler.finding import Kind
@@ -325,3 +327,16 @@ def test_a_directory_that_lists_nobody_yields_no_plan() -> None:
     nobody = Groups(Membership((group("eng"),), frozenset(), frozenset()))
     with pytest.raises(ReadError, match="not a single person"):
         planning.prepare(living(), Server(LIVES), nobody, NOW)
+
+
+def test_the_way_back_of_accounts_is_planned_and_checked_like_any_other() -> None:
+    person = {"id": "u-bob", "user": "bob@acme.example"}
+    change = {"kind": "set-active", **person, "before": False, "after": True}
+    [run] = history.runs(numbered(story(write(1, change), outcome())))
+    server = Server(STATE, me="u-bob")
+    prepared, back = planning.prepare_undo(policy(), run, "ledger.jsonl", server, NOW)
+    bob = STATE.people["u-bob"]
+    assert prepared.plan == plan(deactivate(bob, f"undoes run {run.id} (ledger.jsonl:2)"))
+    assert back.accounts == prepared.plan.changes
+    assert [one.guardrail for one in prepared.violations] == ["own_user"]
+    assert server.asked_who == 1
