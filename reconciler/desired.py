@@ -66,6 +66,7 @@ class _Expansion:
     """The same for a stranger among a group's members, who is nobody that the directory told apart."""
     matched: set[str] = field(default_factory=set)
     """Who is known to be a certain person of the directory."""
+    to_come: dict[str, dict[Scope, list[Provenance]]] = field(default_factory=dict)
     empty: dict[str, EmptyGroup] = field(default_factory=dict)
     """Groups that nobody is in, by id."""
     terms: list[Term] = field(default_factory=list)
@@ -106,15 +107,25 @@ class _Expansion:
         reasons = [
             (
                 e.scope,
-                Provenance("temporary grant", grant.user, e.at, e.role, grant.reason, grant.expires, over),
+                Provenance(
+                    "temporary grant",
+                    grant.user,
+                    e.at,
+                    e.role,
+                    grant.reason,
+                    grant.expires,
+                    over,
+                    since=grant.starts,
+                ),
             )
             for e in grant.roles
         ]
         if over:
-            for scope, reason in reasons:
-                self.ended.setdefault(person.id, {}).setdefault(scope, []).append(reason)
+            _add(self.ended, person, reasons)
         elif begun:
             self._give(person, reasons)
+        else:
+            _add(self.to_come, person, reasons)
 
     def state(self, live: LiveState, protected_ids: frozenset[str]) -> DesiredState:
         """The finished state, with everything that is to be held copied in from the live one."""
@@ -128,7 +139,6 @@ class _Expansion:
                 roles[id_] = self._held(id_, roles.get(id_, NOTHING), live)
         for id_ in protected_ids:
             roles[id_] = live.holdings(id_)
-            why.pop(id_, None)
         given = sum(len(roles[id_]) for id_ in self.given if id_ not in protected_ids)
         return DesiredState(
             {id_: holdings for id_, holdings in roles.items() if holdings},
@@ -137,14 +147,12 @@ class _Expansion:
             given,
             empty_groups=tuple(sorted(self.empty.values(), key=lambda group: fold(group.name))),
             terms=tuple(sorted(self.terms, key=lambda term: term.at)),
+            to_come={id_: _ranked(scopes, {}) for id_, scopes in self.to_come.items()},
         )
 
     def _give(self, person: Principal, reasons: Iterable[tuple[Scope, Provenance]]) -> None:
-        if not person.entitled:
-            return
-        scopes = self.given.setdefault(person.id, {})
-        for scope, reason in reasons:
-            scopes.setdefault(scope, []).append(reason)
+        if person.entitled:
+            _add(self.given, person, reasons)
 
     def _empty(self, group: DirectoryGroup, roles: Iterable[RoleEntry]) -> None:
         earlier = self.empty.get(group.id)
@@ -194,13 +202,10 @@ class _Expansion:
         return None
 
     def _unknown_person(self, grant: TemporaryGrant) -> None:
-        names = [person.user_name for person in self.people.by_id.values()]
-        # Everybody is alike behind the @, so what stands before it has to be alike by itself.
-        alike = [name for name in names if did_you_mean(_local(grant.user), [_local(name)])]
         self.problems[
             Problem(
                 grant.at,
-                f"there is no person '{grant.user}' on the server{did_you_mean(grant.user, alike)}",
+                f"there is no person '{grant.user}' on the server{self.people.meant(grant.user)}",
                 "people are named by their userName",
             )
         ] = None
@@ -220,15 +225,20 @@ def _candidates(wanted: GroupRef, groups: Iterable[DirectoryGroup]) -> list[Dire
     return []
 
 
-def _local(user_name: str) -> str:
-    """What stands before the @ of a userName that looks like an address, else all of it."""
-    return user_name.partition("@")[0] or user_name
-
-
 def _strangers(group: DirectoryGroup, strangers: list[str]) -> str:
     shown = ", ".join(sorted(strangers)[:SHOWN])
     more = f" and {len(strangers) - SHOWN} more" if len(strangers) > SHOWN else ""
     return f"members of the group '{group.name}' are not on the server: {shown}{more}"
+
+
+def _add(
+    to: dict[str, dict[Scope, list[Provenance]]],
+    person: Principal,
+    reasons: Iterable[tuple[Scope, Provenance]],
+) -> None:
+    scopes = to.setdefault(person.id, {})
+    for scope, reason in reasons:
+        scopes.setdefault(scope, []).append(reason)
 
 
 def _raise_to(held: dict[Scope, Role], entries: Iterable[RoleEntry]) -> None:

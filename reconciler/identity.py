@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from reconciler.model import Member, Principal, fold
 from reconciler.policy.document import PersonEntry
+from reconciler.problem import did_you_mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +52,15 @@ class People:
             if found := self.by_user_name.get(fold(name)):
                 return found
         return None
+
+    def meant(self, user_name: str) -> str:
+        """The end of a message that nobody is called so: `, did you mean 'ann@acme.example'?`, or nothing."""
+        names = [person.user_name for person in self.by_id.values()]
+        # Everybody is alike behind the @, so what stands before it has to be alike by itself.
+        alike = [name for name in names if did_you_mean(_local(user_name), [_local(name)])]
+        return did_you_mean(user_name, alike)
+
+
+def _local(user_name: str) -> str:
+    """What stands before the @ of a userName that looks like an address, else all of it."""
+    return user_name.partition("@")[0] or user_name

@@ -6,7 +6,7 @@ from datetime import datetime
 from reconciler import desired, drift, guardrails, plan, undo
 from reconciler.guardrails import Violation
 from reconciler.history import PastRun
-from reconciler.model import DesiredState, LiveState
+from reconciler.model import DesiredState, LiveState, Membership
 from reconciler.naming import RoleNames
 from reconciler.plan import Plan
 from reconciler.policy.document import Policy
@@ -24,14 +24,32 @@ class Prepared:
     """What it means that nothing differs."""
 
 
-def prepare(policy: Policy, provider: ProviderReader, directory: Directory, now: datetime) -> Prepared:
-    """Read both sides and plan what would bring them together at the moment `now` (aware).
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """Both sides as they were read, and what the policy asks for."""
+
+    live: LiveState
+    membership: Membership
+    asked: DesiredState
+
+
+def read(policy: Policy, provider: ProviderReader, directory: Directory, now: datetime) -> Sides:
+    """Read both sides, and what the policy asks for at the moment `now` (aware).
 
     Raises ReadError where either side could not be read whole.
     """
     live = provider.read()
     membership = directory.read({binding.group for binding in policy.bindings})
-    return _checked(policy, desired.expand(policy, membership, live, now), live, provider, now)
+    return Sides(live, membership, desired.expand(policy, membership, live, now))
+
+
+def prepare(policy: Policy, provider: ProviderReader, directory: Directory, now: datetime) -> Prepared:
+    """Read both sides and plan what would bring them together at the moment `now` (aware).
+
+    Raises ReadError where either side could not be read whole.
+    """
+    sides = read(policy, provider, directory, now)
+    return _checked(policy, sides.asked, sides.live, provider, now)
 
 
 def prepare_undo(
