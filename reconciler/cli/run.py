@@ -29,7 +29,7 @@ from reconciler.planning import Prepared
 from reconciler.policy import source
 from reconciler.policy.document import Organization, Policy
 from reconciler.policy.files import shown
-from reconciler.ports import ProviderReader
+from reconciler.ports import Directory, ProviderReader
 from reconciler.problem import Problem
 from reconciler.report.data import Document
 from reconciler.report.problems import record
@@ -41,6 +41,7 @@ from reconciler.settings import Connection
 
 C = TypeVar("C", bound=Client)
 P = TypeVar("P", bound=ProviderReader)
+T = TypeVar("T")
 
 Planner = Callable[[Policy, Client, ProviderReader, Readings], Prepared]
 """Makes a plan for an organization, by what its client, its provider and their readings tell."""
@@ -156,11 +157,11 @@ def worst(codes: Iterable[ExitCode]) -> ExitCode:
     return min(codes, key=SEVERITY.index, default=ExitCode.DONE)
 
 
-def prepare(policy: Policy, plan: Planner) -> Prepared:
-    """Read what the plan needs, and plan, with a client that cannot write."""
+def prepare(policy: Policy, work: Callable[[Policy, Client, ProviderReader, Readings], T]) -> T:
+    """Read what the work needs, such as planning, and do it, with a client that cannot write."""
     reach = _reach()
     with open_client(_connection(policy), transport=reach.transport, patience=reach.patience) as client:
-        return _prepared(policy, client, ScimReader, plan)[0]
+        return _prepared(policy, client, ScimReader, work)[0]
 
 
 @contextmanager
@@ -191,20 +192,24 @@ def refuse(prepared: Prepared, approved: Collection[str] = ()) -> None:
 
 def planned(policy: Policy, client: Client, provider: ProviderReader, readings: Readings) -> Prepared:
     """The plan that brings the server to what the policy asks for."""
-    directory = ScimDirectory(client, policy.organization.directory, readings)
-    return planning.prepare(policy, provider, directory, moment())
+    return planning.prepare(policy, provider, directory(policy, client, readings), moment())
+
+
+def directory(policy: Policy, client: Client, readings: Readings) -> Directory:
+    """What tells who is in which group."""
+    return ScimDirectory(client, policy.organization.directory, readings)
 
 
 def _prepared(
     policy: Policy,
     client: C,
     provider_of: Callable[[C, RoleNames, Organization, Readings], P],
-    plan: Planner,
-) -> tuple[Prepared, P]:
+    work: Callable[[Policy, Client, ProviderReader, Readings], T],
+) -> tuple[T, P]:
     organization = policy.organization
     readings = Readings(client)
     provider = provider_of(client, RoleNames(organization), organization, readings)
-    return plan(policy, client, provider, readings), provider
+    return work(policy, client, provider, readings), provider
 
 
 def _connection(policy: Policy) -> Connection:
