@@ -29,7 +29,11 @@ _BLAME = ("blame", "--porcelain", "--no-textconv", "--ignore-revs-file=", "--enc
 
 _LINE_BREAK = re.compile("\r\n|\r|\n")
 _NO_SUCH = ("no such path ", "bad revision 'HEAD'", "no such ref: HEAD")
-_NO_REPOSITORY = "not a git repository"
+_WORDS = {
+    "not a git repository": "not in a git repository",
+    "from promisor remote": "this clone was made without older versions of the file",
+}
+"""What git says, in ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,9 +152,10 @@ def _commit(id_: str, details: Mapping[str, str]) -> Commit:
 
 
 def _untold(answer: Unanswered) -> Untold:
-    if any(words in answer.words for words in _NO_SUCH):
+    said = answer.words
+    if any(words in said for words in _NO_SUCH):
         return NOT_COMMITTED
-    return Untold("not in a git repository" if _NO_REPOSITORY in answer.words else answer.words)
+    return Untold(next((words for theirs, words in _WORDS.items() if theirs in said), said))
 
 
 def _has_parents(folder: Path, id_: str) -> bool:

@@ -174,11 +174,11 @@ class Case:
 
 
 def find(case: Case, name: str) -> Principal:
-    """Who is called so: by userName, by one they had before, by id, or by e-mail.
+    """Who is called so: by userName, by one that they had before as the policy says, by id, or by e-mail.
 
     Raises UnknownError where there is nobody, SettingsError where an e-mail is that of several.
     """
-    if found := case.people.named(name) or case.people.by_id.get(name):
+    if found := case.people.named(name) or case.people.by_id.get(name) or _earlier(case, name):
         return found
     same = [one for one in case.live.people.values() if one.email and fold(one.email) == fold(name)]
     if len(same) > 1:
@@ -254,6 +254,11 @@ def _check(policy: Policy, scope: Scope | None) -> None:
         meant = did_you_mean(scope.project, organization.projects)
         hint = f"its projects are {', '.join(sorted(organization.projects)) or 'none'}"
         raise UnknownError(f"the policy of {organization.name} has no project '{scope.project}'{meant}", hint)
+
+
+def _earlier(case: Case, name: str) -> Principal | None:
+    entries = (one for one in case.policy.people if fold(name) in map(fold, one.previously))
+    return next((found for entry in entries if (found := case.people.named(entry.user))), None)
 
 
 def _nobody(case: Case, name: str) -> UnknownError:

@@ -29,10 +29,11 @@ class Unanswered:
     words: str
 
 
-def ask(folder: Path, *arguments: str) -> bytes | Unanswered:
-    """What a git command prints. Takes no lock, runs no hook or program that the checkout configures.
+def ask(folder: Path, *arguments: str, seconds: float = SECONDS) -> bytes | Unanswered:
+    """What a git command prints, given so many seconds. Takes no lock, runs no hook of the checkout.
 
-    The caller takes care that the command itself runs none: no filter, `textconv` or external diff.
+    Nor is a program run that the checkout's settings name. That a command runs no filter, `textconv` or
+    external diff is the caller's care.
     """
     settings = [word for setting in _SETTINGS for word in ("-c", setting)]
     command = ["git", "--no-optional-locks", "--no-pager", *settings, "-C", str(folder), *arguments]
@@ -41,13 +42,13 @@ def ask(folder: Path, *arguments: str) -> bytes | Unanswered:
             command,
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            timeout=SECONDS,
+            timeout=seconds,
             env={**os.environ, **_ENVIRONMENT},
         )
     except FileNotFoundError:
         return Unanswered("there is no git here")
     except subprocess.TimeoutExpired:
-        return Unanswered(f"git took longer than {SECONDS:g} seconds")
+        return Unanswered(f"git took longer than {seconds:g} seconds")
     except (OSError, ValueError) as error:
         return Unanswered(f"git could not be run: {error}")
     return Unanswered(_complaint(done.stderr)) if done.returncode else done.stdout

@@ -18,7 +18,6 @@ from reconciler.explanation import Answer, Case, Explanation, Question, UnknownE
 from reconciler.history import PastRun
 from reconciler.model import ORGANIZATION, Role, Scope
 from reconciler.policy.document import Policy
-from reconciler.policy.files import shown
 from reconciler.ports import ProviderReader
 from reconciler.report import explain as report
 from reconciler.scim.client import Client
@@ -160,5 +159,5 @@ def _past(path: Path, *, given: bool) -> Sequence[PastRun]:
     try:
         return ledger.past(path)
     except LedgerError as error:
-        terminal.note(f"nothing is told from the ledger {shown(path)}: {error.message}")
+        terminal.note(f"no run is told: {error.message}")
         return ()

@@ -129,7 +129,7 @@ def _scope(scope: ScopeExplanation, mode: Mode, writers: Writers) -> Iterator[st
     yield f"  {scope.scope}: {change}, {_verdict(scope, mode)}"
     for reason in scope.reasons:
         yield from _reason(reason, writers)
-    if not any(reason.standing is Standing.APPLIES for reason in scope.reasons):
+    if scope.verdict is not Verdict.PROTECTED and not _applies(scope):
         yield f"    {_nothing_applies(scope)}"
     if scope.above is not None:
         yield f"    outranked: {scope.above} in the organization is higher, and applies here, too"
@@ -137,6 +137,10 @@ def _scope(scope: ScopeExplanation, mode: Mode, writers: Writers) -> Iterator[st
         yield f"    held by {problem}"
     if scope.written is not None:
         yield f"    {_written(scope.written)}"
+
+
+def _applies(scope: ScopeExplanation) -> bool:
+    return any(reason.standing is Standing.APPLIES for reason in scope.reasons)
 
 
 def _verdict(scope: ScopeExplanation, mode: Mode) -> str:
