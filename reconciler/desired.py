@@ -8,6 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from reconciler import classes, groups, notices
+from reconciler.classes import Classes, End, Standing
+from reconciler.finding import Finding
 from reconciler.identity import People
 from reconciler.model import (
     NOTHING,
@@ -25,8 +28,8 @@ from reconciler.model import (
     Term,
     fold,
 )
-from reconciler.policy.document import Binding, GroupRef, Policy, RoleEntry, TemporaryGrant
-from reconciler.problem import Problem, did_you_mean
+from reconciler.policy.document import Binding, Policy, RoleEntry, ServiceAccount, TemporaryGrant
+from reconciler.problem import Location, Problem
 
 SHOWN = 3
 """How many names a message lists before it only counts."""
@@ -36,14 +39,20 @@ def expand(policy: Policy, membership: Membership, live: LiveState, now: datetim
     """Everybody's roles as the policy asks for them at the moment `now` (aware), and why.
 
     A group or a person that cannot be resolved is a problem, and holds what it could have given. A
-    protected person keeps what they have. Somebody who is not active is entitled to nothing.
+    protected person keeps what they have. Somebody who is not active, or whose time is over, is entitled to
+    nothing; where it is not known whether it is over, they keep what they have.
     """
-    expansion = _Expansion(membership, People.of(live.people.values(), policy.people))
+    people = People.of(live.people.values(), policy.people)
+    told = classes.tell_apart(policy, membership, people)
+    expansion = _Expansion(membership, people, told, live, protected(policy, live), now)
     for binding in policy.bindings:
         expansion.bind(binding)
     for grant in policy.grants:
-        expansion.grant(grant, now)
-    return expansion.state(live, protected(policy, live))
+        expansion.grant(grant)
+    for account in policy.service_accounts:
+        expansion.serve(account)
+    found = notices.of(policy, membership, people, told, expansion.concerned(), now)
+    return expansion.state(found)
 
 
 def protected(policy: Policy, live: LiveState) -> frozenset[str]:
@@ -58,8 +67,13 @@ class _Expansion:
 
     membership: Membership
     people: People
+    classes: Classes
+    live: LiveState
+    protected: frozenset[str]
+    now: datetime
     given: dict[str, dict[Scope, list[Provenance]]] = field(default_factory=dict)
-    ended: dict[str, dict[Scope, list[Provenance]]] = field(default_factory=dict)
+    idle: dict[str, dict[Scope, list[Provenance]]] = field(default_factory=dict)
+    """What gives nothing, or nothing any more, and explains what somebody lacks."""
     held_for_all: dict[Scope, Role] = field(default_factory=dict)
     """The highest role in each scope that an unknown group, or a grant to an unknown name, could give."""
     held_for_unmatched: dict[Scope, Role] = field(default_factory=dict)
@@ -73,34 +87,24 @@ class _Expansion:
     problems: dict[Problem, None] = field(default_factory=dict)
 
     def bind(self, binding: Binding) -> None:
-        group = self._group(binding)
-        if group is None or group.members is None:
+        """Without knowing who is in which class, a group that is known gives no more than one that is not."""
+        group = groups.find(binding.group, binding.at, self.membership)
+        if isinstance(group, Problem):
+            self.problems[group] = None
+        if isinstance(group, Problem) or self.classes.problems:
             _raise_to(self.held_for_all, binding.roles)
-            return
-        if not group.members:
-            self._empty(group, binding.roles)
-        strangers = []
-        reasons = [(e.scope, Provenance("binding", binding.group.name, e.at, e.role)) for e in binding.roles]
-        for member in group.members:
-            person = self.people.match(member)
-            if person is None:
-                strangers.append(str(member))
-            else:
-                self.matched.add(person.id)
-                self._give(person, reasons)
-        if strangers:
-            _raise_to(self.held_for_unmatched, binding.roles)
-            self._problem(binding, _strangers(group, strangers), "")
+        if not isinstance(group, Problem):
+            self._bind(binding, group)
 
-    def grant(self, grant: TemporaryGrant, now: datetime) -> None:
+    def grant(self, grant: TemporaryGrant) -> None:
         person = self.people.named(grant.user)
-        begun = grant.starts is None or grant.starts <= now
-        over = now > grant.expires
+        begun = grant.starts is None or grant.starts <= self.now
+        over = self.now > grant.expires
         if not over:
             self.terms.append(Term(grant.user, grant.at, grant.expires, grant.starts))
         if person is None:
             if not over:
-                self._unknown_person(grant)
+                self._nobody(grant.at, "person", grant.user)
             if begun and not over:
                 _raise_to(self.held_for_all, grant.roles)
             return
@@ -121,38 +125,115 @@ class _Expansion:
             for e in grant.roles
         ]
         if over:
-            _add(self.ended, person, reasons)
+            _note(self.idle, person, reasons)
         elif begun:
             self._give(person, reasons)
         else:
-            _add(self.to_come, person, reasons)
+            _note(self.to_come, person, reasons)
 
-    def state(self, live: LiveState, protected_ids: frozenset[str]) -> DesiredState:
+    def serve(self, account: ServiceAccount) -> None:
+        machine = self.people.named(account.user)
+        if machine is None:
+            self._nobody(account.at, "service account", account.user)
+            _raise_to(self.held_for_all, account.roles)
+            return
+        self._give(
+            machine,
+            [
+                (e.scope, Provenance("service account", account.user, e.at, e.role, account.reason))
+                for e in account.roles
+            ],
+        )
+
+    def concerned(self) -> Mapping[str, Reasons]:
+        """Whom the policy touches: who is given something or has something, and by what, before any end."""
+        return {id_: _ranked(self.given.get(id_, {}), {}) for id_ in self._concerned()}
+
+    def state(self, findings: tuple[Finding, ...]) -> DesiredState:
         """The finished state, with everything that is to be held copied in from the live one."""
-        why = {id_: _ranked(scopes, self.ended.get(id_, {})) for id_, scopes in self.given.items()}
-        for id_, scopes in self.ended.items():
-            if id_ not in why:
-                why[id_] = _ranked({}, scopes)
+        held = self.protected | self._frozen()
+        self._end()
+        why = {
+            id_: _ranked(self.given.get(id_, {}), self.idle.get(id_, {}))
+            for id_ in self.given.keys() | self.idle.keys()
+        }
         roles = {id_: self._asked(id_) for id_ in self.given}
         if self.held_for_all or self.held_for_unmatched:
-            for id_ in live.roles:
-                roles[id_] = self._held(id_, roles.get(id_, NOTHING), live)
-        for id_ in protected_ids:
-            roles[id_] = live.holdings(id_)
-        given = sum(len(roles[id_]) for id_ in self.given if id_ not in protected_ids)
+            for id_ in self.live.roles:
+                roles[id_] = self._held(id_, roles.get(id_, NOTHING))
+        for id_ in held:
+            roles[id_] = self.live.holdings(id_)
+        given = sum(len(roles[id_]) for id_ in self.given if id_ not in held)
         return DesiredState(
             {id_: holdings for id_, holdings in roles.items() if holdings},
             why,
-            tuple(sorted(self.problems)),
+            tuple(sorted({**self.problems, **dict.fromkeys(self.classes.problems)})),
             given,
             empty_groups=tuple(sorted(self.empty.values(), key=lambda group: fold(group.name))),
             terms=tuple(sorted(self.terms, key=lambda term: term.at)),
+            findings=findings,
             to_come={id_: _ranked(scopes, {}) for id_, scopes in self.to_come.items()},
         )
 
+    def _bind(self, binding: Binding, group: DirectoryGroup) -> None:
+        members = group.members or frozenset()
+        if not members:
+            self._empty(group, binding.roles)
+        strangers = []
+        for member in members:
+            person = self.people.match(member)
+            if person is None:
+                strangers.append(str(member))
+                continue
+            self.matched.add(person.id)
+            if not self.classes.problems:
+                self._give_bound(person, binding)
+        if strangers:
+            _raise_to(self.held_for_unmatched, binding.roles)
+            self.problems[Problem(binding.at, _strangers(group, strangers))] = None
+
+    def _concerned(self) -> frozenset[str]:
+        ids = (self.given.keys() | self.live.roles.keys()) - self.protected
+        return frozenset(id_ for id_ in ids if self.live.people[id_].entitled)
+
+    def _give_bound(self, person: Principal, binding: Binding) -> None:
+        """Give what a binding gives to somebody of their classes."""
+        standing = self.classes.of(person.id)
+        reasons = [(entry.scope, _reason(binding, entry, standing)) for entry in binding.roles]
+        if standing.only <= set(binding.classes):
+            self._give(person, reasons)
+        else:
+            _note(self.idle, person, reasons)
+
     def _give(self, person: Principal, reasons: Iterable[tuple[Scope, Provenance]]) -> None:
         if person.entitled:
-            _add(self.given, person, reasons)
+            _note(self.given, person, reasons)
+
+    def _frozen(self) -> frozenset[str]:
+        """The ids of those who may be past their end or not; why, is a problem."""
+        doubts = {
+            id_: doubt
+            for id_ in self._concerned()
+            if (standing := self.classes.of(id_)).frozen(self.now) and (doubt := standing.doubt)
+        }
+        users = [(self.live.people[id_].user_name, doubt) for id_, doubt in doubts.items()]
+        self.problems.update(dict.fromkeys(classes.problems(users)))
+        return frozenset(doubts)
+
+    def _end(self) -> None:
+        """Take everything back from those whose time is over, with the end as the reason."""
+        for id_ in self._concerned():
+            end = self.classes.of(id_).end
+            if end is None or self.now <= end.moment:
+                continue
+            person, lost = self.live.people[id_], self.given.pop(id_, {})
+            highest = {scope: max(roles) for scope, roles in self.live.holdings(id_).items()}
+            for scope, reasons in lost.items():
+                highest[scope] = max(highest.get(scope, Role.VIEWER), *(one.role for one in reasons))
+            if highest:
+                _note(
+                    self.idle, person, [(scope, _over(person, end, role)) for scope, role in highest.items()]
+                )
 
     def _empty(self, group: DirectoryGroup, roles: Iterable[RoleEntry]) -> None:
         earlier = self.empty.get(group.id)
@@ -165,12 +246,12 @@ class _Expansion:
             for scope, reasons in self.given[id_].items()
         }
 
-    def _held(self, id_: str, asked: Holdings, live: LiveState) -> Holdings:
+    def _held(self, id_: str, asked: Holdings) -> Holdings:
         """What was asked for, raised to what somebody holds, as far as something unresolved could give it."""
-        if not live.people[id_].entitled:
+        if not self.live.people[id_].entitled or self.classes.of(id_).over(self.now):
             return asked
         result = dict(asked)
-        for scope, roles in live.holdings(id_).items():
+        for scope, roles in self.live.holdings(id_).items():
             reach = self.held_for_all.get(scope, 0)
             if id_ not in self.matched:
                 reach = max(reach, self.held_for_unmatched.get(scope, 0))
@@ -179,50 +260,40 @@ class _Expansion:
                 result[scope] = frozenset([Role(kept)])
         return result
 
-    def _group(self, binding: Binding) -> DirectoryGroup | None:
-        found = _candidates(binding.group, self.membership.groups)
-        if len(found) == 1:
-            if found[0].members is None:
-                self._problem(
-                    binding, f"cannot tell who is in the group '{found[0].name}'", found[0].unreadable
-                )
-            return found[0]
-        name = binding.group.name
-        if found:
-            ids = ", ".join(sorted(group.id for group in found))
-            remedy = "name the one that is meant by its id: `group: {name: …, id: …}`"
-            self._problem(binding, f"the directory has {len(found)} groups '{name}' (ids {ids})", remedy)
-        elif binding.group.id is not None:
-            message = f"the directory has no group with the id '{binding.group.id}', as '{name}' should have"
-            self._problem(binding, message, "correct the id, or leave it out to go by the name")
-        else:
-            meant = did_you_mean(name, self.membership.names)
-            remedy = "correct the name, or say what it was called before with `previously:`"
-            self._problem(binding, f"the directory has no group '{name}'{meant}", "" if meant else remedy)
-        return None
-
-    def _unknown_person(self, grant: TemporaryGrant) -> None:
-        self.problems[
-            Problem(
-                grant.at,
-                f"there is no person '{grant.user}' on the server{self.people.meant(grant.user)}",
-                "people are named by their userName",
-            )
-        ] = None
-
-    def _problem(self, binding: Binding, message: str, remedy: str) -> None:
-        self.problems[Problem(binding.at, message, remedy)] = None
+    def _nobody(self, at: Location, noun: str, user: str) -> None:
+        message = f"there is no {noun} '{user}' on the server{self.people.meant(user)}"
+        remedy = f"{'people' if noun == 'person' else f'{noun}s'} are named by their userName"
+        self.problems[Problem(at, message, remedy)] = None
 
 
-def _candidates(wanted: GroupRef, groups: Iterable[DirectoryGroup]) -> list[DirectoryGroup]:
-    """The groups that a reference can mean: by id if it has one, else by name, else by an earlier name."""
-    if wanted.id is not None:
-        return [group for group in groups if group.id == wanted.id]
-    for name in (wanted.name, *wanted.previously):
-        found = [group for group in groups if fold(group.name) == fold(name)]
-        if found:
-            return found
-    return []
+def _note(
+    book: dict[str, dict[Scope, list[Provenance]]],
+    person: Principal,
+    reasons: Iterable[tuple[Scope, Provenance]],
+) -> None:
+    scopes = book.setdefault(person.id, {})
+    for scope, reason in reasons:
+        scopes.setdefault(scope, []).append(reason)
+
+
+def _reason(binding: Binding, entry: RoleEntry, standing: Standing) -> Provenance:
+    """Why a binding gives somebody a role, or does not, by what holds for their classes."""
+    name = binding.group.name
+    unnamed = sorted(standing.only.difference(binding.classes))
+    if unnamed:
+        return Provenance("binding", name, entry.at, entry.role, person_class=unnamed[0], withheld=True)
+    if standing.cap is not None and standing.cap < entry.role:
+        return Provenance(
+            "binding", name, entry.at, standing.cap, person_class=standing.capped_by, asked=entry.role
+        )
+    return Provenance("binding", name, entry.at, entry.role)
+
+
+def _over(person: Principal, end: End, role: Role) -> Provenance:
+    """Why somebody whose time is over loses a role."""
+    return Provenance(
+        "end", person.user_name, end.at, role, until=end.moment, ended=True, person_class=end.person_class
+    )
 
 
 def _strangers(group: DirectoryGroup, strangers: list[str]) -> str:
@@ -231,29 +302,19 @@ def _strangers(group: DirectoryGroup, strangers: list[str]) -> str:
     return f"members of the group '{group.name}' are not on the server: {shown}{more}"
 
 
-def _add(
-    to: dict[str, dict[Scope, list[Provenance]]],
-    person: Principal,
-    reasons: Iterable[tuple[Scope, Provenance]],
-) -> None:
-    scopes = to.setdefault(person.id, {})
-    for scope, reason in reasons:
-        scopes.setdefault(scope, []).append(reason)
-
-
 def _raise_to(held: dict[Scope, Role], entries: Iterable[RoleEntry]) -> None:
     for entry in entries:
         held[entry.scope] = max(entry.role, held.get(entry.scope, entry.role))
 
 
-def _ranked(given: Mapping[Scope, list[Provenance]], ended: Mapping[Scope, list[Provenance]]) -> Reasons:
-    """Reasons by scope: those that hold, strongest first, then those that are over."""
+def _ranked(given: Mapping[Scope, list[Provenance]], idle: Mapping[Scope, list[Provenance]]) -> Reasons:
+    """Reasons by scope: those that hold, strongest first, then those that do not or no more."""
     return {
         scope: (
             *sorted(given.get(scope, ()), key=_strength),
-            *sorted(ended.get(scope, ()), key=_strength),
+            *sorted(idle.get(scope, ()), key=_strength),
         )
-        for scope in {**given, **ended}
+        for scope in {**given, **idle}
     }
 
 

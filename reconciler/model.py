@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import IntEnum
 from types import MappingProxyType
 
+from reconciler.finding import Finding
 from reconciler.problem import Location, Problem
 
 
@@ -134,20 +135,22 @@ class Provenance:
     """Why somebody is given a role: the policy entry, and the group or person that it names."""
 
     entry: str
-    """The kind of policy entry: `binding`, `temporary grant` or `service account`."""
+    """The kind of policy entry: `binding`, `temporary grant`, `service account`, or a person's `end`."""
     name: str
-    """The group of a binding, the person of a temporary grant, the service account itself."""
+    """The group of a binding, the person of a temporary grant or an end, the service account itself."""
     at: Location
     role: Role
     reason: str = ""
     until: datetime | None = None
-    """The last moment of a temporary grant, aware; None where it has no end."""
+    """The last moment of a temporary grant or of somebody's time, aware; None where it has no end."""
     ended: bool = False
     """Whether that moment has passed, so that the entry gives nothing any more."""
     person_class: str = ""
-    """The class of people that caps the role, or whose end is meant by `until`; empty where none does."""
+    """The class of people that caps or withholds the role, or whose end is meant; empty where none is."""
     asked: Role | None = None
     """The role that the entry names, where a class caps it to the lower `role`."""
+    withheld: bool = False
+    """Whether a binding gives this person nothing, since it does not name the class that they are in."""
     since: datetime | None = None
     """The first moment of a temporary grant, aware; None where it names none."""
 
@@ -198,7 +201,7 @@ class DesiredState:
 
     roles: Mapping[str, Holdings]
     why: Mapping[str, Reasons]
-    """Every entry that gives something in that scope, strongest first, then those that are over."""
+    """Every entry that gives something in that scope, strongest first, then those that do not or no more."""
     problems: tuple[Problem, ...] = ()
     """What could not be resolved; nobody loses what it could have given."""
     given: int = 0
@@ -209,6 +212,8 @@ class DesiredState:
     """The groups that bindings name and that nobody is in, sorted by name."""
     terms: tuple[Term, ...] = ()
     """Those of all temporary grants that are in force or to come, sorted by place."""
+    findings: tuple[Finding, ...] = ()
+    """What a person should look at, sorted by place."""
     to_come: Mapping[str, Reasons] = field(default_factory=dict)
     """By principal id: what temporary grants that have not begun will give, strongest first."""
 

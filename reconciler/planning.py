@@ -39,7 +39,7 @@ def read(policy: Policy, provider: ProviderReader, directory: Directory, now: da
     Raises ReadError where either side could not be read whole.
     """
     live = provider.read()
-    membership = directory.read({binding.group for binding in policy.bindings})
+    membership = directory.read(policy.groups)
     return Sides(live, membership, desired.expand(policy, membership, live, now))
 
 

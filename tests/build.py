@@ -34,10 +34,14 @@ from reconciler.policy.document import (
     Guardrails,
     Limit,
     Mode,
+    Notice,
     Organization,
+    PersonClass,
+    PersonEntry,
     Policy,
     RoleEntry,
     RoleStorage,
+    ServiceAccount,
     StoredAs,
     TemporaryGrant,
 )
@@ -145,10 +149,12 @@ def binding(
     *,
     group_id: str | None = None,
     previously: tuple[str, ...] = (),
+    classes: tuple[str, ...] = (),
     line: int = 1,
     **projects: str,
 ) -> Binding:
-    return Binding(GroupRef(group, group_id, previously), entries(organization, projects, line), at(line))
+    reference = GroupRef(group, group_id, previously)
+    return Binding(reference, entries(organization, projects, line), at(line), classes=classes)
 
 
 def grant(
@@ -174,18 +180,86 @@ def organization(
     guardrails: Guardrails = UNLIMITED,
     projects: Mapping[str, str] = MappingProxyType({"web": "web", "app": "5d1f"}),
     managed: bool = True,
+    classes: Collection[PersonClass] = (),
+    notice: Notice = Notice(),  # noqa: B008
 ) -> Organization:
     storage = RoleStorage()
     if stored_as is StoredAs.GROUPS:
         storage = RoleStorage(stored_as, "circleci-org-{role}", "circleci-{project}-{role}")
-    return Organization(name, mode, at(), projects, managed, guardrails=guardrails, roles=storage)
+    return Organization(
+        name,
+        mode,
+        at(),
+        projects,
+        managed,
+        guardrails=guardrails,
+        roles=storage,
+        classes={one.name: one for one in classes},
+        notice=notice,
+    )
 
 
-def policy(*written: Binding | TemporaryGrant, of: Organization | None = None) -> Policy:
+Entry = Binding | TemporaryGrant | PersonEntry | ServiceAccount
+
+
+def policy(*written: Entry, of: Organization | None = None) -> Policy:
     return Policy(
         of or organization(),
         tuple(entry for entry in written if isinstance(entry, Binding)),
         tuple(entry for entry in written if isinstance(entry, TemporaryGrant)),
+        tuple(entry for entry in written if isinstance(entry, PersonEntry)),
+        tuple(entry for entry in written if isinstance(entry, ServiceAccount)),
+    )
+
+
+def person_class(
+    name: str = "contractor",
+    /,
+    *,
+    groups: Collection[str] = (),
+    attributes: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
+    end: str = "",
+    end_required: bool = False,
+    highest: str = "",
+    named: bool = False,
+    line: int = 50,
+) -> PersonClass:
+    return PersonClass(
+        name,
+        at(line, "organization.yaml"),
+        tuple(GroupRef(group) for group in groups),
+        attributes,
+        end_required,
+        end,
+        Role[highest.upper()] if highest else None,
+        named,
+    )
+
+
+def person(
+    name: str = "ann",
+    *classes: str,
+    ends: datetime | None = None,
+    previously: tuple[str, ...] = (),
+    line: int = 1,
+) -> PersonEntry:
+    return PersonEntry(f"{name}@acme.example", at(line, "people.yaml"), classes, ends, previously)
+
+
+def service_account(
+    name: str = "bot",
+    organization: str = "",
+    /,
+    *,
+    owner: str = "ann",
+    reason: str = "releases",
+    review: datetime = END,
+    line: int = 1,
+    **projects: str,
+) -> ServiceAccount:
+    roles = entries(organization, projects, line)
+    return ServiceAccount(
+        f"{name}@acme.example", roles, f"{owner}@acme.example", reason, review, at(line, "bots.yaml")
     )
 
 

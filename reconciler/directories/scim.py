@@ -22,7 +22,8 @@ class ScimDirectory:
     def read(self, groups: Collection[GroupRef], *, everybody: bool = False) -> Membership:
         """Every group that one of these references could mean. Raises ReadError.
 
-        Of people, this directory knows just those whom the provider knows, so it tells nothing of them.
+        Of people, this directory knows just those whom the provider knows, so it tells nothing of them. Of
+        their attributes it knows `userType` (RFC 7643 section 4.1.1).
         """
         reading = self._readings.take(self)
         meant = [group for group in reading.groups.values() if any(_could_mean(ref, group) for ref in groups)]
@@ -54,4 +55,5 @@ def _member(reading: Reading, id_: str) -> Member:
     if person is None:
         return Member(principal_id=id_)
     principal = person.principal
-    return Member(principal.id, principal.external_id, principal.user_name)
+    attributes = (("userType", person.user_type),) if person.user_type else ()
+    return Member(principal.id, principal.external_id, principal.user_name, attributes=attributes)

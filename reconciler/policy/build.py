@@ -1,7 +1,7 @@
 """Plain data that a schema accepts to typed policy; leaves out what is known to be faulty. Pure."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, cast
 
 from reconciler.model import ORGANIZATION, Role, Scope
@@ -37,7 +37,8 @@ class Builder:
     """Builds what one document holds. With problems the result is for further checks only.
 
     An entry of a list, or a key of `organization.yaml`, that any of the problems is about is left
-    out; the default stands in for a key. Of `projects:` the names are kept whatever their ids. A
+    out; the default stands in for a key. Of `projects:` and `classes:` the names are kept, whatever is
+    wrong with the rest. A
     problem of the whole file leaves out everything.
     """
 
@@ -65,13 +66,17 @@ class Builder:
             places={**self._document.values, **self._document.keys},
         )
 
+    def names_known(self, key: str) -> bool:
+        """Whether the names under `projects` or `classes` in `organization` are those that are meant."""
+        names = self._value.get(key)
+        if isinstance(names, dict):
+            return key not in self._paths and "<<" not in names
+        return names is None and not self._paths
+
     @property
-    def projects_known(self) -> bool:
-        """Whether the names of the projects in `organization` are those that its author means."""
-        projects = self._value.get("projects")
-        if isinstance(projects, dict):
-            return "projects" not in self._paths and "<<" not in projects
-        return projects is None and not self._paths
+    def directory_known(self) -> bool:
+        """Whether what `organization` says of the directory is what is meant."""
+        return "directory" not in self._faulty if "directory" in self._value else not self._paths
 
     def protected_at(self) -> dict[str, Location]:
         """Where each protected person is named."""
@@ -112,10 +117,11 @@ class Builder:
         return {name: _called(name, entry) for name, entry in projects.items()}
 
     def _classes(self) -> dict[str, PersonClass]:
-        classes = self._sound("classes", {})
+        """Of faulty ones only the names."""
+        classes, faulty = self._value.get("classes"), "classes" in self._faulty
         return {
-            name: _class(name, self._document.key_at(("classes", name)), entry)
-            for name, entry in classes.items()
+            name: _class(name, self._document.key_at(("classes", name)), {} if faulty else entry)
+            for name, entry in (classes.items() if isinstance(classes, dict) else ())
         }
 
     def _binding(self, steps: Steps, entry: Mapping[str, Any]) -> Binding:
@@ -124,10 +130,9 @@ class Builder:
             group=group,
             roles=self._roles(steps, entry),
             at=self._document.at(steps),
-            previously_at=tuple(
-                self._document.at((*steps, "group", "previously", i)) for i in range(len(group.previously))
-            ),
+            previously_at=self._places((*steps, "group", "previously"), group.previously),
             classes=tuple(entry.get("classes", ())),
+            classes_at=self._places((*steps, "classes"), entry.get("classes", ())),
         )
 
     def _grant(self, steps: Steps, entry: Mapping[str, Any]) -> TemporaryGrant:
@@ -147,6 +152,8 @@ class Builder:
             classes=tuple(entry.get("classes", ())),
             ends=times.end(entry["ends"]) if "ends" in entry else None,
             previously=tuple(entry.get("previously", ())),
+            classes_at=self._places((*steps, "classes"), entry.get("classes", ())),
+            previously_at=self._places((*steps, "previously"), entry.get("previously", ())),
         )
 
     def _service_account(self, steps: Steps, entry: Mapping[str, Any]) -> ServiceAccount:
@@ -158,6 +165,10 @@ class Builder:
             review=times.end(entry["review"]),
             at=self._document.at(steps),
         )
+
+    def _places(self, steps: Steps, entries: Collection[Any]) -> tuple[Location, ...]:
+        """Where each entry of the list at these steps stands."""
+        return tuple(self._document.at((*steps, index)) for index in range(len(entries)))
 
     def _roles(self, steps: Steps, entry: Mapping[str, Any]) -> tuple[RoleEntry, ...]:
         """The organization first, then projects in the order of the file."""

@@ -214,6 +214,8 @@ class Binding:
     """Where each of the group's earlier names stands."""
     classes: tuple[str, ...] = ()
     """The classes of people that it names, for those that get nothing otherwise."""
+    classes_at: tuple[Location, ...] = field(default=(), compare=False, repr=False)
+    """Where each of them stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,14 +246,17 @@ class PersonEntry:
     classes: tuple[str, ...] = ()
     ends: datetime | None = None
     previously: tuple[str, ...] = ()
+    classes_at: tuple[Location, ...] = field(default=(), compare=False, repr=False)
+    previously_at: tuple[Location, ...] = field(default=(), compare=False, repr=False)
+    """Where each of them stands."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceAccount:
     """A principal that is no person: roles for a machine, for whom a person answers.
 
-    `owner` is that person's userName. `review` is the last moment of the day by which somebody must have
-    looked at it again, aware.
+    `owner` is that person's userName. `review` is the last moment, aware, by which somebody must have
+    looked at it again.
     """
 
     user: str
@@ -275,3 +280,10 @@ class Policy:
     """Where each protected person is named, for messages."""
     tree: str = ""
     """A hash of all its files, their names and every byte; 32 hexadecimal digits."""
+
+    @property
+    def groups(self) -> frozenset[GroupRef]:
+        """Every group that it names: those of bindings, and those of classes."""
+        classes = self.organization.classes.values()
+        bound = (binding.group for binding in self.bindings)
+        return frozenset(bound).union(*(one.groups for one in classes))

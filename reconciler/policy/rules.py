@@ -9,23 +9,47 @@ from reconciler.model import ORGANIZATION, Role, Scope, fold
 from reconciler.naming import RoleNames
 from reconciler.policy.document import (
     Binding,
+    DirectoryKind,
     Organization,
+    PersonEntry,
     Policy,
     RoleEntry,
+    ServiceAccount,
     StoredAs,
     TemporaryGrant,
 )
 from reconciler.problem import Location, Problem, did_you_mean
 
 T = TypeVar("T")
+E = TypeVar("E", PersonEntry, ServiceAccount)
 Problems = Iterator[Problem]
+
+_SCIM_ATTRIBUTE = "userType"
+_SETTINGS: Mapping[str, tuple[DirectoryKind, ...]] = {
+    "members_from": (DirectoryKind.SCIM,),
+    "nested": (DirectoryKind.ENTRA,),
+    "oldest": (DirectoryKind.FILE,),
+    "entitled": (DirectoryKind.OKTA,),
+    "log": (DirectoryKind.OKTA, DirectoryKind.ENTRA),
+    "attributes": (DirectoryKind.OKTA, DirectoryKind.ENTRA, DirectoryKind.FILE),
+}
+"""By key of `directory:`, the kinds that have it."""
 
 _ALWAYS = datetime.min.replace(tzinfo=UTC)
 
 
 def check(policy: Policy) -> list[Problem]:
     """Every problem of a policy whose files are valid by their schemas, sorted."""
-    return sorted([*of_organization(policy.organization), *of_entries(policy), *of_scopes(policy)])
+    organization = policy.organization
+    return sorted(
+        [
+            *of_organization(organization),
+            *of_directory(organization),
+            *of_entries(policy),
+            *of_scopes(policy),
+            *of_classes(policy),
+        ]
+    )
 
 
 def of_organization(organization: Organization) -> Problems:
@@ -33,11 +57,19 @@ def of_organization(organization: Organization) -> Problems:
     yield from project_names_collide(organization)
     yield from project_ids_collide(organization)
     yield from role_names_collide(organization)
-    yield from required_twice(organization)
+    yield from admin_named_twice(organization)
+    yield from deleted_without_leaving(organization)
+
+
+def of_directory(organization: Organization) -> Problems:
+    """What `organization.yaml` asks of its directory, and this kind of directory cannot do."""
+    yield from setting_of_another_kind(organization)
+    yield from lifecycle_without_people(organization)
+    yield from attributes_unknown_to_scim(organization)
 
 
 def of_entries(policy: Policy) -> Problems:
-    """What bindings, temporary grants and protected people have wrong between them."""
+    """What bindings, temporary grants, people and service accounts have wrong between them."""
     yield from bound_twice(policy.bindings)
     yield from bound_below_organization_role(policy.bindings)
     yield from group_spelled_in_two_ways(policy.bindings)
@@ -47,6 +79,14 @@ def of_entries(policy: Policy) -> Problems:
     yield from granted_twice(policy.grants)
     yield from protected_twice(policy)
     yield from protected_and_granted(policy)
+    yield from person_twice(policy.people)
+    yield from earlier_user_name_in_use(policy.people)
+    yield from protected_and_ended(policy)
+    yield from service_account_twice(policy.service_accounts)
+    yield from service_account_below_organization_role(policy.service_accounts)
+    yield from service_account_elsewhere(policy)
+    yield from owned_by_service_account(policy.service_accounts)
+    yield from service_account_admin(policy)
 
 
 def of_scopes(policy: Policy) -> Problems:
@@ -54,6 +94,12 @@ def of_scopes(policy: Policy) -> Problems:
     yield from unknown_project(policy)
     yield from unmanaged_organization_role(policy)
     yield from bound_to_role_group(policy)
+    yield from class_of_role_group(policy.organization)
+
+
+def of_classes(policy: Policy) -> Problems:
+    """What entries have wrong by the classes that `organization.yaml` declares."""
+    yield from unknown_class(policy)
 
 
 def project_names_collide(organization: Organization) -> Problems:
@@ -87,13 +133,64 @@ def role_names_collide(organization: Organization) -> Problems:
         yield Problem(place, message, "change a template under `roles:`: each spelling must mean one role")
 
 
-def required_twice(organization: Organization) -> Problems:
-    """A required admin who is named again in other letter case. (Named alike, the schema objects.)"""
-    required = organization.guardrails.required_admins
-    for first, second in _alike(required, fold):
-        place = organization.place("guardrails", "required_admins", required.index(second))
-        message = f"the required admin '{second}' is the same person as '{first}'"
-        yield Problem(place, message, "delete one of them")
+def admin_named_twice(organization: Organization) -> Problems:
+    """A required or service admin named again in other letter case. (Named alike, the schema objects.)"""
+    limits = organization.guardrails
+    for key, noun, names in (
+        ("required_admins", "required admin", limits.required_admins),
+        ("service_admins", "service admin", limits.service_admins),
+    ):
+        for first, second in _alike(names, fold):
+            place = organization.place("guardrails", key, names.index(second))
+            same = "person" if key == "required_admins" else "account"
+            yield Problem(
+                place, f"the {noun} '{second}' is the same {same} as '{first}'", "delete one of them"
+            )
+
+
+def deleted_without_leaving(organization: Organization) -> Problems:
+    """Accounts that are to be deleted after they were deactivated, and never are."""
+    lifecycle = organization.lifecycle
+    if lifecycle.delete_after is not None and not lifecycle.deactivates:
+        message = "nobody is deleted, for only who was deactivated is, and leavers are only reported"
+        remedy = "add `leavers: deactivate`, or delete this key"
+        yield Problem(organization.place("lifecycle", "delete_after"), message, remedy)
+
+
+def setting_of_another_kind(organization: Organization) -> Problems:
+    """A setting under `directory:` that another kind of directory has."""
+    kind = organization.directory.kind
+    for key, kinds in _SETTINGS.items():
+        if ("directory", key) in organization.places and kind not in kinds:
+            message = f"a directory of kind {kind} has no `{key}:`"
+            remedy = f"delete the key; it is for {' and '.join(kinds)}"
+            yield Problem(organization.place("directory", key), message, remedy)
+
+
+def lifecycle_without_people(organization: Organization) -> Problems:
+    """A lifecycle where the directory knows nobody but those whom the server knows."""
+    if organization.directory.kind is DirectoryKind.SCIM and ("lifecycle",) in organization.places:
+        message = "a directory of kind scim cannot tell who joins and who leaves"
+        remedy = "delete `lifecycle:`, or read a directory of kind okta, entra or file"
+        yield Problem(organization.place("lifecycle"), message, remedy)
+
+
+def attributes_unknown_to_scim(organization: Organization) -> Problems:
+    """A class by an attribute that is none of a SCIM user's own (RFC 7643 section 4.1.1)."""
+    if organization.directory.kind is not DirectoryKind.SCIM:
+        return
+    for name, one in organization.classes.items():
+        for attribute in one.attributes:
+            if attribute != _SCIM_ATTRIBUTE:
+                meant = did_you_mean(attribute, [_SCIM_ATTRIBUTE])
+                message = f"a directory of kind scim cannot tell the attribute '{attribute}'{meant}"
+                remedy = f"it tells {_SCIM_ATTRIBUTE} alone; okta, entra and file tell others"
+                place = organization.place("classes", name, "match", "attributes", attribute)
+                yield Problem(place, message, remedy)
+        if one.end_attribute:
+            message = "a directory of kind scim tells no end of anybody's time"
+            remedy = "write ends under `people:` of a policy file; okta, entra and file can tell them"
+            yield Problem(organization.place("classes", name, "ends", "attribute"), message, remedy)
 
 
 def bound_twice(bindings: Iterable[Binding]) -> Problems:
@@ -177,11 +274,105 @@ def protected_twice(policy: Policy) -> Problems:
 
 def protected_and_granted(policy: Policy) -> Problems:
     """A temporary grant of somebody whom no plan may touch."""
-    protected = {fold(user): at for user, at in policy.protected_at.items()}
+    protected = _protected(policy)
     for grant in policy.grants:
         if at := protected.get(fold(grant.user)):
             message = f"'{grant.user}' is protected in {_where(at)}, so no plan could carry this grant out"
             yield Problem(grant.at, message, "delete the grant, or the person from `guardrails.protected`")
+
+
+def person_twice(people: Iterable[PersonEntry]) -> Problems:
+    """A person of whom two entries speak."""
+    for first, second in _alike(_sorted(people), lambda entry: fold(entry.user)):
+        message = f"'{second.user}' has an entry already, in {_where(first.at)}"
+        yield Problem(second.at, message, "put both into one")
+
+
+def earlier_user_name_in_use(people: Iterable[PersonEntry]) -> Problems:
+    """An earlier name of a person that somebody has now, or that somebody else had, by this policy."""
+    people = _sorted(people)
+    current = {fold(entry.user): entry for entry in reversed(people)}
+    earlier: dict[str, PersonEntry] = {}
+    for entry in people:
+        for name, at in zip(entry.previously, entry.previously_at, strict=False):
+            first = earlier.setdefault(fold(name), entry)
+            if fold(name) == fold(entry.user):
+                yield Problem(at, f"'{name}' is the person's present name", "delete it from `previously:`")
+            elif other := current.get(fold(name)):
+                message = f"'{name}' is no earlier name: it is a person of its own in {_where(other.at)}"
+                yield Problem(at, message, "delete it here, or delete that entry")
+            elif fold(first.user) != fold(entry.user):
+                message = f"'{name}' is an earlier name of '{first.user}' already, in {_where(first.at)}"
+                yield Problem(at, message, "delete it from one of them")
+
+
+def protected_and_ended(policy: Policy) -> Problems:
+    """An end of somebody whom no plan may touch."""
+    for entry in policy.people:
+        at = _protected(policy).get(fold(entry.user))
+        if at and entry.ends is not None:
+            message = f"'{entry.user}' is protected in {_where(at)}, so no plan could carry this end out"
+            yield Problem(entry.at, message, "delete `ends:`, or the person from `guardrails.protected`")
+
+
+def service_account_twice(accounts: Iterable[ServiceAccount]) -> Problems:
+    """A service account with two entries."""
+    for first, second in _alike(_sorted(accounts), lambda account: fold(account.user)):
+        message = f"the service account '{second.user}' has an entry already, in {_where(first.at)}"
+        yield Problem(second.at, message, "put both into one")
+
+
+def service_account_below_organization_role(accounts: Iterable[ServiceAccount]) -> Problems:
+    """A project role lower than the organization role of the same service account."""
+    for account in accounts:
+        yield from _pointless(f"'{account.user}'", account.roles)
+
+
+def service_account_elsewhere(policy: Policy) -> Problems:
+    """A service account that is also protected, or that another list takes for a person."""
+    accounts = {fold(account.user): account for account in policy.service_accounts}
+    protected = _protected(policy)
+    for account in policy.service_accounts:
+        if at := protected.get(fold(account.user)):
+            message = f"'{account.user}' is protected in {_where(at)}, so no plan could give it these roles"
+            yield Problem(account.at, message, "delete it here, or from `guardrails.protected`")
+    entries: tuple[TemporaryGrant | PersonEntry, ...] = (*policy.grants, *policy.people)
+    for entry in entries:
+        if found := accounts.get(fold(entry.user)):
+            message = f"'{entry.user}' is no person but a service account, in {_where(found.at)}"
+            yield Problem(entry.at, message, "delete one of the two")
+
+
+def owned_by_service_account(accounts: Iterable[ServiceAccount]) -> Problems:
+    """A service account for which no person answers."""
+    accounts = tuple(accounts)
+    machines = {fold(account.user): account for account in accounts}
+    for account in accounts:
+        if found := machines.get(fold(account.owner)):
+            message = f"the owner '{account.owner}' is a service account, in {_where(found.at)}"
+            yield Problem(account.at, message, "name a person as `owner:`")
+
+
+def service_account_admin(policy: Policy) -> Problems:
+    """A service account that is made organization admin, which the guardrails do not allow it."""
+    allowed = {fold(user) for user in policy.organization.guardrails.service_admins}
+    for account in policy.service_accounts:
+        for entry in account.roles:
+            if entry.scope == ORGANIZATION and entry.role is Role.ADMIN and fold(account.user) not in allowed:
+                message = f"the service account '{account.user}' may not be organization admin"
+                remedy = "give it a lower role, or add it to `guardrails.service_admins` of organization.yaml"
+                yield Problem(entry.at, message, remedy)
+
+
+def unknown_class(policy: Policy) -> Problems:
+    """A class that the organization does not declare."""
+    known = policy.organization.classes
+    entries: tuple[Binding | PersonEntry, ...] = (*policy.bindings, *policy.people)
+    for entry in entries:
+        for name, at in zip(entry.classes, entry.classes_at, strict=False):
+            if name not in known:
+                message = f"unknown class '{name}'{did_you_mean(name, known)}"
+                yield Problem(at, message, "name a class of organization.yaml, or declare it there")
 
 
 def unknown_project(policy: Policy) -> Problems:
@@ -215,6 +406,20 @@ def bound_to_role_group(policy: Policy) -> Problems:
             scope, role = meaning
             message = f"the group '{binding.group.name}' stands for the role {role} in {_in(scope)}"
             yield Problem(binding.at, message, "bind a group of the identity provider")
+
+
+def class_of_role_group(organization: Organization) -> Problems:
+    """A class by a group that itself stands for a role: who is in it would follow from itself."""
+    if organization.roles.stored_as is not StoredAs.GROUPS:
+        return
+    names = RoleNames(organization)
+    for name, one in organization.classes.items():
+        for index, group in enumerate(one.groups):
+            if meaning := names.meaning(group.name):
+                scope, role = meaning
+                message = f"the group '{group.name}' stands for the role {role} in {_in(scope)}"
+                place = organization.place("classes", name, "match", "groups", index)
+                yield Problem(place, message, "name a group of the identity provider")
 
 
 def _alike(items: Iterable[T], key: Callable[[T], Hashable]) -> Iterator[tuple[T, T]]:
@@ -256,6 +461,18 @@ def _given(policy: Policy) -> Iterator[RoleEntry]:
         yield from binding.roles
     for grant in policy.grants:
         yield from grant.roles
+    for account in policy.service_accounts:
+        yield from account.roles
+
+
+def _protected(policy: Policy) -> Mapping[str, Location]:
+    """Where each protected person is named, by their folded name."""
+    return {fold(user): at for user, at in policy.protected_at.items()}
+
+
+def _sorted(entries: Iterable[E]) -> list[E]:
+    """Entries in the order of the files."""
+    return sorted(entries, key=lambda entry: entry.at)
 
 
 def _repeated(first: Binding, second: Binding) -> Problem:

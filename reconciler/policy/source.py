@@ -179,11 +179,15 @@ def _tree(folder: Path, parts: Iterable[_Checked]) -> str:
 
 
 def _by_rules(policy: Policy, head: _Checked) -> Iterator[Problem]:
-    """What the rules say; about projects only if it is known which there are."""
+    """What the rules say; about projects, classes and the directory only if it is known which are meant."""
     yield from rules.of_organization(policy.organization)
     yield from rules.of_entries(policy)
-    if head.build.projects_known:
+    if head.build.names_known("projects"):
         yield from rules.of_scopes(policy)
+    if head.build.names_known("classes"):
+        yield from rules.of_classes(policy)
+    if head.build.directory_known:
+        yield from rules.of_directory(policy.organization)
 
 
 def _not_listed(request: _Request, listing: Listing) -> Iterator[Problem]:

@@ -115,6 +115,8 @@ def _retyped(fault: Fault) -> str:
             return f'put it in quotes: "{in_yaml(fault.value)}"'
         case "integer", str(digits) if re.fullmatch(r"[0-9]{1,9}", digits):
             return f"write {digits} without quotes"
+        case "boolean", _:
+            return "write `true` or `false`"
         case _:
             return fault.example
 
@@ -233,21 +235,32 @@ def _empty(fault: Fault) -> Iterator[Problem]:
 
 def _unique(fault: Fault) -> Iterator[Problem]:
     seen: set[str] = set()
-    for index, item in enumerate(map(in_yaml, fault.value)):
+    for index, value in enumerate(fault.value):
+        item = json.dumps(value, sort_keys=True)
         if item in seen:
             at = fault.document.at((*fault.steps, index))
-            yield Problem(at, f"{quote(str(fault.value[index]))} is in this list twice", "delete one")
+            shown = value if isinstance(value, str) else in_yaml(value)
+            yield Problem(at, f"{quote(shown)} is in this list twice", "delete one")
         seen.add(item)
 
 
 def _any_of(fault: Fault) -> Iterator[Problem]:
-    """The two choices that the schema offers: a time has two forms, an entry gives one role or more."""
+    """The choices that the schema offers: a time has two forms, an entry says one thing or more."""
     if isinstance(fault.value, str):
         wrong, remedy = times.fault(fault.value)
         yield Problem(fault.at, f"the {fault.noun} {quote(fault.value)} {wrong}", remedy)
-    elif isinstance(fault.value, dict) and not (_meant("organization", fault) or _meant("projects", fault)):
-        remedy = "add `organization: ROLE` or `projects: {PROJECT: ROLE}`"
-        yield Problem(fault.at, f"this {fault.noun} gives no role", remedy)
+    elif isinstance(fault.value, dict):
+        keys = [key for choice in fault.limit for key in choice["required"]]
+        if not any(_meant(key, fault) for key in keys):
+            yield Problem(fault.at, *_unsaid(fault.noun, keys))
+
+
+def _unsaid(noun: str, keys: list[str]) -> tuple[str, str]:
+    """What an entry lacks that says nothing, and what to add."""
+    if "projects" in keys:
+        return f"this {noun} names no role", "add `organization: ROLE` or `projects: {PROJECT: ROLE}`"
+    *most, last = [f"`{key}:`" for key in keys]
+    return f"this entry says nothing of the {noun}", f"add {', '.join(most)} or {last}, or delete the entry"
 
 
 KEYWORDS: Mapping[str, Callable[[Fault], Iterator[Problem]]] = {

@@ -74,8 +74,11 @@ def _why(change: SetRoles, scope: ScopeChange) -> str:
     highest = max(scope.after, default=0)
     if scope.why and scope.why[0].entry == UNDO:
         return _source(scope.why[0])
-    given = [_source(reason) for reason in scope.why if reason.role == highest and not reason.ended]
-    over = [_source(reason) for reason in scope.why if reason.role > highest and reason.ended]
+    holding = [reason for reason in scope.why if not reason.ended and not reason.withheld]
+    given = [_source(reason) for reason in holding if reason.role == highest]
+    idle = [reason for reason in scope.why if reason.role > highest and reason not in holding]
+    ends = [reason for reason in idle if reason.entry == "end"]
+    over = [_source(reason) for reason in ends[:1] or idle]
     if not change.principal.entitled and not scope.after:
         return "not active"
     if scope.loses and not given and not over:
@@ -87,9 +90,21 @@ def _why(change: SetRoles, scope: ScopeChange) -> str:
 
 def _source(reason: Provenance) -> str:
     place = f"{reason.at.file}:{reason.at.line}"
-    if reason.entry == UNDO:
-        return f"undoes run {reason.name} ({place})"
-    if reason.until is None:
-        return f"group {reason.name} ({place})"
-    end = f"{'ended' if reason.ended else 'until'} {reason.until.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-    return f"temporary grant {end}, {reason.reason} ({place})"
+    until = f"{reason.until.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if reason.until else ""
+    match reason.entry:
+        case str(entry) if entry == UNDO:
+            return f"undoes run {reason.name} ({place})"
+        case "temporary grant":
+            return (
+                f"temporary grant {'ended' if reason.ended else 'until'} {until}, {reason.reason} ({place})"
+            )
+        case "service account":
+            return f"service account, {reason.reason} ({place})"
+        case "end":
+            return f"{reason.person_class or 'access'} until {until} ({place})"
+        case _ if reason.withheld:
+            return f"group {reason.name} gives {reason.person_class} nothing ({place})"
+        case _ if reason.asked is not None:
+            return f"group {reason.name} ({place}), {reason.role} at most as {reason.person_class}"
+        case _:
+            return f"group {reason.name} ({place})"

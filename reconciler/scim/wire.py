@@ -20,7 +20,7 @@ LIST_SCHEMA = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 GROUP_SCHEMA = "urn:ietf:params:scim:schemas:core:2.0:Group"
 PATCH_SCHEMA = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 
-USER_ATTRIBUTES = ("userName", "externalId", "displayName", "active", "roles", "groups", "meta")
+USER_ATTRIBUTES = ("userName", "externalId", "displayName", "active", "userType", "roles", "groups", "meta")
 GROUP_ATTRIBUTES = ("displayName", "members", "meta")
 
 _BETWEEN = re.compile(r"[,;|]")
@@ -54,6 +54,7 @@ class Person:
     roles: tuple[RoleValue, ...] = ()
     groups: tuple[str, ...] = ()
     """The ids of `User.groups`, direct and indirect."""
+    user_type: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +110,7 @@ def person(resource: JsonObject) -> Person:
         ),
         roles=tuple(role(entry) for entry in _list(resource, "roles", what)),
         groups=tuple(_reference(entry, f"a group of {what}").id for entry in _list(resource, "groups", what)),
+        user_type=_text(resource, "userType", what),
     )
 
 

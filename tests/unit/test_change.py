@@ -80,7 +80,17 @@ def test_everybody_is_changed_in_the_stage_that_their_gravest_change_needs(
 
 
 def test_the_stages_make_every_admin_before_they_unseat_one() -> None:
-    assert list(Stage) == [Stage.CREATE, Stage.PROMOTE, Stage.MOVE, Stage.REVOKE, Stage.UNSEAT]
+    assert sorted(Stage) == [
+        Stage.CREATE,
+        Stage.PROMOTE,
+        Stage.MOVE,
+        Stage.REVOKE,
+        Stage.UNSEAT,
+        Stage.REPAIR,
+        Stage.REACTIVATE,
+        Stage.DEACTIVATE,
+        Stage.DELETE,
+    ]
     assert CreateGroup(WEB, Role.ADMIN, "web-admin").stage is Stage.CREATE
 
 

@@ -157,7 +157,7 @@ def test_an_entry_with_a_problem_is_left_out_and_the_others_stay() -> None:
 def test_project_names_are_known_whatever_their_ids() -> None:
     document = parse("version: 1\nmode: x\nprojects: {storefront: {ID: x}, checkout: 3}\n", "f.yaml")
     builder = Builder(document, check(document, "organization"))
-    assert builder.projects_known
+    assert builder.names_known("projects")
     assert set(builder.organization().projects) == {"storefront", "checkout"}
 
 
@@ -172,4 +172,4 @@ def test_projects_are_unknown_where_their_key_may_be_misspelled_or_their_list_is
     ):
         document = parse(text, "f.yaml")
         problems = [*document.problems, *(check(document, "organization") if document.whole else [])]
-        assert not Builder(document, problems).projects_known
+        assert not Builder(document, problems).names_known("projects")

@@ -82,10 +82,21 @@ def test_the_defaults_of_the_schema_are_those_of_the_program() -> None:
     organization = Builder(
         MarkedDocument("f.yaml", {"organization": "acme", "mode": "report"})
     ).organization()
-    guardrails, roles = organization.guardrails, organization.roles
+    guardrails, roles, lifecycle = organization.guardrails, organization.roles, organization.lifecycle
+    directory, notice = organization.directory, organization.notice
     assert defaults == {
         "organization_roles": "managed" if organization.organization_roles_managed else "unmanaged",
-        "directory.members_from": str(organization.directory.members_from),
+        "directory.members_from": str(directory.members_from),
+        "directory.nested": directory.nested,
+        "directory.oldest": directory.oldest,
+        "directory.log": directory.log,
+        "lifecycle.joiners": "create" if lifecycle.creates else "report",
+        "lifecycle.leavers": "deactivate" if lifecycle.deactivates else "report",
+        "lifecycle.returners": "reactivate" if lifecycle.reactivates else "report",
+        "lifecycle.attributes": "repair" if lifecycle.repairs else "report",
+        "lifecycle.grace": lifecycle.grace,
+        "notice.ending": notice.ending,
+        "notice.ended": notice.ended,
         "guardrails.minimum_admins": guardrails.minimum_admins,
         "guardrails.removals": asdict(guardrails.removals),
         "guardrails.demotions": asdict(guardrails.demotions),
@@ -95,6 +106,7 @@ def test_the_defaults_of_the_schema_are_those_of_the_program() -> None:
         "guardrails.emptied_groups": guardrails.emptied_groups,
         "guardrails.admins_gained": guardrails.admins_gained,
         "guardrails.longest_grant": guardrails.longest_grant,
+        "guardrails.creations": asdict(guardrails.creations),
         "roles.stored_as": str(roles.stored_as),
         "roles.organization": roles.organization,
         "roles.project": roles.project,
@@ -195,6 +207,8 @@ def test_the_program_accepts_what_the_schema_accepts_and_words_each_refusal(
     built.organization()
     assert len(built.bindings()) <= MOST_PROBLEMS
     built.grants()
+    built.people()
+    built.service_accounts()
 
 
 def _strict(document: Any) -> Any:
