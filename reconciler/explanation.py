@@ -5,19 +5,20 @@ One `Case` holds all that was read; `person` and `holders` answer the two questi
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 from itertools import chain
 
-from reconciler import desired
+from reconciler import classes, desired, groups
 from reconciler.change import Result
+from reconciler.classes import Classes, End
 from reconciler.errors import SettingsError
 from reconciler.history import PastRun
 from reconciler.identity import People
 from reconciler.model import (
     ORGANIZATION,
     DesiredState,
-    DirectoryGroup,
     LiveState,
     Member,
     Membership,
@@ -28,7 +29,7 @@ from reconciler.model import (
     Scope,
     fold,
 )
-from reconciler.policy.document import GroupRef, Mode, Policy
+from reconciler.policy.document import Mode, Policy
 from reconciler.problem import Location, Problem, did_you_mean
 
 NONE: Roles = frozenset()
@@ -54,7 +55,7 @@ class Standing(StrEnum):
     APPLIES = "applies"
     OUTRANKED = "outranked"
     IDLE = "no effect"
-    """The person is protected: they keep what they have."""
+    """The person is protected and keeps what they have, or in a class that a binding does not name."""
     TO_COME = "to come"
     ENDED = "ended"
 
@@ -106,6 +107,12 @@ class Explanation:
     """The same person as the directory knows them, where it says more than that there is one."""
     protected_at: Location | None = None
     """Where the policy says that nothing of theirs is touched."""
+    classes: tuple[str, ...] = ()
+    """The classes of people that they are in, sorted."""
+    end: End | None = None
+    """The last moment of their time, where one is known."""
+    over: bool = False
+    """Whether that moment has passed."""
     idle_groups: tuple[str, ...] = ()
     """Groups that they are in, of those that were asked for, by which nothing is given to them."""
     foreign: tuple[str, ...] = ()
@@ -145,6 +152,8 @@ class Case:
     live: LiveState
     membership: Membership
     desired: DesiredState
+    now: datetime
+    """The moment that the desired state is of, aware."""
     runs: Sequence[PastRun] = ()
 
     def answer(self, people: Iterable[Explanation]) -> Answer:
@@ -155,6 +164,10 @@ class Case:
     @cached_property
     def people(self) -> People:
         return People.of(self.live.people.values(), self.policy.people)
+
+    @cached_property
+    def classes(self) -> Classes:
+        return classes.tell_apart(self.policy, self.membership, self.people)
 
     @cached_property
     def protected(self) -> frozenset[str]:
@@ -192,11 +205,15 @@ def find(case: Case, name: str) -> Principal:
 def person(case: Case, principal: Principal) -> Explanation:
     """Everything that somebody has and should have."""
     scopes = tuple(_scope(case, principal, scope) for scope in _scopes(case, principal.id))
+    standing = case.classes.of(principal.id)
     return Explanation(
         principal,
         scopes,
         _member(case, principal),
         _protected_at(case, principal),
+        standing.classes,
+        standing.end,
+        standing.over(case.now),
         _idle_groups(case, principal),
         case.live.foreign.get(principal.id, ()),
     )
@@ -217,10 +234,11 @@ def holders(case: Case, question: Question) -> tuple[Explanation, ...]:
 
 
 def sources(people: Iterable[Explanation]) -> list[Location]:
-    """Every line of policy that gives or keeps somebody something."""
+    """Every line of policy that gives somebody something, keeps it, or ends it."""
     people = list(people)
-    protecting = [one.protected_at for one in people if one.protected_at is not None]
-    return protecting + [reason.source.at for one in people for s in one.scopes for reason in s.reasons]
+    about = [one.protected_at for one in people if one.protected_at is not None]
+    about += [one.end.at for one in people if one.end is not None]
+    return about + [reason.source.at for one in people for s in one.scopes for reason in s.reasons]
 
 
 def _asked_for(case: Case, principal: Principal, question: Question) -> tuple[ScopeExplanation, ...]:
@@ -263,16 +281,16 @@ def _earlier(case: Case, name: str) -> Principal | None:
 
 def _nobody(case: Case, name: str) -> UnknownError:
     message = f"there is no person '{name}' on the server of {case.policy.organization.name}"
-    groups = [
+    theirs = [
         group.name
         for group in case.membership.groups
         if any(
             _is_called(member, name) and case.people.match(member) is None for member in group.members or ()
         )
     ]
-    if groups:
+    if theirs:
         return UnknownError(
-            f"{message}, though the directory has them in {', '.join(sorted(groups))}",
+            f"{message}, though the directory has them in {', '.join(sorted(theirs))}",
             "they have no account yet: look at how the identity provider provisions them",
         )
     if any(_is_called(member, name) for member in case.membership.people or ()):
@@ -312,7 +330,7 @@ def _scope(case: Case, principal: Principal, scope: Scope) -> ScopeExplanation:
         written=_written(case, id_, scope),
     )
     verdict = Verdict.PROTECTED if id_ in case.protected else _verdict(explained, given)
-    problems = _holding(case, scope) if verdict is Verdict.HELD else ()
+    problems = _holding(case, id_, scope) if verdict is Verdict.HELD else ()
     return replace(explained, verdict=verdict, problems=problems)
 
 
@@ -328,14 +346,15 @@ def _verdict(scope: ScopeExplanation, given: int) -> Verdict:
 
 def _reasons(case: Case, id_: str, scope: Scope) -> tuple[Reason, ...]:
     told = case.desired.why.get(id_, {}).get(scope, ())
-    holding = [source for source in told if not source.ended]
+    holding = [source for source in told if not source.ended and not source.withheld]
+    withheld = [Reason(source, Standing.IDLE) for source in told if source.withheld]
     ended = [Reason(source, Standing.ENDED) for source in told if source.ended]
     to_come = [
         Reason(source, Standing.TO_COME) for source in case.desired.to_come.get(id_, {}).get(scope, ())
     ]
     if id_ in case.protected:
-        return (*(Reason(source, Standing.IDLE) for source in holding), *to_come, *ended)
-    return (*(_ranked(source, holding[0]) for source in holding), *to_come, *ended)
+        return (*(Reason(source, Standing.IDLE) for source in holding), *withheld, *to_come, *ended)
+    return (*(_ranked(source, holding[0]) for source in holding), *withheld, *to_come, *ended)
 
 
 def _ranked(source: Provenance, strongest: Provenance) -> Reason:
@@ -358,13 +377,15 @@ def _above(case: Case, id_: str, scope: Scope) -> Role | None:
     return None
 
 
-def _holding(case: Case, scope: Scope) -> tuple[Problem, ...]:
-    """The problems of entries that give something in this scope; where there is none such, all problems."""
+def _holding(case: Case, id_: str, scope: Scope) -> tuple[Problem, ...]:
+    """The problems of entries that give something in this scope, and of classes; else all problems."""
     policy, problems = case.policy, case.desired.problems
     entries = [(one.at, one.roles) for one in policy.bindings]
     entries += [(one.at, one.roles) for one in policy.grants]
     entries += [(one.at, one.roles) for one in policy.service_accounts]
     places = {at for at, roles in entries if any(role.scope == scope for role in roles)}
+    places |= {policy.organization.classes[name].at for name in case.classes.of(id_).classes}
+    places |= {problem.at for problem in case.classes.problems}
     return tuple(problem for problem in problems if problem.at in places) or problems
 
 
@@ -384,8 +405,8 @@ def _protected_at(case: Case, principal: Principal) -> Location | None:
 
 def _member(case: Case, principal: Principal) -> Member | None:
     """The person in the directory, if it says whether they are active."""
-    groups = (group.members or () for group in case.membership.groups)
-    known = chain(case.membership.people or (), *groups)
+    members = (group.members or () for group in case.membership.groups)
+    known = chain(case.membership.people or (), *members)
     told = (one for one in known if one.active is not None or one.status)
     return next((one for one in told if case.people.match(one) is principal), None)
 
@@ -393,21 +414,17 @@ def _member(case: Case, principal: Principal) -> Member | None:
 def _idle_groups(case: Case, principal: Principal) -> tuple[str, ...]:
     reasons = chain.from_iterable(case.desired.why.get(principal.id, {}).values())
     named = {reason.name for reason in reasons if reason.entry == "binding"}
-    giving = [binding.group for binding in case.policy.bindings if binding.group.name in named]
-    return tuple(
-        sorted(
-            group.name
-            for group in case.membership.groups
-            if any(case.people.match(member) is principal for member in group.members or ())
-            and not any(_means(ref, group) for ref in giving)
-        )
+    giving = [
+        groups.find(binding.group, binding.at, case.membership)
+        for binding in case.policy.bindings
+        if binding.group.name in named
+    ]
+    theirs = (
+        group
+        for group in case.membership.groups
+        if any(case.people.match(member) is principal for member in group.members or ())
     )
-
-
-def _means(ref: GroupRef, group: DirectoryGroup) -> bool:
-    if ref.id is not None:
-        return ref.id == group.id
-    return fold(group.name) in {fold(name) for name in (ref.name, *ref.previously)}
+    return tuple(sorted(group.name for group in theirs if group not in giving))
 
 
 def _highest(roles: Iterable[Role]) -> int:

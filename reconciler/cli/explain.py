@@ -114,8 +114,9 @@ class _Inquiry:
                 run.attempt(organization, partial(_fail, error))
 
     def _read(self, policy: Policy, client: Client, provider: ProviderReader, readings: Readings) -> Case:
-        sides = planning.read(policy, provider, directory(policy, client, readings), moment())
-        return Case(policy, provider.server, sides.live, sides.membership, sides.asked, self.runs)
+        now = moment()
+        sides = planning.read(policy, provider, directory(policy, client, readings), now)
+        return Case(policy, provider.server, sides.live, sides.membership, sides.asked, now, self.runs)
 
 
 def _fail(error: UnknownError) -> ExitCode:

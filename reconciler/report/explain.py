@@ -99,6 +99,12 @@ def _about(explained: Explanation, writers: Writers, in_full: bool) -> Iterator[
     if explained.protected_at is not None:
         yield "  protected: no plan touches what they hold"
         yield f"    {_place(explained.protected_at, writers)}"
+    if explained.classes:
+        yield f"  class {', '.join(explained.classes)}"
+    if explained.end is not None:
+        over = "ended, and so they are entitled to nothing" if explained.over else "ends"
+        yield f"  their time {over}: {_time(explained.end.moment)}"
+        yield f"    {_place(explained.end.at, writers)}"
 
 
 def _keys(principal: Principal) -> Iterator[str]:
@@ -167,6 +173,8 @@ def _reason(reason: Reason, writers: Writers) -> Iterator[str]:
         yield f"{_MARGIN}below {reason.by.role} by {_name(reason.by)}"
     if source.asked is not None:
         yield f"{_MARGIN}{source.asked} was asked for: class {source.person_class} goes no higher"
+    if source.withheld:
+        yield f"{_MARGIN}not for class {source.person_class}, which it does not name"
     yield f"{_MARGIN}{_place(source.at, writers)}"
 
 
@@ -176,18 +184,21 @@ def _source(source: Provenance) -> str:
 
 def _name(source: Provenance) -> str:
     """The entry by what tells it from others; the person of a temporary grant is the one asked about."""
-    if source.entry == "binding":
-        return f"group {source.name}"
-    return source.entry
+    match source.entry:
+        case "binding":
+            return f"group {source.name}"
+        case "end":
+            return f"their time as {source.person_class}" if source.person_class else "their time"
+        case entry:
+            return entry
 
 
 def _term(source: Provenance) -> str:
-    """From when until when; the end is that of the person's class where a binding has one."""
-    of = f", class {source.person_class}" if source.entry == "binding" and source.until else ""
+    """From when until when."""
     since = f" from {_time(source.since)}" if source.since else ""
     if source.until is None:
         return since
-    return f"{of}{since} {'ended' if source.ended else 'until'} {_time(source.until)}"
+    return f"{since} {'ended' if source.ended else 'until'} {_time(source.until)}"
 
 
 def _time(moment: datetime) -> str:
@@ -208,8 +219,8 @@ def _writer(writer: Writer) -> str:
             return writer.words
         case Commit():
             day = f" of {writer.at.astimezone(UTC):%Y-%m-%d}" if writer.at else ""
-            earlier = " or before it, where this clone ends" if writer.or_earlier else ""
-            return f"commit {writer.id[:SHORT]}{day}{earlier} by {writer.author}: {writer.subject}"
+            earlier = ", or one before it: this clone ends there" if writer.or_earlier else ""
+            return f"commit {writer.id[:SHORT]}{day} by {writer.author}: {writer.subject}{earlier}"
         case _ as never:
             assert_never(never)
 
@@ -230,7 +241,7 @@ def _question(question: Question) -> Document:
 
 
 def _person(explained: Explanation, writers: Writers) -> Document:
-    principal, member, at = explained.principal, explained.member, explained.protected_at
+    principal, member, protected_at = explained.principal, explained.member, explained.protected_at
     return {
         "id": principal.id,
         "user": principal.user_name,
@@ -239,11 +250,22 @@ def _person(explained: Explanation, writers: Writers) -> Document:
         "active": principal.active,
         "directory": member
         and {"active": member.active, "status": member.status, "since": _iso(member.since)},
-        "protected": at and {"file": at.file, "line": at.line, "origin": _writer_data(_who(writers, at))},
+        "protected": protected_at and _place_data(protected_at, writers),
+        "classes": list(explained.classes),
+        "end": explained.end
+        and {
+            "moment": _iso(explained.end.moment),
+            "over": explained.over,
+            **_place_data(explained.end.at, writers),
+        },
         "scopes": [_scope_data(scope, writers) for scope in explained.scopes],
         "idle_groups": list(explained.idle_groups),
         "foreign": list(explained.foreign),
     }
+
+
+def _place_data(at: Location, writers: Writers) -> Document:
+    return {"file": at.file, "line": at.line, "origin": _writer_data(_who(writers, at))}
 
 
 def _scope_data(scope: ScopeExplanation, writers: Writers) -> Document:

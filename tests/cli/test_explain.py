@@ -229,6 +229,8 @@ def test_as_json_it_is_one_document() -> None:
         "active": True,
         "directory": None,
         "protected": None,
+        "classes": [],
+        "end": None,
         "idle_groups": [],
         "foreign": ["gadget"],
     }

@@ -11,6 +11,7 @@ from build import (
     NOW,
     SERVER,
     WEB,
+    Entry,
     at,
     binding,
     grant,
@@ -19,6 +20,8 @@ from build import (
     live,
     membership,
     organization,
+    person,
+    person_class,
     policy,
     principal,
     provenance,
@@ -28,6 +31,7 @@ from recording import END as OVER
 from recording import numbered, outcome, set_roles, story, write
 
 from reconciler import desired, explanation, history
+from reconciler.classes import End
 from reconciler.errors import SettingsError
 from reconciler.explanation import (
     Answer,
@@ -43,22 +47,14 @@ from reconciler.explanation import (
 )
 from reconciler.history import PastRun
 from reconciler.model import ORGANIZATION, LiveState, Member, Membership, Provenance, Role, Scope
-from reconciler.policy.document import (
-    Binding,
-    Guardrails,
-    Mode,
-    Organization,
-    PersonEntry,
-    Policy,
-    TemporaryGrant,
-)
+from reconciler.policy.document import Guardrails, Mode, Organization, Policy
 
 MOMENT = timedelta(microseconds=1)
 ENG = membership(group("eng", "ann"))
 
 
 def case(
-    *written: Binding | TemporaryGrant,
+    *written: Entry,
     state: LiveState | None = None,
     groups: Membership = ENG,
     of: Organization | None = None,
@@ -68,7 +64,7 @@ def case(
     """All that is known, where Ann holds nothing and is in the group `eng` unless something else is said."""
     whole = asked or policy(*written, of=of)
     state = state or live({}, principal("ann"), principal("bob"))
-    return Case(whole, SERVER, state, groups, desired.expand(whole, groups, state, NOW), runs)
+    return Case(whole, SERVER, state, groups, desired.expand(whole, groups, state, NOW), NOW, runs)
 
 
 def ann(known: Case) -> Explanation:
@@ -152,14 +148,71 @@ def test_a_grant_to_come_and_one_that_ended_give_nothing_and_are_told() -> None:
 
 
 def test_a_role_that_a_class_caps_is_ranked_by_what_is_left_of_it() -> None:
-    known = case(binding("eng", web="viewer", line=1), binding("ops", web="contributor", line=2))
-    capped = Provenance("binding", "ops", at(2), Role.VIEWER, person_class="contractors", asked=Role.ADMIN)
-    strongest = provenance("eng", "viewer", line=1)
-    why = {"u-ann": {WEB: (strongest, capped)}}
-    known = replace(known, desired=replace(known.desired, why=why))
-    assert only(known).reasons == (
-        Reason(strongest, Standing.APPLIES),
-        Reason(capped, Standing.APPLIES),
+    known = case(
+        binding("eng", web="viewer", line=1),
+        binding("ops", web="admin", line=2),
+        person("ann", "contractor"),
+        of=organization(classes=(person_class(highest="contributor"),)),
+        groups=membership(group("eng", "ann"), group("ops", "ann")),
+    )
+    capped = Provenance(
+        "binding", "ops", at(2), Role.CONTRIBUTOR, person_class="contractor", asked=Role.ADMIN
+    )
+    assert only(known) == ScopeExplanation(
+        WEB,
+        some(),
+        some("contributor"),
+        Verdict.ADD,
+        (
+            Reason(capped, Standing.APPLIES),
+            Reason(provenance("eng", "viewer", line=1), Standing.OUTRANKED, capped),
+        ),
+    )
+    assert ann(known).classes == ("contractor",)
+
+
+def test_a_binding_that_does_not_name_somebody_s_class_has_no_effect() -> None:
+    known = case(
+        binding("eng", web="viewer", line=1),
+        person("ann", "contractor"),
+        of=organization(classes=(person_class(named=True),)),
+        state=live({"ann": holds(web="viewer")}),
+    )
+    withheld = Provenance("binding", "eng", at(1), Role.VIEWER, person_class="contractor", withheld=True)
+    assert only(known) == ScopeExplanation(
+        WEB, some("viewer"), some(), Verdict.TAKE, (Reason(withheld, Standing.IDLE),)
+    )
+    assert ann(known).idle_groups == ()
+
+
+def test_somebody_whose_time_is_over_is_told_since_when_and_by_which_line() -> None:
+    over = NOW - MOMENT
+    known = case(
+        binding("eng", web="viewer", line=1),
+        person("ann", ends=over, line=7),
+        state=live({"ann": holds(web="viewer")}),
+    )
+    ended = Provenance("end", "ann@acme.example", at(7, "people.yaml"), Role.VIEWER, until=over, ended=True)
+    assert ann(known) == Explanation(
+        principal("ann"),
+        (ScopeExplanation(WEB, some("viewer"), some(), Verdict.TAKE, (Reason(ended, Standing.ENDED),)),),
+        end=End(over, at(7, "people.yaml")),
+        over=True,
+        idle_groups=("eng",),
+    )
+    assert explanation.sources([ann(known)]) == [at(7, "people.yaml")] * 2
+
+
+def test_what_a_class_holds_is_told_with_the_problem_of_that_class() -> None:
+    known = case(
+        binding("lost", app="admin", line=3),
+        person("ann", "contractor"),
+        of=organization(classes=(person_class(end_required=True),)),
+        state=live({"ann": holds(web="viewer")}),
+    )
+    assert (only(known).verdict, [problem.at for problem in only(known).problems]) == (
+        Verdict.HELD,
+        [at(50, "organization.yaml")],
     )
 
 
@@ -317,9 +370,7 @@ def test_no_other_write_is_told(changes: dict[str, str], name: str, project: str
 ANN = replace(principal("ann"), email="Ann.Ng@acme.example")
 TWINS = [replace(principal(name), email="team@acme.example") for name in ("bob", "cid")]
 EVERYBODY = case(
-    asked=replace(
-        policy(), people=(PersonEntry("ann@acme.example", at(), previously=("Anna@old.example",)),)
-    ),
+    person("ann", previously=("Anna@old.example",)),
     state=live({}, ANN, *TWINS, principal("dan", user_name="team")),
     groups=membership(group("eng", Member(user_name="zoe@acme.example"), Member(external_id="00u"))),
 )
