@@ -124,11 +124,11 @@ def problems(doubts: Iterable[tuple[str, Doubt]]) -> Iterator[Problem]:
         else:
             missing[doubt.person_class.name].append(user)
     for name, users in missing.items():
-        message = f"nothing tells when the time of these people of the class '{name}' ends: {_shown(users)}"
+        message = f"no end is known of people of the class '{name}': {_shown(users)}"
         yield Problem(declared[name].at, message, "write their `ends:` under `people:` of a policy file")
     for name, users in garbled.items():
         attribute = declared[name].end_attribute
-        message = f"cannot understand the directory's '{attribute}' of people of the class '{name}'"
+        message = f"cannot understand '{attribute}' of people of the class '{name}'"
         remedy = "correct it there to a date such as 2026-12-31"
         yield Problem(declared[name].at, f"{message}: {_shown(users)}", remedy)
 
@@ -190,7 +190,7 @@ def _standing(
                 doubts.append(Doubt(one, told))
             else:
                 ends.append(End(moment, one.at, one.name))
-    doubts += [Doubt(one) for one in inside if one.end_required and not ends and not doubts]
+    doubts += [Doubt(one) for one in inside if one.end_required and not ends]
     return Standing(
         tuple(one.name for one in inside),
         cap,

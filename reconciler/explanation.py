@@ -55,7 +55,7 @@ class Standing(StrEnum):
     APPLIES = "applies"
     OUTRANKED = "outranked"
     IDLE = "no effect"
-    """The person is protected and keeps what they have, or in a class that a binding does not name."""
+    """The person is protected, or held as they are, or in a class that a binding does not name."""
     TO_COME = "to come"
     ENDED = "ended"
 
@@ -319,7 +319,9 @@ def _scopes(case: Case, id_: str) -> list[Scope]:
 def _scope(case: Case, principal: Principal, scope: Scope) -> ScopeExplanation:
     id_ = principal.id
     reasons = _reasons(case, id_, scope)
-    given = _highest(reason.source.role for reason in reasons if reason.standing is Standing.APPLIES)
+    given = _highest(
+        one.source.role for one in reasons if _gives(one.source) and one.standing is not Standing.TO_COME
+    )
     explained = ScopeExplanation(
         scope,
         case.live.holdings(id_).get(scope, NONE),
@@ -335,9 +337,9 @@ def _scope(case: Case, principal: Principal, scope: Scope) -> ScopeExplanation:
 
 
 def _verdict(scope: ScopeExplanation, given: int) -> Verdict:
-    """`given` is the highest role that a reason gives."""
+    """`given` is the highest role that an entry gives, whether or not that comes to anything."""
     has, should = _highest(scope.live), _highest(scope.desired)
-    if should > given:
+    if should > given or (should < given and scope.live == scope.desired):
         return Verdict.HELD
     if has < should:
         return Verdict.ADD
@@ -346,15 +348,23 @@ def _verdict(scope: ScopeExplanation, given: int) -> Verdict:
 
 def _reasons(case: Case, id_: str, scope: Scope) -> tuple[Reason, ...]:
     told = case.desired.why.get(id_, {}).get(scope, ())
-    holding = [source for source in told if not source.ended and not source.withheld]
+    holding = [source for source in told if _gives(source)]
     withheld = [Reason(source, Standing.IDLE) for source in told if source.withheld]
     ended = [Reason(source, Standing.ENDED) for source in told if source.ended]
     to_come = [
         Reason(source, Standing.TO_COME) for source in case.desired.to_come.get(id_, {}).get(scope, ())
     ]
-    if id_ in case.protected:
-        return (*(Reason(source, Standing.IDLE) for source in holding), *withheld, *to_come, *ended)
-    return (*(_ranked(source, holding[0]) for source in holding), *withheld, *to_come, *ended)
+    asked = _highest(case.desired.holdings(id_).get(scope, NONE))
+    if id_ in case.protected or any(source.role > asked for source in holding):
+        ranked = [Reason(source, Standing.IDLE) for source in holding]
+    else:
+        ranked = [_ranked(source, holding[0]) for source in holding]
+    return (*ranked, *withheld, *to_come, *ended)
+
+
+def _gives(source: Provenance) -> bool:
+    """Whether an entry gives its role, if nothing holds the person as they are."""
+    return not source.ended and not source.withheld
 
 
 def _ranked(source: Provenance, strongest: Provenance) -> Reason:

@@ -97,7 +97,7 @@ class _Case:
 
     @cached_property
     def expired(self) -> tuple[SetRoles, ...]:
-        """Who loses only what a temporary grant gave them until it ended: the policy announced that."""
+        """Who loses only what they had until a temporary grant or their time ended: that was announced."""
         return tuple(filter(_expired, self.losing))
 
     @cached_property
@@ -210,7 +210,11 @@ def _people_who_lose(case: _Case) -> Iterator[Violation | None]:
     yield _gauge(case, "last_roles", limits.last_roles, emptied, "be left without any role")
     yield _gauge(case, "deactivations", limits.deactivations, inactive, "lose roles for not being active")
     yield _gauge(
-        case, "expiries", limits.expiries, case.expired, "lose what temporary grants gave that ended"
+        case,
+        "expiries",
+        limits.expiries,
+        case.expired,
+        "lose what they had until a temporary grant or their time ended",
     )
 
 
@@ -365,7 +369,7 @@ def _unseats(change: SetRoles) -> bool:
 
 
 def _expired(change: SetRoles) -> bool:
-    """Whether ended grants explain all that somebody loses. Not being active explains more, and earlier."""
+    """Whether what ended explains all that somebody loses. Not being active explains more, and earlier."""
     return change.principal.entitled and all(_announced(scope) for scope in change.scopes if scope.loses)
 
 

@@ -22,6 +22,8 @@ class Prepared:
     violations: tuple[Violation, ...]
     settled: str = "everybody has what the policy gives them"
     """What it means that nothing differs."""
+    as_of: datetime | None = None
+    """The moment that was asked for, aware, where that is not the present: then nobody carries it out."""
 
 
 @dataclass(frozen=True, slots=True)

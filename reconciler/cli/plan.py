@@ -1,5 +1,7 @@
 """`reconciler plan`: who would gain and lose what, and why. Has no way to write."""
 
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import click
@@ -9,10 +11,26 @@ from reconciler.cli import terminal
 from reconciler.cli.run import Run, check, format_option, path_argument, planned, prepare, show
 from reconciler.errors import ExitCode
 from reconciler.planning import Prepared
+from reconciler.policy import times
 from reconciler.policy.document import Policy
 from reconciler.policy.files import shown
 from reconciler.report import data
 from reconciler.report.data import Document
+
+
+class Moment(click.ParamType[datetime]):
+    """A moment as policies write one; a date means the end of that day, UTC."""
+
+    name = "time"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """Raises click.BadParameter."""
+        text = str(value)
+        try:
+            return times.end(text)
+        except ValueError:
+            wrong, remedy = times.fault(text)
+            self.fail(f"'{text}' {wrong}; {remedy}", param, ctx)
 
 
 @click.command("plan")
@@ -24,8 +42,17 @@ from reconciler.report.data import Document
     type=click.Path(path_type=Path, readable=False),
     help="Also write the plan to a file that `apply FILE` holds itself to.",
 )
+@click.option(
+    "--at",
+    "as_of",
+    metavar="TIME",
+    type=Moment(),
+    help="Plan as of this moment: what the clock alone will do, with everybody and every group as they are "
+    "now. A time of RFC 3339 with its zone, or a date, which means the end of that day, UTC. Such a plan is "
+    "to be looked at, not carried out.",
+)
 @format_option
-def command(path: Path, exit_code: bool, out: Path | None, output: str) -> None:
+def command(path: Path, exit_code: bool, out: Path | None, as_of: datetime | None, output: str) -> None:
     """Show what would change, people first. Writes nothing.
 
     PATH is the folder of an organization or a folder of such folders; `policies/` if none is given.
@@ -51,12 +78,16 @@ def command(path: Path, exit_code: bool, out: Path | None, output: str) -> None:
       130  interrupted
     Of several organizations, the gravest counts.
     """  # noqa: D301 (the control character is click's sign for "leave these lines as they are")
+    if out and as_of:
+        raise click.UsageError(
+            "--out and --at exclude each other: a plan as of another moment is not for `apply`."
+        )
     place = planfile.place(path) if out else shown(path)
     run = Run.of(path)
     plans: list[Prepared] = []
 
     def work(policy: Policy) -> ExitCode:
-        prepared = prepare(policy, planned)
+        prepared = prepare(policy, partial(planned, as_of=as_of))
         plans.append(prepared)
         if output == "text":
             terminal.show_plan(prepared, first=len(plans) == 1)

@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -190,9 +190,16 @@ def refuse(prepared: Prepared, approved: Collection[str] = ()) -> None:
         )
 
 
-def planned(policy: Policy, client: Client, provider: ProviderReader, readings: Readings) -> Prepared:
-    """The plan that brings the server to what the policy asks for."""
-    return planning.prepare(policy, provider, directory(policy, client, readings), moment())
+def planned(
+    policy: Policy,
+    client: Client,
+    provider: ProviderReader,
+    readings: Readings,
+    as_of: datetime | None = None,
+) -> Prepared:
+    """The plan that brings the server to what the policy asks for, now or as of another moment (aware)."""
+    prepared = planning.prepare(policy, provider, directory(policy, client, readings), as_of or moment())
+    return replace(prepared, as_of=as_of)
 
 
 def directory(policy: Policy, client: Client, readings: Readings) -> Directory:

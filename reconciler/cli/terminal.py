@@ -86,7 +86,7 @@ class _Lines:
 def _show_tables(prepared: Prepared) -> None:
     console = Console(highlight=False)
     plan = prepared.plan
-    _line(console, text.heading(plan), "bold")
+    _line(console, text.heading(prepared), "bold")
     for line in (*text.verdict(prepared).split("\n"), *text.created(plan)):
         _line(console, line)
     _people(console, people.rows(plan.people, people.emptied(prepared)))

@@ -52,9 +52,14 @@ def _summary(loaded: Loaded) -> list[str]:
 def _valid(folder: Folder) -> list[str]:
     if not folder.whole:
         return [f"{file} is valid" for file in folder.files]
-    held = (
+    policy = folder.policy
+    held = [
         counted(len(folder.files), "file"),
-        counted(len(folder.policy.bindings), "binding"),
-        counted(len(folder.policy.grants), "temporary grant"),
-    )
+        counted(len(policy.bindings), "binding"),
+        counted(len(policy.grants), "temporary grant"),
+    ]
+    if policy.people:
+        held.append("1 person" if len(policy.people) == 1 else f"{len(policy.people)} people")
+    if policy.service_accounts:
+        held.append(counted(len(policy.service_accounts), "service account"))
     return [f"{shown(folder.path)} is valid: {', '.join(held)}"]

@@ -163,7 +163,7 @@ def setting_of_another_kind(organization: Organization) -> Problems:
     for key, kinds in _SETTINGS.items():
         if ("directory", key) in organization.places and kind not in kinds:
             message = f"a directory of kind {kind} has no `{key}:`"
-            remedy = f"delete the key; it is for {' and '.join(kinds)}"
+            remedy = f"delete the key; it is for {', '.join(kinds)}"
             yield Problem(organization.place("directory", key), message, remedy)
 
 
@@ -299,7 +299,7 @@ def earlier_user_name_in_use(people: Iterable[PersonEntry]) -> Problems:
             if fold(name) == fold(entry.user):
                 yield Problem(at, f"'{name}' is the person's present name", "delete it from `previously:`")
             elif other := current.get(fold(name)):
-                message = f"'{name}' is no earlier name: it is a person of its own in {_where(other.at)}"
+                message = f"'{name}' is no earlier name: somebody is called so now, in {_where(other.at)}"
                 yield Problem(at, message, "delete it here, or delete that entry")
             elif fold(first.user) != fold(entry.user):
                 message = f"'{name}' is an earlier name of '{first.user}' already, in {_where(first.at)}"

@@ -36,6 +36,7 @@ def plan(prepared: Prepared) -> Document:
         "server": planned.server,
         "tree": planned.tree,
         "mode": planned.mode,
+        **({"at": prepared.as_of.isoformat()} if prepared.as_of else {}),
         "drift": planned.drifted,
         "fingerprint": planned.fingerprint,
         "changes": [_change(change) for change in planned.changes],
@@ -96,6 +97,9 @@ def _reason(reason: Provenance) -> Document:
         "reason": reason.reason or None,
         "until": reason.until.isoformat() if reason.until else None,
         "ended": reason.ended,
+        **({"class": reason.person_class} if reason.person_class else {}),
+        **({"asked": str(reason.asked)} if reason.asked else {}),
+        **({"withheld": True} if reason.withheld else {}),
     }
 
 

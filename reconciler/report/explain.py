@@ -135,18 +135,14 @@ def _scope(scope: ScopeExplanation, mode: Mode, writers: Writers) -> Iterator[st
     yield f"  {scope.scope}: {change}, {_verdict(scope, mode)}"
     for reason in scope.reasons:
         yield from _reason(reason, writers)
-    if scope.verdict is not Verdict.PROTECTED and not _applies(scope):
-        yield f"    {_nothing_applies(scope)}"
+    if told := _nothing_applies(scope):
+        yield f"    {told}"
     if scope.above is not None:
         yield f"    outranked: {scope.above} in the organization is higher, and applies here, too"
     for problem in scope.problems:
         yield f"    held by {problem}"
     if scope.written is not None:
         yield f"    {_written(scope.written)}"
-
-
-def _applies(scope: ScopeExplanation) -> bool:
-    return any(reason.standing is Standing.APPLIES for reason in scope.reasons)
 
 
 def _verdict(scope: ScopeExplanation, mode: Mode) -> str:
@@ -163,7 +159,12 @@ def _verdict(scope: ScopeExplanation, mode: Mode) -> str:
 
 
 def _nothing_applies(scope: ScopeExplanation) -> str:
-    return "nothing in the policy gives it now" if scope.reasons else "nothing in the policy gives it"
+    """That no reason gives what they have, unless one would if they were not held or protected."""
+    if scope.verdict is Verdict.PROTECTED or any(one.standing is Standing.APPLIES for one in scope.reasons):
+        return ""
+    if not scope.reasons:
+        return "nothing in the policy gives it"
+    return "" if scope.verdict is Verdict.HELD else "nothing in the policy gives it now"
 
 
 def _reason(reason: Reason, writers: Writers) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import UTC
 
 from reconciler.change import CreateGroup, Outcome, Result, SetRoles
 from reconciler.guardrails import Violation, admins
@@ -26,7 +27,7 @@ _VERBS = {
 
 def plan(prepared: Prepared) -> list[str]:
     """The verdict first, then people, then what was held back and what is wrong."""
-    lines = [heading(prepared.plan), *verdict(prepared).split("\n")]
+    lines = [heading(prepared), *verdict(prepared).split("\n")]
     lines += created(prepared.plan)
     lines += _people(people.rows(prepared.plan.people, people.emptied(prepared)))
     if prepared.plan.withheld:
@@ -35,9 +36,11 @@ def plan(prepared: Prepared) -> list[str]:
     return [printable(line) for line in lines]
 
 
-def heading(plan: Plan) -> str:
-    """Which organization, on which server, and how far a run may go."""
-    return f"{plan.organization} on {plan.server}, mode {plan.mode}"
+def heading(prepared: Prepared) -> str:
+    """Which organization, on which server, how far a run may go, and as of when if that is not now."""
+    plan, as_of = prepared.plan, prepared.as_of
+    when = f", as of {as_of.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if as_of else ""
+    return f"{plan.organization} on {plan.server}, mode {plan.mode}{when}"
 
 
 def verdict(prepared: Prepared) -> str:
@@ -81,7 +84,7 @@ def trailer(prepared: Prepared) -> list[str]:
         lines += [f"  {problem}" for problem in prepared.plan.problems]
     for violation in prepared.violations:
         lines += ["", *refusal(violation)]
-    if prepared.plan.changes:
+    if prepared.plan.changes and prepared.as_of is None:
         lines += ["", f"fingerprint {prepared.plan.fingerprint}"]
     return lines
 

@@ -186,6 +186,148 @@ def test_a_plan_that_a_guardrail_refuses_is_shown_with_the_reason(policy: Path, 
     assert err.splitlines()[1].startswith("hint: ")
 
 
+# As of another moment
+
+CLOCK = """\
+version: 1
+grants:
+  - user: dan@acme.example
+    organization: viewer
+    reason: INC-1
+    starts: 2998-01-02T12:00:00Z
+    expires: 2999-03-04
+people:
+  - {user: ada@acme.example, ends: 2999-03-05T06:00:00+02:00}
+  - {user: bob@acme.example, classes: [contractor], ends: 2999-03-04}
+"""
+CLASS = "classes: {contractor: {highest_role: contributor}}\n"
+
+
+def clock(policy: Path) -> Path:
+    """The policy with a grant that Dan needs for what he has, and two ends, all of them far away."""
+    (policy / "day.yaml").write_text(CLOCK, encoding="utf-8")
+    (policy / "organization.yaml").write_text(
+        ORGANIZATION.replace("{removals:", "{longest_grant: 1000, minimum_admins: 1, removals:") + CLASS,
+        encoding="utf-8",
+    )
+    return policy
+
+
+@pytest.mark.parametrize(
+    ("at", "shown"),
+    [
+        ("2998-01-02T11:59:59Z", "dan@acme.example loses everything"),
+        ("2998-01-02T12:00:00Z", ""),
+        ("2998-01-02", ""),
+        ("2999-03-04", ""),
+        ("2999-03-04T23:59:59.999999Z", ""),
+        ("2999-03-05T00:00:00Z", "dan@acme.example loses everything"),
+    ],
+    ids=["before it", "its first moment", "its first day", "its last day", "its last moment", "after it"],
+)
+def test_a_plan_as_of_another_moment_shows_what_the_clock_will_do(
+    at: str, shown: str, policy: Path, server: FakeServer
+) -> None:
+    clock(policy)
+    _, out, _ = plan(server, "--at", at)
+    assert ("dan@acme.example" in out) is bool(shown)
+    assert shown in out
+
+
+AS_OF = """\
+acme on SERVER, mode enforce, as of 2999-03-05 23:59 UTC
+4 people change: 1 gains, 3 lose everything
+organization admins: 2 before, 0 after; no longer: ada@acme.example, bob@acme.example
+
+ada@acme.example loses everything
+  organization   admin -> none    access until 2999-03-05 04:00 UTC (policies/acme/day.yaml:9)
+
+bob@acme.example loses everything
+  organization   admin -> none    contractor until 2999-03-04 23:59 UTC (policies/acme/day.yaml:10)
+
+cleo@acme.example gains
+  organization    none -> viewer  group eng-web (policies/acme/web.yaml:6)
+  storefront      none -> admin   group eng-web (policies/acme/web.yaml:7)
+
+dan@acme.example loses everything
+  organization  viewer -> none    temporary grant ended 2999-03-04 23:59 UTC, INC-1 (policies/acme/day.yaml:4)
+"""
+
+
+def test_a_plan_as_of_another_moment_says_so_and_shows_whose_time_is_over_by_then(
+    policy: Path, server: FakeServer
+) -> None:
+    clock(policy)
+    code, out, err = plan(server, "--at", "2999-03-05")
+    refusal = (
+        "refused by guardrail minimum_admins: the number of organization admins would fall from 2 to 0; "
+        "at least 1 must stay\n  people: ada@acme.example, bob@acme.example\n"
+    )
+    shown, _, rest = out.partition("\nrefused")
+    assert (code, shown, f"refused{rest}".startswith(refusal)) == (4, AS_OF, True)
+    assert "fingerprint" not in rest.replace("--approve", ""), "there is nothing to expect or approve"
+    assert err.startswith("error: nothing was written to acme: refused by minimum_admins\n")
+
+
+def test_what_a_class_caps_is_told_with_the_class(policy: Path, server: FakeServer) -> None:
+    clock(policy)
+    _, out, _ = plan(server)
+    assert (
+        "\nbob@acme.example loses\n  organization   admin -> contributor  "
+        "group platform (policies/acme/web.yaml:4), contributor at most as contractor\n"
+    ) in out
+
+
+def test_as_json_the_moment_stands_in_each_plan_and_apply_takes_none_of_them(
+    policy: Path, server: FakeServer
+) -> None:
+    clock(policy)
+    _, out, _ = plan(server, "--at", "2999-03-05", "--format", "json")
+    (planned,) = json.loads(out)["plans"]
+    assert planned["at"] == "2999-03-05T23:59:59.999999+00:00"
+    (bob,) = (change for change in planned["changes"] if change["user"] == "bob@acme.example")
+    assert bob["scopes"][0]["why"][0] == {
+        "entry": "end",
+        "name": "bob@acme.example",
+        "role": "admin",
+        "file": "policies/acme/day.yaml",
+        "line": 10,
+        "path": "people[1]",
+        "reason": None,
+        "until": "2999-03-04T23:59:59.999999+00:00",
+        "ended": True,
+        "class": "contractor",
+    }
+    Path("plan.json").write_text(out, encoding="utf-8")
+    with serving(server) as url:
+        code, _, err = run(environment(url), "apply", "plan.json")
+    assert (code, server.writes) == (2, [])
+    assert err.startswith("error: plan.json is no plan that can be applied: plans[0]: ")
+
+
+def test_a_plan_as_of_another_moment_is_not_for_apply(server: FakeServer) -> None:
+    code, out, err = plan(server, "--at", "2999-03-05", "--out", "plan.json")
+    assert (code, out, server.requests) == (2, "", [])
+    assert err.splitlines()[-1] == (
+        "Error: --out and --at exclude each other: a plan as of another moment is not for `apply`."
+    )
+    assert not Path("plan.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("at", "wrong"),
+    [
+        ("tomorrow", "'tomorrow' is not a date or a time; write a date such as"),
+        ("2999-02-30", "'2999-02-30' is on a day that no calendar has; write a date such as"),
+        ("2999-03-05T10:00:00", "'2999-03-05T10:00:00' has no zone; write 2999-03-05T10:00:00Z for UTC, or"),
+    ],
+)
+def test_what_is_no_moment_is_a_usage_error(at: str, wrong: str, server: FakeServer) -> None:
+    code, out, err = plan(server, "--at", at)
+    assert (code, out, server.requests) == (2, "", [])
+    assert f"Error: Invalid value for '--at': {wrong}" in err
+
+
 # The connection
 
 TOKEN = "tok-12345"

@@ -105,6 +105,16 @@ def test_a_valid_policy_is_summed_up_on_standard_error() -> None:
     assert outcome(validate("acme", "--format", "json")) == (0, valid, summary)
 
 
+@pytest.mark.usefixtures("acme")
+def test_people_and_service_accounts_are_counted_where_there_are_any() -> None:
+    Path("acme/bots.yaml").write_text(
+        "version: 1\npeople:\n  - {user: ann, ends: 2026-12-31}\n  - {user: bob, previously: [rob]}\n"
+        "service_accounts:\n  - {user: bot, organization: viewer, owner: bob, reason: x, review: 2027-01-31}"
+    )
+    summary = "acme is valid: 2 files, 0 bindings, 0 temporary grants, 2 people, 1 service account\n"
+    assert outcome(validate("acme")) == (0, "", summary)
+
+
 def test_without_a_path_the_folder_policies_is_checked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

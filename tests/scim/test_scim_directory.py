@@ -53,6 +53,14 @@ def test_every_way_that_the_server_shows_gives_the_same_people(shows: list[str],
     assert it.writes == []
 
 
+def test_the_user_type_is_the_one_attribute_that_is_known_of_a_member() -> None:
+    people = (user("ada", userType="Contractor", title="Dr."), user("bob", userType=""))
+    it = FakeServer(people, [group("eng-web", "ada", "bob")])
+    ada = Member("u-ada", None, "ada@acme.example", attributes=(("userType", "Contractor"),))
+
+    assert members(it, "eng-web") == {"eng-web": frozenset({ada, BOB})}
+
+
 def cut(*, active: bool = True) -> FakeServer:
     """A server that says by Bob's own groups that he is in eng-web, and leaves him out of its members."""
     people = (user("ada"), user("bob", groups=[{"value": "g-eng-web"}], active=active))

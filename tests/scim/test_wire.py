@@ -18,6 +18,7 @@ def test_a_user_is_read_with_everything_that_matters() -> None:
             "userName": "Ada@Example.com",
             "displayName": "Ada",
             "active": True,
+            "userType": "Employee",
             "roles": [{"value": "org-admin", "type": "circleci", "primary": True}],
             "groups": [{"value": "g-1", "type": "direct"}],
             "meta": {"version": 'W/"7"'},
@@ -29,6 +30,7 @@ def test_a_user_is_read_with_everything_that_matters() -> None:
         Principal("u-1", "Ada@Example.com", "00u1", True, "Ada", 'W/"7"'),
         (RoleValue("org-admin", "org-admin", {"value": "org-admin", "type": "circleci", "primary": True}),),
         ("g-1",),
+        "Employee",
     )
     assert person.principal.version == 'W/"7"'
 

@@ -259,6 +259,20 @@ def test_what_nobody_s_entry_holds_is_told_with_all_problems() -> None:
     assert (only(known).verdict, only(known).problems) == (Verdict.HELD, known.desired.problems)
 
 
+@pytest.mark.parametrize("has", ["", "viewer"], ids=["nothing", "less"])
+def test_what_somebody_who_is_held_would_be_given_has_no_effect(has: str) -> None:
+    known = case(
+        binding("eng", web="admin", line=1),
+        person("ann", "contractor"),
+        of=organization(classes=(person_class(end_required=True),)),
+        state=live({"ann": holds(web=has)}),
+    )
+    idle = Reason(provenance("eng", "admin"), Standing.IDLE)
+    assert only(known) == ScopeExplanation(
+        WEB, some(has), some(has), Verdict.HELD, (idle,), problems=known.desired.problems
+    )
+
+
 def test_a_role_that_is_partly_held_is_told_with_what_gives_the_rest() -> None:
     known = case(
         binding("eng", web="viewer", line=1),

@@ -526,7 +526,7 @@ def test_somebody_who_joins_before_they_leave_to_gain_does_not_count() -> None:
         ("demotions", lower, "be lowered in a scope"),
         ("last_roles", lose, "be left without any role"),
         ("deactivations", lose, "lose roles for not being active"),
-        ("expiries", expire, "lose what temporary grants gave that ended"),
+        ("expiries", expire, "lose what they had until a temporary grant or their time ended"),
     ],
 )
 def test_a_violation_tells_the_number_the_limit_and_how_it_came_about(

@@ -1,6 +1,7 @@
 """The reading half of a run: both sides are read once, and what comes of it is a checked plan."""
 
 from collections.abc import Collection
+from datetime import timedelta
 
 import pytest
 from build import (
@@ -17,11 +18,14 @@ from build import (
     live,
     membership,
     organization,
+    person,
+    person_class,
     plan,
     policy,
     provenance,
     scope_change,
     set_roles,
+    some,
 )
 
 from reconciler import planning
@@ -45,6 +49,26 @@ def test_a_plan_is_made_of_what_both_sides_say_and_remembers_the_live_state() ->
     assert prepared == Prepared(Plan("acme", SERVER, Mode.ENFORCE, (change,), (), (problem,)), STATE, ())
     assert server.reads == 1
     assert groups.asked == {GroupRef("eng"), GroupRef("lost")}
+
+
+def test_the_groups_of_classes_are_read_like_those_of_bindings() -> None:
+    groups = Groups(membership(group("eng", "bob"), group("contractors", "bob")))
+    of = organization(classes=[person_class(groups=["contractors"], highest="contributor")])
+    prepared = planning.prepare(policy(binding("eng", web="admin"), of=of), Server(STATE), groups, NOW)
+    assert groups.asked == {GroupRef("eng"), GroupRef("contractors")}
+    (bob,) = (change for change in prepared.plan.people if change.principal.id == "u-bob")
+    assert [(scope.scope, scope.after) for scope in bob.scopes] == [(WEB, some("contributor"))]
+
+
+def test_what_people_lose_whose_time_is_over_counts_as_an_expiry_and_as_nothing_else() -> None:
+    none = Limit(count=0, percent=0)
+    strict = Guardrails(0, (), none, none, none, none, none)
+    ended = person("bob", ends=NOW - timedelta(days=1))
+    asks = policy(binding("ops", "admin"), ended, of=organization(guardrails=strict))
+    prepared = planning.prepare(asks, Server(STATE), Groups(membership(group("ops", "ann"))), NOW)
+    assert [(one.guardrail, one.people) for one in prepared.violations] == [
+        ("expiries", ("bob@acme.example",))
+    ]
 
 
 def test_the_guardrails_of_the_policy_are_checked() -> None:

@@ -5,17 +5,23 @@ from datetime import UTC, datetime
 from reconciler.model import ORGANIZATION, Role, Scope
 from reconciler.policy.build import Builder
 from reconciler.policy.document import (
+    AttributeNames,
     Binding,
     DirectoryKind,
     DirectorySettings,
     GroupRef,
     Guardrails,
+    Lifecycle,
     Limit,
     MembersFrom,
     Mode,
+    Notice,
     Organization,
+    PersonClass,
+    PersonEntry,
     RoleEntry,
     RoleStorage,
+    ServiceAccount,
     StoredAs,
     TemporaryGrant,
 )
@@ -52,6 +58,43 @@ grants:
     reason: INC-4211
     starts: 2026-11-20
     expires: 2026-11-20
+"""
+
+
+PEOPLE_IN_ORGANIZATION = """\
+version: 1
+organization: acme
+mode: enforce
+directory: {kind: okta, entitled: [ACTIVE], log: true, attributes: {user_name: email}}
+lifecycle: {joiners: create, leavers: deactivate, returners: reactivate, attributes: repair, grace: 3,
+  delete_after: 90}
+notice: {ending: 14}
+classes:
+  contractor:
+    match: {groups: [contractors, {name: agency, id: 00g7, previously: [agencies]}],
+      attributes: {userType: [Contractor, Temp]}}
+    ends: {required: true, attribute: contractEnd}
+    highest_role: contributor
+    bindings: named
+  intern: {}
+guardrails: {creations: {count: 5}, service_admins: [bot@acme.example]}
+"""
+
+PEOPLE_FILE = """\
+version: 1
+bindings:
+  - group: eng
+    organization: viewer
+    classes: [contractor]
+people:
+  - {user: carl@agency.example, classes: [contractor], ends: 2026-12-31}
+  - {user: dana.jones@acme.example, previously: [dana.smith@acme.example]}
+service_accounts:
+  - user: bot@acme.example
+    owner: dana.jones@acme.example
+    reason: deploys
+    review: 2027-03-31T12:00:00Z
+    projects: {storefront: admin}
 """
 
 
@@ -139,6 +182,89 @@ def test_a_temporary_grant_lasts_from_the_beginning_of_a_day_to_the_end_of_one()
             starts=datetime(2026, 11, 20, tzinfo=UTC),
         ),
     )
+
+
+def test_classes_and_settings_of_people_are_built_whole() -> None:
+    organization = built(PEOPLE_IN_ORGANIZATION, "organization").organization()
+    assert organization.directory == DirectorySettings(
+        DirectoryKind.OKTA, entitled=("ACTIVE",), log=True, attributes=AttributeNames(user_name="email")
+    )
+    assert organization.lifecycle == Lifecycle(True, True, True, True, grace=3, delete_after=90)
+    assert organization.notice == Notice(ending=14)
+    assert organization.guardrails == Guardrails(
+        creations=Limit(count=5, percent=100), service_admins=("bot@acme.example",)
+    )
+    assert organization.classes == {
+        "contractor": PersonClass(
+            "contractor",
+            at(9, 3, "classes.contractor"),
+            (GroupRef("contractors"), GroupRef("agency", "00g7", ("agencies",))),
+            {"userType": ("Contractor", "Temp")},
+            end_required=True,
+            end_attribute="contractEnd",
+            highest_role=Role.CONTRIBUTOR,
+            only_where_named=True,
+        ),
+        "intern": PersonClass("intern", at(15, 3, "classes.intern")),
+    }
+
+
+def test_people_and_service_accounts_are_built_whole() -> None:
+    builder = built(PEOPLE_FILE, "policy")
+    assert builder.bindings()[0].classes == ("contractor",)
+    assert builder.bindings()[0].classes_at == (at(5, 15, "bindings[0].classes[0]"),)
+    people = builder.people()
+    assert people == (
+        PersonEntry(
+            "carl@agency.example",
+            at(7, 5, "people[0]"),
+            ("contractor",),
+            datetime(2026, 12, 31, 23, 59, 59, 999999, tzinfo=UTC),
+        ),
+        PersonEntry(
+            "dana.jones@acme.example", at(8, 5, "people[1]"), previously=("dana.smith@acme.example",)
+        ),
+    )
+    assert people[0].classes_at == (at(7, 43, "people[0].classes[0]"),)
+    assert people[1].previously_at == (at(8, 50, "people[1].previously[0]"),)
+    assert builder.service_accounts() == (
+        ServiceAccount(
+            "bot@acme.example",
+            (
+                RoleEntry(
+                    Scope("storefront"), Role.ADMIN, at(14, 16, "service_accounts[0].projects.storefront")
+                ),
+            ),
+            "dana.jones@acme.example",
+            "deploys",
+            datetime(2027, 3, 31, 12, tzinfo=UTC),
+            at(10, 5, "service_accounts[0]"),
+        ),
+    )
+
+
+def test_names_of_classes_are_known_whatever_is_wrong_with_the_rest_of_them() -> None:
+    text = "version: 1\nclasses: {contractor: {highest_role: x}, intern: {}}\n"
+    document = parse(text, "f.yaml")
+    builder = Builder(document, check(document, "organization"))
+    assert builder.names_known("classes")
+    assert builder.organization().classes == {
+        "contractor": PersonClass("contractor", at(2, 11, "classes.contractor")),
+        "intern": PersonClass("intern", at(2, 42, "classes.intern")),
+    }
+
+
+def test_a_directory_is_known_only_where_nothing_is_wrong_with_it_and_nothing_may_stand_for_it() -> None:
+    head = "version: 1\norganization: acme\nmode: report\n"
+    for text, known in (
+        (head, True),
+        (f"{head}directory: {{kind: okta}}\n", True),
+        (f"{head}directory: {{kind: okta}}\nclases: {{}}\n", True),
+        (f"{head}directory: {{kind: octa}}\n", False),
+        (f"{head}directry: {{kind: okta}}\n", False),
+    ):
+        document = parse(text, "f.yaml")
+        assert Builder(document, check(document, "organization")).directory_known is known
 
 
 def test_an_absent_and_an_empty_list_both_give_nobody_anything() -> None:

@@ -3,6 +3,7 @@
 import itertools
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -11,13 +12,19 @@ from reconciler.model import Role, Scope
 from reconciler.policy import rules
 from reconciler.policy.document import (
     Binding,
+    DirectoryKind,
+    DirectorySettings,
     GroupRef,
     Guardrails,
+    Lifecycle,
     Mode,
     Organization,
+    PersonClass,
+    PersonEntry,
     Policy,
     RoleEntry,
     RoleStorage,
+    ServiceAccount,
     StoredAs,
     TemporaryGrant,
 )
@@ -70,25 +77,60 @@ def organization(
     roles: RoleStorage = RoleStorage(),  # noqa: B008
     protected: tuple[str, ...] = (),
     required_admins: tuple[str, ...] = (),
+    service_admins: tuple[str, ...] = (),
+    classes: tuple[PersonClass, ...] = (),
+    lifecycle: Lifecycle = Lifecycle(),  # noqa: B008
+    directory: DirectoryKind = DirectoryKind.SCIM,
+    written: tuple[tuple[str | int, ...], ...] = (),
 ) -> Organization:
+    """`written` are the steps to keys that stand in the file."""
     return Organization(
         name="acme",
         mode=Mode.REPORT,
         at=Location("organization.yaml", 2, 15, "organization"),
         projects=projects,
         organization_roles_managed=managed,
-        guardrails=Guardrails(protected=protected, required_admins=required_admins),
+        guardrails=Guardrails(
+            protected=protected, required_admins=required_admins, service_admins=service_admins
+        ),
         roles=roles,
+        directory=DirectorySettings(directory),
+        lifecycle=lifecycle,
+        classes={one.name: one for one in classes},
+        places={steps: here() for steps in written},
     )
 
 
-def told(*given: Binding | TemporaryGrant, of: Organization | None = None) -> list[str]:
+def person(
+    user: str = "carl",
+    *classes: str,
+    ends: bool = False,
+    previously: tuple[str, ...] = (),
+) -> PersonEntry:
+    end = datetime(2026, 12, 31, tzinfo=UTC) if ends else None
+    places = tuple(here() for _ in classes), tuple(here() for _ in previously)
+    return PersonEntry(user, here(), classes, end, previously, *places)
+
+
+def machine(
+    user: str = "bot", roles: Mapping[str | None, str] = {"web": "viewer"}, *, owner: str = "dana"
+) -> ServiceAccount:
+    review = datetime(2027, 1, 1, tzinfo=UTC)
+    return ServiceAccount(user, entries(roles), owner, "deploys", review, here())
+
+
+Entry = Binding | TemporaryGrant | PersonEntry | ServiceAccount
+
+
+def told(*given: Entry, of: Organization | None = None) -> list[str]:
     """The messages; THERE stands for the other place that one names."""
     of = of or organization()
     bindings = tuple(entry for entry in given if isinstance(entry, Binding))
     grants = tuple(entry for entry in given if isinstance(entry, TemporaryGrant))
+    people = tuple(entry for entry in given if isinstance(entry, PersonEntry))
+    machines = tuple(entry for entry in given if isinstance(entry, ServiceAccount))
     protected_at = {user: here() for user in of.guardrails.protected}
-    problems = rules.check(Policy(of, bindings, grants, protected_at=protected_at))
+    problems = rules.check(Policy(of, bindings, grants, people, machines, protected_at))
     return [re.sub(r"f\.yaml:\d+:1", "THERE", problem.message) for problem in problems]
 
 
@@ -298,6 +340,192 @@ def test_a_binding_of_a_group_that_stands_for_a_role_is_told() -> None:
         "the group 'Org-Admin' stands for the role admin in the organization"
     ]
     assert told(binding("Org-Admin"), of=organization()) == []
+
+
+# People and classes
+
+CONTRACTOR = PersonClass("contractor", Location("organization.yaml", 5))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        (person("carl", "contractor"), person("cora", ends=True)),
+        (person("carl", previously=("karl", "charles")), person("cora", previously=("corinna",))),
+        (person("protected", "contractor", previously=("glass",)), grant("carl"), person("carl")),
+        (binding(), person("eng", ends=True)),
+    ],
+    ids=[
+        "a class and an end",
+        "earlier names that nobody has now",
+        "a protected person without an end, and one with a grant",
+        "a person called like a group",
+    ],
+)
+def test_sound_people_have_no_problem(given: tuple[Entry, ...]) -> None:
+    unused = PersonClass("intern", CONTRACTOR.at, only_where_named=True)
+    assert told(*given, of=organization(protected=("protected",), classes=(CONTRACTOR, unused))) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (
+            (person("carl", "contracter"), person("cora", "contractor", "x")),
+            ["unknown class 'contracter', did you mean 'contractor'?", "unknown class 'x'"],
+        ),
+        (
+            (person("carl", "Contractor"),),
+            ["unknown class 'Contractor', did you mean 'contractor'?"],
+        ),
+        ((person("carl"), person("CARL", ends=True)), ["'CARL' has an entry already, in THERE"]),
+        ((person(previously=("Carl",)),), ["'Carl' is the person's present name"]),
+        (
+            (person("carl", previously=("Cora",)), person("cora")),
+            ["'Cora' is no earlier name: somebody is called so now, in THERE"],
+        ),
+        (
+            (person("carl", previously=("x",)), person("cora", previously=("X",))),
+            ["'X' is an earlier name of 'carl' already, in THERE"],
+        ),
+        (
+            (person("Protected", ends=True),),
+            ["'Protected' is protected in THERE, so no plan could carry this end out"],
+        ),
+    ],
+    ids=[
+        "unknown classes",
+        "a class in another case",
+        "one person twice",
+        "the present name",
+        "the name of another",
+        "an earlier name of two",
+        "an end of a protected person",
+    ],
+)
+def test_people_who_do_not_fit_together_are_told(given: tuple[Entry, ...], expected: list[str]) -> None:
+    assert told(*given, of=organization(protected=("protected",), classes=(CONTRACTOR,))) == expected
+
+
+def test_a_binding_of_an_unknown_class_is_told_where_the_class_is_named() -> None:
+    given = replace(binding(), classes=("contractor", "temp"), classes_at=(here(), here()))
+    assert told(given, of=organization(classes=(CONTRACTOR,))) == ["unknown class 'temp'"]
+
+
+def test_a_class_by_a_group_that_stands_for_a_role_is_told() -> None:
+    one = replace(CONTRACTOR, groups=(GroupRef("eng"), GroupRef("Org-Admin")))
+    of = organization(roles=RoleStorage(StoredAs.GROUPS), classes=(one,))
+    assert told(of=of) == ["the group 'Org-Admin' stands for the role admin in the organization"]
+    assert told(of=organization(classes=(one,))) == []
+
+
+# Service accounts
+
+
+def test_a_sound_service_account_has_no_problem() -> None:
+    given = (machine(roles={ORG: "admin"}), machine("other", {ORG: "viewer", "web": "admin"}))
+    assert told(*given, of=organization(service_admins=("BOT", "to-come"))) == []
+    assert told(machine(roles={"web": "admin"})) == [], "admin of a project"
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ((machine(), machine("BOT")), ["the service account 'BOT' has an entry already, in THERE"]),
+        ((machine(roles={ORG: "admin"}),), ["the service account 'bot' may not be organization admin"]),
+        (
+            (machine("protected"),),
+            ["'protected' is protected in THERE, so no plan could give it these roles"],
+        ),
+        (
+            (machine(), grant("Bot"), person("BOT", ends=True)),
+            [f"'{user}' is no person but a service account, in THERE" for user in ("Bot", "BOT")],
+        ),
+        ((machine(owner="Bot"),), ["the owner 'Bot' is a service account, in THERE"]),
+        (
+            (machine(), machine("other", owner="BOT")),
+            ["the owner 'BOT' is a service account, in THERE"],
+        ),
+        (
+            (machine(roles={ORG: "contributor", "web": "viewer"}),),
+            [
+                "the role viewer in project 'web' adds nothing: "
+                "'bot' is contributor of the whole organization (THERE)"
+            ],
+        ),
+        ((machine(roles={"webb": "viewer"}),), ["unknown project 'webb', did you mean 'web'?"]),
+    ],
+    ids=[
+        "twice",
+        "organization admin",
+        "protected",
+        "also a person",
+        "its own owner",
+        "owned by another",
+        "a project role below the organization role",
+        "unknown project",
+    ],
+)
+def test_service_accounts_that_do_not_fit_are_told(given: tuple[Entry, ...], expected: list[str]) -> None:
+    assert told(*given, of=organization(protected=("Protected",))) == expected
+
+
+def test_an_organization_role_of_a_service_account_is_told_where_the_policy_leaves_them_alone() -> None:
+    assert told(machine(roles={ORG: "viewer"}), of=organization(managed=False)) == [
+        "an organization role, but organization.yaml:2:15 says `organization_roles: unmanaged`"
+    ]
+
+
+def test_the_same_service_admin_in_two_spellings_is_told() -> None:
+    assert told(of=organization(service_admins=("bot", "Bot"))) == [
+        "the service admin 'Bot' is the same account as 'bot'"
+    ]
+
+
+# What a directory cannot do
+
+
+@pytest.mark.parametrize("kind", DirectoryKind)
+@pytest.mark.parametrize(
+    ("key", "kinds"),
+    [
+        ("kind", "scim okta entra file"),
+        ("members_from", "scim"),
+        ("nested", "entra"),
+        ("oldest", "file"),
+        ("entitled", "okta"),
+        ("log", "okta entra"),
+        ("attributes", "okta entra file"),
+    ],
+)
+def test_a_setting_is_told_where_the_kind_of_directory_has_none_like_it(
+    kind: DirectoryKind, key: str, kinds: str
+) -> None:
+    of = organization(directory=kind, written=(("directory", key),))
+    assert told(of=of) == ([] if kind in kinds.split() else [f"a directory of kind {kind} has no `{key}:`"])
+
+
+def test_a_lifecycle_needs_a_directory_that_knows_people() -> None:
+    written = (("lifecycle",),)
+    assert told(of=organization(written=written)) == [
+        "a directory of kind scim cannot tell who joins and who leaves"
+    ]
+    assert told(of=organization(directory=DirectoryKind.FILE, written=written)) == []
+
+
+def test_nobody_can_be_deleted_whom_no_run_deactivates() -> None:
+    message = "nobody is deleted, for only who was deactivated is, and leavers are only reported"
+    assert told(of=organization(lifecycle=Lifecycle(delete_after=90))) == [message]
+    assert told(of=organization(lifecycle=Lifecycle(deactivates=True, delete_after=90))) == []
+
+
+def test_a_directory_of_kind_scim_tells_the_user_type_and_no_other_attribute() -> None:
+    one = replace(CONTRACTOR, attributes={"userType": ("x",), "usertype": ("x",)}, end_attribute="userType")
+    assert sorted(told(of=organization(classes=(one,)))) == [
+        "a directory of kind scim cannot tell the attribute 'usertype', did you mean 'userType'?",
+        "a directory of kind scim tells no end of anybody's time",
+    ]
+    assert told(of=organization(classes=(one,), directory=DirectoryKind.OKTA)) == []
 
 
 def test_problems_are_sorted_by_place() -> None:

@@ -1,5 +1,6 @@
 """A plan in words: what happens to whom, and why."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -19,7 +20,7 @@ from build import (
 )
 
 from reconciler.change import ScopeChange
-from reconciler.model import ORGANIZATION, Provenance
+from reconciler.model import ORGANIZATION, Provenance, Role
 from reconciler.planning import Prepared
 from reconciler.report import people
 from reconciler.report.people import PersonRow, ScopeRow
@@ -30,6 +31,18 @@ NOW_GIVEN = provenance("ann@acme.example", "admin", line=2, reason="INC-1", unti
 OVER = provenance(
     "ann@acme.example", "admin", line=3, reason="INC-0", until=NOW - timedelta(days=1), ended=True
 )
+CONTRACT = Provenance(
+    "end",
+    "ann@acme.example",
+    replace(ENG.at, line=5),
+    Role.ADMIN,
+    until=NOW - timedelta(days=1),
+    ended=True,
+    person_class="contractor",
+)
+CAPPED = replace(ENG, role=Role.VIEWER, asked=Role.ADMIN, person_class="contractor")
+WITHHELD = replace(ENG, person_class="contractor", withheld=True)
+MACHINE = Provenance("service account", "bot", replace(ENG.at, line=6), Role.VIEWER, "deploys")
 
 
 def why(scope: ScopeChange, *, active: bool = True) -> str:
@@ -104,6 +117,25 @@ def test_a_verb_says_what_happens_to_somebody(scopes: list[ScopeChange], verb: s
         (scope_change(WEB, "contributor", "admin", OVER, ENG), "group eng (team.yaml:4)"),
         (scope_change(WEB, "admin viewer", "admin", ENG, OPS), "one role is enough; group eng (team.yaml:4)"),
         (scope_change(WEB, "admin viewer", "admin"), "one role is enough"),
+        (
+            scope_change(WEB, "admin", "", CONTRACT, OVER),
+            "contractor until 2026-11-22 12:00 UTC (team.yaml:5)",
+        ),
+        (
+            scope_change(WEB, "admin", "", OVER, replace(CONTRACT, person_class="")),
+            "access until 2026-11-22 12:00 UTC (team.yaml:5)",
+        ),
+        (
+            scope_change(WEB, "admin", "viewer", CAPPED, OPS),
+            "group eng (team.yaml:4), viewer at most as contractor",
+        ),
+        (scope_change(WEB, "admin", "", WITHHELD), "group eng gives contractor nothing (team.yaml:4)"),
+        (
+            scope_change(WEB, "admin", "viewer", OPS, WITHHELD),
+            "group eng gives contractor nothing (team.yaml:4); group ops (team.yaml:9)",
+        ),
+        (scope_change(WEB, "contributor", "admin", ENG, WITHHELD), "group eng (team.yaml:4)"),
+        (scope_change(WEB, "", "viewer", MACHINE), "service account, deploys (team.yaml:6)"),
     ],
     ids=[
         "the strongest reason",
@@ -119,6 +151,13 @@ def test_a_verb_says_what_happens_to_somebody(scopes: list[ScopeChange], verb: s
         "in whatever order they stand",
         "a surplus",
         "a surplus without a reason",
+        "the end of somebody's time, before all else",
+        "wherever it stands, and without a class",
+        "a class that caps",
+        "a class that is not named",
+        "a class that is not named, and a reason for less",
+        "a binding that does not count gives no reason to gain",
+        "a service account",
     ],
 )
 def test_each_scope_says_why(scope: ScopeChange, reason: str) -> None:
