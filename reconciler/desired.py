@@ -31,7 +31,7 @@ from reconciler.model import (
 )
 from reconciler.policy.document import Binding, Policy, RoleEntry, ServiceAccount, TemporaryGrant
 from reconciler.population import Population
-from reconciler.problem import Location, Problem, did_you_mean
+from reconciler.problem import Location, Problem
 
 SHOWN = 3
 """How many names a message lists before it only counts."""
@@ -92,6 +92,7 @@ class _Expansion:
     """The same for a stranger among a group's members, who is nobody that the directory told apart."""
     matched: set[str] = field(init=False)
     """Who is known to be a certain person of the directory, or none of its strangers."""
+    to_come: dict[str, dict[Scope, list[Provenance]]] = field(default_factory=dict)
     empty: dict[str, EmptyGroup] = field(default_factory=dict)
     """Groups that nobody is in, by id."""
     terms: list[Term] = field(default_factory=list)
@@ -125,7 +126,16 @@ class _Expansion:
         reasons = [
             (
                 e.scope,
-                Provenance("temporary grant", grant.user, e.at, e.role, grant.reason, grant.expires, over),
+                Provenance(
+                    "temporary grant",
+                    grant.user,
+                    e.at,
+                    e.role,
+                    grant.reason,
+                    grant.expires,
+                    over,
+                    since=grant.starts,
+                ),
             )
             for e in grant.roles
         ]
@@ -133,6 +143,8 @@ class _Expansion:
             _note(self.idle, person, reasons)
         elif begun:
             self._give(person, reasons)
+        else:
+            _note(self.to_come, person, reasons)
 
     def serve(self, account: ServiceAccount) -> None:
         machine = self.people.named(account.user)
@@ -166,7 +178,7 @@ class _Expansion:
         self._end()
         why = {
             id_: _ranked(self.given.get(id_, {}), self.idle.get(id_, {}))
-            for id_ in (self.given.keys() | self.idle.keys()) - held
+            for id_ in self.given.keys() | self.idle.keys()
         }
         roles = {id_: self._asked(id_) for id_ in self.given}
         if self.held_for_all or self.held_for_unmatched:
@@ -186,6 +198,7 @@ class _Expansion:
             empty_groups=tuple(sorted(self.empty.values(), key=lambda group: fold(group.name))),
             terms=tuple(sorted(self.terms, key=lambda term: term.at)),
             findings=findings,
+            to_come={id_: _ranked(scopes, {}) for id_, scopes in self.to_come.items()},
         )
 
     def _bind(self, binding: Binding, group: DirectoryGroup) -> None:
@@ -291,10 +304,7 @@ class _Expansion:
         return result, why
 
     def _nobody(self, at: Location, noun: str, user: str) -> None:
-        names = [person.user_name for person in self.people.by_id.values()]
-        # Everybody is alike behind the @, so what stands before it has to be alike by itself.
-        alike = [name for name in names if did_you_mean(_local(user), [_local(name)])]
-        message = f"there is no {noun} '{user}' on the server{did_you_mean(user, alike)}"
+        message = f"there is no {noun} '{user}' on the server{self.people.meant(user)}"
         remedy = f"{'people' if noun == 'person' else f'{noun}s'} are named by their userName"
         self.problems[Problem(at, message, remedy)] = None
 
@@ -338,11 +348,6 @@ def _over(person: Principal, end: End, role: Role) -> Provenance:
     return Provenance(
         "end", person.user_name, end.at, role, until=end.moment, ended=True, person_class=end.person_class
     )
-
-
-def _local(user_name: str) -> str:
-    """What stands before the @ of a userName that looks like an address, else all of it."""
-    return user_name.partition("@")[0] or user_name
 
 
 def _strangers(group: DirectoryGroup, strangers: list[str]) -> str:

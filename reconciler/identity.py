@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from reconciler.model import Member, Membership, Principal, fold
 from reconciler.policy.document import PersonEntry
+from reconciler.problem import did_you_mean
 
 T = TypeVar("T")
 
@@ -54,6 +55,13 @@ class People:
             if found := self.by_user_name.get(fold(name)):
                 return found
         return None
+
+    def meant(self, user_name: str) -> str:
+        """The end of a message that nobody is called so: `, did you mean 'ann@acme.example'?`, or nothing."""
+        names = [person.user_name for person in self.by_id.values()]
+        # Everybody is alike behind the @, so what stands before it has to be alike by itself.
+        alike = [name for name in names if did_you_mean(_local(user_name), [_local(name)])]
+        return did_you_mean(user_name, alike)
 
 
 def together(membership: Membership) -> Membership:
@@ -123,3 +131,8 @@ def _agreed(
     """What all records that tell it tell alike; None where they differ."""
     told = [value for record in records if (value := get(record)) is not None]
     return min(told, key=str) if len(set(map(form, told))) == 1 else None
+
+
+def _local(user_name: str) -> str:
+    """What stands before the @ of a userName that looks like an address, else all of it."""
+    return user_name.partition("@")[0] or user_name

@@ -152,6 +152,8 @@ class Provenance:
     """The role that the entry names, where a class caps it to the lower `role`."""
     withheld: bool = False
     """Whether a binding gives this person nothing, since it does not name the class that they are in."""
+    since: datetime | None = None
+    """The first moment of a temporary grant, aware; None where it names none."""
 
 
 Reasons = Mapping[Scope, tuple[Provenance, ...]]
@@ -169,6 +171,8 @@ class LiveState:
     """Where roles are groups: those that exist. None where roles are stored on the user."""
     entries: Mapping[str, Entries] = field(default_factory=dict)
     """By principal id; who has nothing but names in every scope is absent."""
+    foreign: Mapping[str, tuple[str, ...]] = field(default_factory=dict, compare=False)
+    """By principal id: the values of `User.roles` that are not the policy's, sorted. To tell of, no more."""
 
     def holdings(self, principal_id: str) -> Holdings:
         return self.roles.get(principal_id, NOTHING)
@@ -211,6 +215,8 @@ class DesiredState:
     """Those of all temporary grants that are in force or to come, sorted by place."""
     findings: tuple[Finding, ...] = ()
     """What a person should look at, sorted by place."""
+    to_come: Mapping[str, Reasons] = field(default_factory=dict)
+    """By principal id: what temporary grants that have not begun will give, strongest first."""
 
     def holdings(self, principal_id: str) -> Holdings:
         return self.roles.get(principal_id, NOTHING)

@@ -2,15 +2,15 @@
 
 import getpass
 import os
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from reconciler import git
+from reconciler.git import Unanswered
+
 LONGEST = 200
 """What the environment says is kept to so many characters."""
-
-GIT_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +58,6 @@ def _commit(folder: Path) -> str | None:
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
-    """What git prints, None where it fails or is not there. Takes no lock, runs no hook of the checkout."""
-    command = ["git", "--no-optional-locks", "-c", "core.fsmonitor=false", "-C", str(folder), *arguments]
-    try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=GIT_SECONDS,
-            check=True,
-        )
-    except (OSError, ValueError, subprocess.SubprocessError):
-        return None
-    return done.stdout.decode("utf-8", errors="replace").strip()
+    """What git prints, None where it does not answer."""
+    told = git.ask(folder, *arguments)
+    return None if isinstance(told, Unanswered) else told.decode("utf-8", errors="replace").strip()

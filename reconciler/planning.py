@@ -20,11 +20,12 @@ from reconciler.change import AccountChange
 from reconciler.errors import ReadError
 from reconciler.guardrails import Violation
 from reconciler.history import PastRun
+from reconciler.lifecycle import Course
 from reconciler.model import DesiredState, LiveState, Membership, Principal
 from reconciler.naming import RoleNames
 from reconciler.plan import Plan
 from reconciler.policy.document import DirectoryKind, GroupRef, Policy
-from reconciler.population import Past
+from reconciler.population import Past, Population
 from reconciler.ports import Directory, ProviderReader
 from reconciler.undo import WayBack
 
@@ -44,6 +45,45 @@ class Prepared:
     """Those whom the ledger is to name, so that their grace is counted from now on; None: no need."""
 
 
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """Both sides as they were read, what the policy asks for, and what is to become of accounts."""
+
+    live: LiveState
+    membership: Membership
+    population: Population
+    asked: DesiredState
+    course: Course
+
+
+def read(
+    policy: Policy,
+    provider: ProviderReader,
+    directory: Directory,
+    now: datetime,
+    past: Past | None = None,
+    token_user: Callable[[], str | None] | None = None,
+) -> Sides:
+    """Read both sides, and work out what the policy asks for at the moment `now` (aware).
+
+    `past` is what the ledger proves of accounts, where that is needed (`lifecycle.needs_past`). `token_user`
+    tells the user whose token this is, if the provider is not to be asked. Raises ReadError where either side
+    could not be read whole.
+    """
+    live = provider.read()
+    membership = _membership(policy, directory)
+    own_user = (token_user or provider.token_user)() if membership.people is not None else None
+    people = population.of(policy, membership, live, now, past, own_user)
+    asked = desired.expand(policy, membership, people.joined(live), now, people)
+    course = lifecycle.decide(policy.organization.lifecycle, people, asked, live, now, past)
+    asked = replace(
+        asked,
+        problems=tuple(sorted({*asked.problems, *people.problems})),
+        findings=(*asked.findings, *course.findings),
+    )
+    return Sides(live, membership, people, asked, course)
+
+
 def prepare(
     policy: Policy,
     provider: ProviderReader,
@@ -54,26 +94,18 @@ def prepare(
 ) -> Prepared:
     """Read both sides and plan what would bring them together at the moment `now` (aware).
 
-    `past` is what the ledger proves of accounts, where that is needed (`lifecycle.needs_past`). `pushed` are
-    the groups on the server itself, where `directory` is another one. Raises ReadError where either side
-    could not be read whole.
+    For `past` and what it raises see `read`. `pushed` are the groups on the server itself, where `directory`
+    is another one.
     """
-    live = provider.read()
-    membership = _membership(policy, directory)
     token_user = cache(provider.token_user)
-    own_user = token_user() if membership.people is not None else None
-    people = population.of(policy, membership, live, now, past, own_user)
-    asked = desired.expand(policy, membership, people.joined(live), now, people)
-    course = lifecycle.decide(policy.organization.lifecycle, people, asked, live, now, past)
+    sides = read(policy, provider, directory, now, past, token_user)
     failures = directory.failures() if policy.organization.directory.log else ()
-    undone = provisioning.findings(people, membership, _pushed(pushed, membership), failures)
-    asked = replace(
-        asked,
-        problems=tuple(sorted({*asked.problems, *people.problems})),
-        findings=(*asked.findings, *course.findings, *undone),
+    undone = provisioning.findings(
+        sides.population, sides.membership, _pushed(pushed, sides.membership), failures
     )
-    prepared = _checked(policy, asked, course.live, provider, now, course.changes, token_user)
-    return replace(prepared, leavers=course.told)
+    asked = replace(sides.asked, findings=(*sides.asked.findings, *undone))
+    prepared = _checked(policy, asked, sides.course.live, provider, now, sides.course.changes, token_user)
+    return replace(prepared, leavers=sides.course.told)
 
 
 def prepare_undo(

@@ -20,6 +20,7 @@ COMMANDS = {
     "validate": "check policy files: schema and meaning",
     "plan": "show what would change, write nothing",
     "apply": "converge the server with the policy",
+    "explain": "tell what somebody has and should have, and why",
     "undo": "plan the way back from a run",
     "history": "list past runs, show one, verify the ledger",
     "doctor": "check connection, token, server, roles and directory; write nothing",

@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -25,6 +25,7 @@ from reconciler.errors import (
     ReconcilerError,
     SettingsError,
 )
+from reconciler.history import PastRun
 from reconciler.http.reach import Reach
 from reconciler.naming import RoleNames
 from reconciler.planning import Prepared
@@ -43,6 +44,7 @@ from reconciler.settings import Connection
 
 C = TypeVar("C", bound=Client)
 P = TypeVar("P", bound=ProviderReader)
+T = TypeVar("T")
 
 Planner = Callable[[Policy, Client, ProviderReader, Readings], Prepared]
 """Makes a plan for an organization, by what its client, its provider and their readings tell."""
@@ -152,7 +154,7 @@ def show(document: Document) -> None:
 
 def moment() -> datetime:
     """Now, aware."""
-    return _reach().now()
+    return reach().now()
 
 
 def check(prepared: Prepared) -> None:
@@ -167,20 +169,18 @@ def worst(codes: Iterable[ExitCode]) -> ExitCode:
     return min(codes, key=SEVERITY.index, default=ExitCode.DONE)
 
 
-def prepare(policy: Policy, plan: Planner) -> Prepared:
-    """Read what the plan needs, and plan, with a client that cannot write."""
-    reach = _reach()
-    with open_client(_connection(policy), transport=reach.transport, patience=reach.patience) as client:
-        return _prepared(policy, client, ScimReader, plan)[0]
+def prepare(policy: Policy, work: Callable[[Policy, Client, ProviderReader, Readings], T]) -> T:
+    """Read what the work needs, such as planning, and do it, with a client that cannot write."""
+    by = reach()
+    with open_client(_connection(policy), transport=by.transport, patience=by.patience) as client:
+        return _prepared(policy, client, ScimReader, work)[0]
 
 
 @contextmanager
 def prepared_to_write(policy: Policy, plan: Planner) -> Iterator[tuple[Prepared, ScimProvider]]:
     """The same with the provider that can carry the plan out."""
-    reach = _reach()
-    with open_writing_client(
-        _connection(policy), transport=reach.transport, patience=reach.patience
-    ) as client:
+    by = reach()
+    with open_writing_client(_connection(policy), transport=by.transport, patience=by.patience) as client:
         yield _prepared(policy, client, ScimProvider, plan)
 
 
@@ -213,45 +213,50 @@ def planned(
 
     The ledger is read for what it proves of the past, as far as that matters.
     """
-    past = _past(policy, provider.server, ledger_path)
+    past = proved(policy, provider.server, lambda: _runs(ledger_path))
     is_own = policy.organization.directory.kind is DirectoryKind.SCIM
     pushed = None if is_own else ScimDirectory(client, DirectorySettings(), readings)
-    with choose.opened(policy, client, readings, os.environ, _reach()) as directory:
+    with choose.opened(policy, client, readings, os.environ, reach()) as directory:
         prepared = planning.prepare(policy, provider, directory, as_of or moment(), past, pushed)
     return replace(prepared, as_of=as_of)
 
 
-def _past(policy: Policy, server: str, ledger_path: Path) -> Past | None:
-    """What a ledger proves of accounts, where that is needed and there is one.
+def proved(policy: Policy, server: str, runs: Callable[[], Sequence[PastRun]]) -> Past | None:
+    """What the runs of a ledger prove of accounts on a server; they are asked for where that matters."""
+    organization = policy.organization
+    if not lifecycle.needs_past(organization):
+        return None
+    told = runs()
+    return Past(
+        history.deactivated(told, organization.name, server=server),
+        history.told_leavers(told, organization.name, server=server),
+    )
+
+
+def _runs(ledger_path: Path) -> Sequence[PastRun]:
+    """The runs of a ledger, none where there is no ledger yet.
 
     Raises LedgerError where a record of it was edited, removed or moved.
     """
-    organization = policy.organization
-    if not (lifecycle.needs_past(organization) and os.path.lexists(ledger_path)):
-        return None
-    runs = ledger.past(ledger_path)
-    return Past(
-        history.deactivated(runs, organization.name, server=server),
-        history.told_leavers(runs, organization.name, server=server),
-    )
+    return ledger.past(ledger_path) if os.path.lexists(ledger_path) else ()
 
 
 def _prepared(
     policy: Policy,
     client: C,
     provider_of: Callable[[C, RoleNames, Organization, Readings], P],
-    plan: Planner,
-) -> tuple[Prepared, P]:
+    work: Callable[[Policy, Client, ProviderReader, Readings], T],
+) -> tuple[T, P]:
     organization = policy.organization
     readings = Readings(client)
     provider = provider_of(client, RoleNames(organization), organization, readings)
-    return plan(policy, client, provider, readings), provider
+    return work(policy, client, provider, readings), provider
 
 
 def _connection(policy: Policy) -> Connection:
     return settings.connection(policy.organization.name, os.environ)
 
 
-def _reach() -> Reach:
+def reach() -> Reach:
     """How servers are reached; a test hands the command line its own (`CliRunner.invoke(obj=...)`)."""
     return click.get_current_context().find_object(Reach) or Reach()

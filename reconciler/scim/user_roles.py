@@ -42,10 +42,12 @@ def live(reading: Reading, names: RoleNames) -> LiveState:
     people = reading.people
     roles = {id_: holdings(person, names) for id_, person in people.items()}
     entries = {id_: _entries(person, names) for id_, person in people.items()}
+    foreign = {id_: _foreign(person, names) for id_, person in people.items()}
     return LiveState(
         {id_: person.principal for id_, person in people.items()},
         {id_: held for id_, held in roles.items() if held},
         entries={id_: unusual for id_, unusual in entries.items() if unusual},
+        foreign={id_: values for id_, values in foreign.items() if values},
     )
 
 
@@ -67,6 +69,10 @@ def _meaning(person: Person, role: RoleValue, names: RoleNames) -> tuple[Scope, 
             "each value of `roles` must be one role; correct how they are provisioned to this server",
         )
     return meaning
+
+
+def _foreign(person: Person, names: RoleNames) -> tuple[str, ...]:
+    return tuple(sorted({role.value for role in person.roles if names.meaning(role.value) is None}))
 
 
 def _entries(person: Person, names: RoleNames) -> Entries:

@@ -32,6 +32,7 @@ def test_every_command_explains_itself(name: str) -> None:
         ("validate", ["0", "6"]),
         ("plan", ["0", "2", "3", "4", "6", "7", "130"]),
         ("apply", ["0", "1", "2", "4", "5", "6", "7", "8", "130"]),
+        ("explain", ["0", "2", "6", "7", "130"]),
         ("history", ["0", "1", "2"]),
     ],
 )

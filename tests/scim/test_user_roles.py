@@ -400,3 +400,9 @@ def test_what_was_read_before_a_write_is_not_believed_after_it() -> None:
         it.write(set_roles(ADA, (ORGANIZATION, some(Role.VIEWER), some(Role.CONTRIBUTOR))))
 
     assert server.roles("ada") == ["org-admin"]
+
+
+def test_values_that_are_not_the_policy_s_are_kept_apart_to_be_told() -> None:
+    server = FakeServer([ada("gadget", FOREIGN, "Org-Viewer", "badge"), user("bob", "org-admin")])
+    state = ScimProvider(server.writing_client(), role_names(), organization()).read()
+    assert state.foreign == {"u-ada": ("badge", "gadget")}

@@ -34,6 +34,7 @@ from reconciler.model import (
     Member,
     Membership,
     Principal,
+    Provenance,
     Role,
 )
 from reconciler.policy.document import Binding, Guardrails, Notice, Policy, TemporaryGrant
@@ -132,9 +133,15 @@ def test_a_temporary_grant_holds_from_its_start_through_its_end(now: datetime, g
     assert state.given == given
 
 
-def test_a_temporary_grant_that_has_not_begun_is_no_reason_for_anything() -> None:
-    state = expand(grant("ann", "admin", starts=NOW + MOMENT))
-    assert state == DesiredState({}, {}, terms=(term("ann", starts=NOW + MOMENT),))
+def test_a_temporary_grant_that_has_not_begun_gives_nothing_and_is_told_apart() -> None:
+    starts = NOW + MOMENT
+    state = expand(grant("ann", "admin", web="viewer", starts=starts, reason="INC-7"))
+    admin, viewer = (
+        Provenance("temporary grant", "ann@acme.example", at(), role, "INC-7", END, since=starts)
+        for role in (Role.ADMIN, Role.VIEWER)
+    )
+    to_come = {"u-ann": {ORGANIZATION: (admin,), WEB: (viewer,)}}
+    assert state == DesiredState({}, {}, terms=(term("ann", starts=starts),), to_come=to_come)
 
 
 def test_a_temporary_grant_has_a_term_from_the_day_it_is_written_until_it_is_over() -> None:
@@ -190,7 +197,7 @@ def test_a_protected_person_keeps_exactly_what_they_have(active: bool) -> None:
     assert state.roles == by_id(
         {"ann": holds("admin viewer", app="viewer"), "bob": holds("viewer", web="admin")}
     )
-    assert set(state.why) == {"u-bob"}
+    assert set(state.why) == ({"u-ann", "u-bob"} if active else {"u-bob"}), "what would apply is still told"
     assert state.given == 2, "what a protected person is given does not count"
 
 
@@ -198,7 +205,7 @@ def test_a_protected_person_without_roles_is_given_none() -> None:
     state = expand(
         binding("eng", "viewer"), groups=membership(group("eng", "ann")), protected=("ann@acme.example",)
     )
-    assert state == DesiredState({}, {})
+    assert state == DesiredState({}, {"u-ann": {ORGANIZATION: (provenance("eng", "viewer"),)}})
 
 
 def test_protected_people_are_found_by_their_folded_user_name() -> None:

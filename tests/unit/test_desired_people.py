@@ -199,7 +199,7 @@ def test_a_protected_person_is_not_touched_by_any_class_or_end() -> None:
         live=live({"ann": holds("admin")}),
         protected=("ANN@acme.example",),
     )
-    assert state == DesiredState(by_id({"ann": holds("admin")}), {})
+    assert (state.roles, state.problems, state.given) == (by_id({"ann": holds("admin")}), (), 0)
 
 
 # Doubts
@@ -227,7 +227,7 @@ def test_where_an_end_is_required_and_not_known_people_keep_just_what_they_have(
     )
     assert state.roles == (by_id({"ann": holdings}) if holdings else {})
     assert state.problems == (UNKNOWN_END,)
-    assert (state.why, state.given) == ({}, 0)
+    assert state.given == 0
 
 
 def test_an_end_that_nobody_understands_freezes_too_and_nobody_else() -> None:
