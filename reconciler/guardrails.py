@@ -12,7 +12,6 @@ from functools import cached_property
 from reconciler.change import CreateGroup, CreateUser, ScopeChange, SetActive, SetRoles, shuts_out
 from reconciler.model import (
     ORGANIZATION,
-    PROVISIONAL,
     DesiredState,
     Holdings,
     LiveState,
@@ -130,11 +129,6 @@ class _Case:
     def holders(self) -> int:
         """How many people hold roles, of whom percentages are taken."""
         return sum(1 for holdings in self.live.roles.values() if holdings)
-
-    @cached_property
-    def accounts(self) -> int:
-        """How many people are on the server, of whom the percentage of creations is taken."""
-        return sum(1 for id_ in self.live.people if not id_.startswith(PROVISIONAL))
 
     def refused(
         self, guardrail: str, measured: int, limit: int, message: str, look: str, people: Iterable[str]
@@ -262,38 +256,34 @@ def _people_who_lose(case: _Case) -> Iterator[Violation | None]:
 
 
 def _creations(case: _Case) -> Violation | None:
-    created = [change.principal for change in case.plan.accounts if isinstance(change, CreateUser)]
-    of = _Population(case.accounts, " on the server")
-    return _gauge(case, "creations", case.limits.creations, created, "get an account", of)
-
-
-@dataclass(frozen=True, slots=True)
-class _Population:
-    """The people of whom a percentage is taken: how many, and which, in words after their number."""
-
-    size: int
-    which: str
+    created = _names(change.principal for change in case.plan.accounts if isinstance(change, CreateUser))
+    allowed = case.limits.creations
+    if len(created) <= allowed:
+        return None
+    return case.refused(
+        "creations",
+        len(created),
+        allowed,
+        f"{_counted(created)} would get an account; {allowed} may at once",
+        "check who is in the groups, and whether they have accounts under other names; if each of them "
+        "should get one, raise `guardrails.creations` in the policy or do it in steps",
+        created,
+    )
 
 
 def _gauge(
-    case: _Case,
-    guardrail: str,
-    limit: Limit,
-    concerned: Iterable[Principal],
-    what: str,
-    of: _Population | None = None,
+    case: _Case, guardrail: str, limit: Limit, concerned: Iterable[Principal], what: str
 ) -> Violation | None:
-    """Counts each person once; the percentage is `of` those with roles, unless told otherwise."""
-    population = of or _Population(case.holders, " with roles")
+    """Counts each person once; the percentage is of those with roles."""
     names = _names(concerned)
-    allowed = min(limit.count, _share(limit.percent, population.size))
+    allowed = min(limit.count, _share(limit.percent, case.holders))
     if len(names) <= allowed:
         return None
     return case.refused(
         guardrail,
         len(names),
         allowed,
-        f"{_counted(names)} would {what}; {allowed} may at once ({_source(limit, population)})",
+        f"{_counted(names)} would {what}; {allowed} may at once ({_source(limit, case.holders)})",
         f"check that each of them should; if so, raise `guardrails.{guardrail}` in the policy "
         "or do it in steps",
         names,
@@ -305,11 +295,11 @@ def _share(percent: int, population: int) -> int:
     return 0 if percent == 0 else max(1, population * percent // 100)
 
 
-def _source(limit: Limit, population: _Population) -> str:
+def _source(limit: Limit, population: int) -> str:
     """How a limit came about, in words."""
-    rounded = " counts as 1" if 0 < population.size * limit.percent < 100 else ""
-    whole = f"{'1 person' if population.size == 1 else f'{population.size} people'}{population.which}"
-    return f"{limit.percent} % of {whole}{rounded}, and never more than {limit.count}"
+    rounded = " counts as 1" if 0 < population * limit.percent < 100 else ""
+    whole = "1 person" if population == 1 else f"{population} people"
+    return f"{limit.percent} % of {whole} with roles{rounded}, and never more than {limit.count}"
 
 
 def _emptied_groups(case: _Case) -> Violation | None:

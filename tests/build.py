@@ -75,7 +75,7 @@ UNLIMITED = Guardrails(
     emptied_groups=1000,
     admins_gained=1000,
     longest_grant=36500,
-    creations=GENEROUS,
+    creations=1000,
 )
 """As good as none: only an empty policy and the token's own user are in the way."""
 

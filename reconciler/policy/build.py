@@ -246,7 +246,7 @@ def _guardrails(value: Mapping[str, Any]) -> Guardrails:
         emptied_groups=value.get("emptied_groups", default.emptied_groups),
         admins_gained=value.get("admins_gained", default.admins_gained),
         longest_grant=value.get("longest_grant", default.longest_grant),
-        creations=_limit(value.get("creations", {}), default.creations),
+        creations=value.get("creations", default.creations),
         service_admins=tuple(value.get("service_admins", default.service_admins)),
     )
 

@@ -61,7 +61,7 @@ class Guardrails:
     emptied_groups: int = 0
     admins_gained: int = 5
     longest_grant: int = 90
-    creations: Limit = Limit(count=50, percent=100)
+    creations: int = 50
     service_admins: tuple[str, ...] = ()
 
 

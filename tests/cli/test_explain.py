@@ -78,7 +78,7 @@ CLEO = f"""\
 {HEAD}
 
 cleo@acme.example
-  id u-cleo, externalId 00u7, Cleo Wood, active on the server
+  id u-cleo, externalId 00u7, Cleo Wood, e-mail cleo.w@acme.example, active on the server
   organization: viewer, as it should be
     applies    viewer       group eng-web
                             policies/acme/web.yaml:6, {NO_GIT}
@@ -225,7 +225,7 @@ def test_as_json_it_is_one_document() -> None:
         "id": "u-cleo",
         "user": "cleo@acme.example",
         "external_id": "00u7",
-        "email": None,
+        "email": "cleo.w@acme.example",
         "active": True,
         "directory": None,
         "protected": None,

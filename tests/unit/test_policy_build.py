@@ -77,7 +77,7 @@ classes:
     highest_role: contributor
     bindings: named
   intern: {}
-guardrails: {creations: {count: 5}, service_admins: [bot@acme.example]}
+guardrails: {creations: 5, service_admins: [bot@acme.example]}
 """
 
 PEOPLE_FILE = """\
@@ -191,9 +191,7 @@ def test_classes_and_settings_of_people_are_built_whole() -> None:
     )
     assert organization.lifecycle == Lifecycle(True, True, True, True, grace=3, delete_after=90)
     assert organization.notice == Notice(ending=14)
-    assert organization.guardrails == Guardrails(
-        creations=Limit(count=5, percent=100), service_admins=("bot@acme.example",)
-    )
+    assert organization.guardrails == Guardrails(creations=5, service_admins=("bot@acme.example",))
     assert organization.classes == {
         "contractor": PersonClass(
             "contractor",

@@ -108,7 +108,7 @@ def test_the_defaults_of_the_schema_are_those_of_the_program() -> None:
         "guardrails.emptied_groups": guardrails.emptied_groups,
         "guardrails.admins_gained": guardrails.admins_gained,
         "guardrails.longest_grant": guardrails.longest_grant,
-        "guardrails.creations": asdict(guardrails.creations),
+        "guardrails.creations": guardrails.creations,
         "roles.stored_as": str(roles.stored_as),
         "roles.organization": roles.organization,
         "roles.project": roles.project,

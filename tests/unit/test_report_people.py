@@ -206,9 +206,3 @@ def test_who_leaves_one_role_group_after_the_other_loses_everything_in_the_end()
     halves = [set_roles("all", scope) for scope in CHANGES[0].scopes]
     assert people.emptied(Prepared(plan(*halves), STATE, ())) == {"u-all"}
     assert people.emptied(Prepared(plan(halves[0]), STATE, ())) == set()
-
-
-def test_what_a_service_account_is_given_says_so() -> None:
-    why = replace(provenance("bot@acme.example", "viewer"), entry="service account")
-    [row] = people.rows([set_roles("bot", scope_change(WEB, "", "viewer", why))])
-    assert row.scopes[0].why == "service account bot@acme.example (team.yaml:1)"
