@@ -56,7 +56,7 @@ def decide(
     `desired` is what the policy asks for, newcomers and returners included: who is given nothing is neither
     created nor brought back. `live` is the state without newcomers.
     """
-    case = _Case(lifecycle, population, desired, now, past or Past(), _shown(live))
+    case = _Case(lifecycle, population, desired, now, past or Past())
     created = [one for one in population.newcomers if case.is_given(one.principal.id)]
     changes: list[AccountChange] = [
         *(CreateUser(one.principal, case.membership(one)) for one in created),
@@ -83,7 +83,6 @@ class _Case:
     desired: DesiredState
     now: datetime
     past: Past
-    shown: frozenset[Attribute]
 
     def is_given(self, id_: str) -> bool:
         """Whether the policy gives somebody a role now: neither only held, nor only ended ones."""
@@ -139,7 +138,10 @@ class _Case:
             yield Finding(Kind.LEAVER, leaver.principal.user_name, message, remedy, since=leaver.since)
 
     def spared(self) -> Iterator[Finding]:
+        """Whoever is left alone, but for those whom the policy names as accounts beside the directory."""
         for leaver in self.population.spared:
+            if leaver.listed is None and leaver.principal.id in self.population.exempt:
+                continue
             kind = Kind.LEAVER if leaver.listed else Kind.UNKNOWN
             message = f"is active here, and {leaver.words}"
             yield Finding(kind, leaver.principal.user_name, message, since=leaver.since)
@@ -178,7 +180,10 @@ class _Case:
         return match.contradicted or match.principal.id in self.population.exempt
 
     def _differences(self, match: Match) -> tuple[AttributeChange, ...]:
-        """What the directory has otherwise. Nothing of those who are gone on either side."""
+        """What the directory has otherwise. Nothing of those who are gone on either side.
+
+        What an account lacks is no difference: many servers keep no e-mails, or show none.
+        """
         account, member = match.principal, match.member
         if member.active is False or not (account.entitled or account.id in self.population.returning):
             return ()
@@ -188,20 +193,14 @@ class _Case:
             Attribute.USER_NAME: member.user_name,
         }
         return tuple(
-            AttributeChange(attribute, attribute.of(account), there)
+            AttributeChange(attribute, here, there)
             for attribute, there in asked.items()
-            if there and attribute in self.shown and not attribute.same(attribute.of(account), there)
+            if there and (here := attribute.of(account)) and not attribute.same(here, there)
         )
 
     def membership(self, match: Match) -> str:
         """Which groups of bindings somebody is in, in words."""
         return f"in {_groups(self.population.groups[match.member])}"
-
-
-def _shown(live: LiveState) -> frozenset[Attribute]:
-    """The attributes that the server keeps, as far as can be seen: those that it shows of somebody."""
-    people = live.people.values()
-    return frozenset(attribute for attribute in Attribute if any(attribute.of(one) for one in people))
 
 
 def _since(leaver: Leaver) -> str:
@@ -219,8 +218,7 @@ def _groups(names: Iterable[str]) -> str:
 
 
 def _differs(attribute: str, here: str | None, there: str | None) -> str:
-    ours = f"'{here}'" if here else "empty"
-    return f"{attribute} is {ours} here, and '{there}' in the directory"
+    return f"{attribute} is '{here}' here, and '{there}' in the directory"
 
 
 def _moment(moment: datetime) -> str:

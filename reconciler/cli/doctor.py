@@ -84,7 +84,7 @@ def examine(policy: Policy, reach: Reach, limit: timedelta) -> Checkup:
     name = policy.organization.name
     try:
         connection = settings.connection(name, os.environ)
-        client = open_client(connection, transport=reach.transport, patience=reach.patience)
+        client = open_client(connection, transport=reach.transport, patience=reach.waiting)
     except SettingsError as error:
         return Checkup(name, "", (failed("settings", error),))
     with client:

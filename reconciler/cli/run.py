@@ -172,7 +172,7 @@ def worst(codes: Iterable[ExitCode]) -> ExitCode:
 def prepare(policy: Policy, work: Callable[[Policy, Client, ProviderReader, Readings], T]) -> T:
     """Read what the work needs, such as planning, and do it, with a client that cannot write."""
     by = reach()
-    with open_client(_connection(policy), transport=by.transport, patience=by.patience) as client:
+    with open_client(_connection(policy), transport=by.transport, patience=by.waiting) as client:
         return _prepared(policy, client, ScimReader, work)[0]
 
 
@@ -180,7 +180,7 @@ def prepare(policy: Policy, work: Callable[[Policy, Client, ProviderReader, Read
 def prepared_to_write(policy: Policy, plan: Planner) -> Iterator[tuple[Prepared, ScimProvider]]:
     """The same with the provider that can carry the plan out."""
     by = reach()
-    with open_writing_client(_connection(policy), transport=by.transport, patience=by.patience) as client:
+    with open_writing_client(_connection(policy), transport=by.transport, patience=by.waiting) as client:
         yield _prepared(policy, client, ScimProvider, plan)
 
 

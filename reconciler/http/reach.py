@@ -19,3 +19,8 @@ class Reach:
     transport: httpx.BaseTransport | None = None
     patience: Patience | None = None
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    @property
+    def waiting(self) -> Patience:
+        """How long a request is insisted on, by the same time of day unless a test says otherwise."""
+        return self.patience or Patience(now=self.now)

@@ -4,7 +4,7 @@
 policy alone: neither knows anything of the program. `lived` lets the program run every morning and compares.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
@@ -23,6 +23,11 @@ DAYS = 92
 FIRST = date(2026, 7, 1)
 MORNING, BEFORE = time(6, tzinfo=UTC), time(5, tzinfo=UTC)
 """When the program runs each day, and when what happens that day has happened."""
+
+GROUPS = ("audit", "contractors", "eng-pay", "eng-web", "platform")
+
+EVENTFUL = (0, 3, 8, 10, 12, 13, 20, 25, 28, 30, 40, 41, 43, 45, 50, 60, 62, 75, 78, 91)
+"""Days on which something changes, and the first and the last."""
 
 BREAK_GLASS = "break-glass@acme.example"
 
@@ -150,6 +155,8 @@ def story(company: Company, day: int) -> None:
             company.turn("kim", at, active=True)
         case 75:  # whose contract ended on day 44, is deleted at last
             company.people["finn"].listed = False
+        case _:
+            pass
 
 
 # -- what should come of it ------------------------------------------------------------------------
@@ -248,6 +255,8 @@ class Side(Protocol):
     kind: str
     end: str
     """What it calls the end of a contract."""
+    told: Mapping[int, str]
+    """What is printed on some days."""
 
     def show(self, company: Company, now: datetime) -> None:
         """Be as the company is now."""
@@ -269,14 +278,14 @@ class Morning:
     day: int
     code: int
     output: str
+    left: int | None
+    """The exit code of a plan right after it; None: none was made."""
     found: Mapping[str, Account]
     wanted: Mapping[str, Account]
 
 
-def lived(
-    side: Side, folder: Path, ask: Callable[[int], tuple[str, ...]] = lambda day: ()
-) -> Iterator[Morning]:
-    """Every morning of the quarter, compared by whoever takes it. `ask(day)` is run before that day's apply."""
+def lived(side: Side, folder: Path) -> Iterator[Morning]:
+    """Every morning of the quarter, to be compared by whoever takes it."""
     company, model = started(), Model()
     for name, person in company.people.items():
         model.accounts[name] = Should(person.login, person.shown)
@@ -294,12 +303,12 @@ def lived(
             clock[0] = moment(day)
             side.show(company, clock[0])
             write(folder / "acme", side, company)
-            arguments = ask(day)
-            asked = run(*arguments)[1] if arguments else ""
-            code, output = run("apply", str(folder / "acme"), "--ledger", str(folder / "ledger.jsonl"))
+            where_it_is = (str(folder / "acme"), "--ledger", str(folder / "ledger.jsonl"))
+            code, output = run("apply", *where_it_is)
+            left = run("plan", "--exit-code", *where_it_is)[0] if day in EVENTFUL else None
             model.live(company, clock[0])
             wanted = {BREAK_GLASS: (True, ("org-admin",), "Break Glass"), **model.told()}
-            yield Morning(day, code, asked + output, accounts(server), wanted)
+            yield Morning(day, code, output, left, accounts(server), wanted)
 
 
 def seed(side: Side, company: Company) -> Seed:

@@ -496,9 +496,12 @@ def test_the_account_of_nobody_who_is_exempt_is_touched(sparing: Mapping[str, An
 
 
 @pytest.mark.parametrize("sparing", SPARING.values(), ids=SPARING)
-def test_that_the_directory_does_not_know_somebody_exempt_is_told(sparing: Mapping[str, Any]) -> None:
-    seen = life([BOB], server(account(), BOBS), **sparing)
-    assert seen.told == [(Kind.UNKNOWN, "ann@acme.example", "is active here, and not in the directory")]
+def test_an_exempt_account_is_told_only_where_the_directory_calls_it_inactive(
+    sparing: Mapping[str, Any],
+) -> None:
+    assert life([BOB], server(account(), BOBS), **sparing).told == []
+    [(kind, name, _)] = life([BOB, left()], server(account(), BOBS), **sparing).told
+    assert (kind, name) == (Kind.LEAVER, "ann@acme.example")
 
 
 def test_who_is_on_a_temporary_grant_need_not_be_in_the_directory() -> None:
@@ -656,7 +659,7 @@ def test_without_the_policys_leave_each_difference_is_told() -> None:
         "a userName in other letter case",
         "an e-mail in other letter case",
         "what the directory does not tell",
-        "what the server shows of nobody",
+        "what the account lacks",
         "an accent written another way",
         "leavers",
         "who is inactive here",
@@ -667,6 +670,13 @@ def test_what_is_no_difference_of_attributes(here: Principal, there: Member) -> 
     seen = life([there, BOB], server(here, BOBS), rules=replace(REPORT, repairs=True))
     assert not any(isinstance(change, SetAttributes) for change in seen.changes)
     assert not any(kind is Kind.ATTRIBUTE for kind, _, _ in seen.told)
+
+
+def test_what_an_account_lacks_is_no_difference_although_others_have_it() -> None:
+    ann, bob = person(email="ann@acme.example"), replace(BOB, email="bob@acme.example")
+    bobs = replace(BOBS, email="bob@acme.example")
+    seen = life([ann, bob], server(account(), bobs), rules=replace(REPORT, repairs=True))
+    assert (seen.changes, seen.told) == ((), [])
 
 
 def test_an_account_of_that_name_is_not_made_that_of_somebody_else() -> None:

@@ -65,7 +65,7 @@ class GraphClient:
     ) -> None:
         """`signer` makes a certificate sign. Raises SettingsError."""
         reach = reach or Reach()
-        self._patience = reach.patience or Patience()
+        self._patience = reach.waiting
         self._front = connection.front
         credential = connection.credential
         signs = signer(credential) if isinstance(credential, Certificate) else None

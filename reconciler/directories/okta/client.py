@@ -47,7 +47,7 @@ class OktaClient:
     ) -> None:
         """`scopes` are what an app needs that is not told which ones; `signer` makes its key sign."""
         reach = reach or Reach()
-        self._patience = reach.patience or Patience()
+        self._patience = reach.waiting
         self._url_variable = connection.front + settings.URL
         self._wrong = _wrong(connection)
         transport = Transport(
