@@ -61,7 +61,7 @@ def command(
       0    done, also where something is not as it should be
       2    the command line or the environment is wrong, or there is no such person or project
       6    the policy is invalid
-      7    the server could not be read whole
+      7    the server or the directory could not be read whole
       130  interrupted
     Of several organizations, the gravest counts; one that does not know the person is passed over.
     """  # noqa: D301 (the control character is click's sign for "leave these lines as they are")
