@@ -11,9 +11,10 @@ from functools import cached_property
 from itertools import chain
 
 from reconciler import classes, desired, groups
-from reconciler.change import Result
+from reconciler.change import AccountChange, Result
 from reconciler.classes import Classes, End
 from reconciler.errors import SettingsError
+from reconciler.finding import Finding
 from reconciler.history import PastRun
 from reconciler.identity import People
 from reconciler.model import (
@@ -117,6 +118,10 @@ class Explanation:
     """Groups that they are in, of those that were asked for, by which nothing is given to them."""
     foreign: tuple[str, ...] = ()
     """Role values on the server that are not the policy's."""
+    account: tuple[AccountChange, ...] = ()
+    """What is to become of their account."""
+    findings: tuple[Finding, ...] = ()
+    """What of theirs somebody should look at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +160,8 @@ class Case:
     now: datetime
     """The moment that the desired state is of, aware."""
     runs: Sequence[PastRun] = ()
+    accounts: Sequence[AccountChange] = ()
+    """What is to become of accounts."""
 
     def answer(self, people: Iterable[Explanation]) -> Answer:
         """These people as an answer."""
@@ -216,6 +223,8 @@ def person(case: Case, principal: Principal) -> Explanation:
         standing.over(case.now),
         _idle_groups(case, principal),
         case.live.foreign.get(principal.id, ()),
+        tuple(change for change in case.accounts if change.principal.id == principal.id),
+        tuple(one for one in case.desired.findings if fold(one.subject) == fold(principal.user_name)),
     )
 
 

@@ -118,7 +118,16 @@ class _Inquiry:
         past = proved(policy, provider.server, lambda: self.runs)
         with choose.opened(policy, client, readings, os.environ, reach()) as directory:
             sides = planning.read(policy, provider, directory, now, past)
-        return Case(policy, provider.server, sides.live, sides.membership, sides.asked, now, self.runs)
+        return Case(
+            policy,
+            provider.server,
+            sides.live,
+            sides.membership,
+            sides.asked,
+            now,
+            self.runs,
+            sides.course.changes,
+        )
 
 
 def _fail(error: UnknownError) -> ExitCode:

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from typing import assert_never
 
 from reconciler.blame import Commit, Untold, Writer, Writers
-from reconciler.change import scope_data, words
+from reconciler.change import AccountChange, DeleteUser, SetActive, scope_data, words
+from reconciler.change import data as change_data
 from reconciler.errors import ReconcilerError
 from reconciler.explanation import (
     Answer,
@@ -20,10 +21,11 @@ from reconciler.explanation import (
 from reconciler.model import ORGANIZATION, Principal, Provenance, Role
 from reconciler.policy.document import Mode
 from reconciler.problem import Location
-from reconciler.report.data import Document, failure
-from reconciler.report.people import roles
+from reconciler.report.data import Document, failure, finding
+from reconciler.report.people import account_rows, roles
 from reconciler.report.plain import printable
 from reconciler.report.problems import record
+from reconciler.report.text import told
 
 SHORT = 10
 """So many digits of a commit's hash are told to people."""
@@ -40,7 +42,11 @@ def text(answer: Answer, question: Question | None, writers: Writers) -> list[st
     if question is not None:
         lines.append(f"who {_asked(question)}: {_people(len(answer.people))}")
     for explained in answer.people:
-        lines += ["", explained.principal.user_name, *_about(explained, writers, question is None)]
+        lines += [
+            "",
+            explained.principal.user_name,
+            *_about(explained, answer.mode, writers, question is None),
+        ]
         for scope in explained.scopes:
             lines += _scope(scope, answer.mode, writers)
         lines += _rest(explained, question is None)
@@ -85,7 +91,7 @@ def _asked(question: Question) -> str:
     return f"{who} in {'the organization' if question.scope == ORGANIZATION else question.scope}"
 
 
-def _about(explained: Explanation, writers: Writers, in_full: bool) -> Iterator[str]:
+def _about(explained: Explanation, mode: Mode, writers: Writers, in_full: bool) -> Iterator[str]:
     principal, member = explained.principal, explained.member
     if in_full:
         yield f"  {', '.join(_keys(principal))}"
@@ -105,6 +111,16 @@ def _about(explained: Explanation, writers: Writers, in_full: bool) -> Iterator[
         over = "ended, and so they are entitled to nothing" if explained.over else "ends"
         yield f"  their time {over}: {_time(explained.end.moment)}"
         yield f"    {_place(explained.end.at, writers)}"
+    for row, change in zip(account_rows(explained.account), explained.account, strict=True):
+        yield f"  the account {row.verb.replace('is ', 'is to be ', 1)}: {row.why}{_left(change, mode)}"
+
+
+def _left(change: AccountChange, mode: Mode) -> str:
+    """That a mode leaves an account as it is, where it does."""
+    if mode is Mode.REPORT:
+        return ", but mode report never writes"
+    is_loss = isinstance(change, DeleteUser) or (isinstance(change, SetActive) and not change.after)
+    return ", but mode additive takes nothing away" if mode is Mode.ADDITIVE and is_loss else ""
 
 
 def _keys(principal: Principal) -> Iterator[str]:
@@ -126,6 +142,7 @@ def _rest(explained: Explanation, in_full: bool) -> Iterator[str]:
         yield f"  groups that give them nothing here: {', '.join(explained.idle_groups)}"
     if explained.foreign:
         yield f"  not the policy's, and left alone: {', '.join(explained.foreign)}"
+    yield from (f"  to look at: {told(one)}" for one in explained.findings)
 
 
 def _scope(scope: ScopeExplanation, mode: Mode, writers: Writers) -> Iterator[str]:
@@ -262,6 +279,8 @@ def _person(explained: Explanation, writers: Writers) -> Document:
         "scopes": [_scope_data(scope, writers) for scope in explained.scopes],
         "idle_groups": list(explained.idle_groups),
         "foreign": list(explained.foreign),
+        "account": [change_data(change) for change in explained.account],
+        "findings": [finding(one) for one in explained.findings],
     }
 
 

@@ -31,6 +31,7 @@ from recording import END as OVER
 from recording import numbered, outcome, set_roles, story, write
 
 from reconciler import desired, explanation, history
+from reconciler.change import SetActive
 from reconciler.classes import End
 from reconciler.errors import SettingsError
 from reconciler.explanation import (
@@ -45,6 +46,7 @@ from reconciler.explanation import (
     Verdict,
     Written,
 )
+from reconciler.finding import Finding, Kind
 from reconciler.history import PastRun
 from reconciler.model import ORGANIZATION, LiveState, Member, Membership, Provenance, Role, Scope
 from reconciler.policy.document import Guardrails, Mode, Organization, Policy
@@ -75,6 +77,14 @@ def only(known: Case) -> ScopeExplanation:
     """The only scope in which there is something to tell of Ann."""
     [scope] = ann(known).scopes
     return scope
+
+
+def test_what_becomes_of_an_account_and_what_to_look_at_are_told_of_its_person_alone() -> None:
+    leaves = [SetActive(principal(name), False, "not in the directory") for name in ("ann", "bob")]
+    look = [Finding(Kind.LEAVER, name, "is active here") for name in ("ANN@acme.example", "bob@acme.example")]
+    known = case()
+    known = replace(known, accounts=leaves, desired=replace(known.desired, findings=tuple(look)))
+    assert (ann(known).account, ann(known).findings) == ((leaves[0],), (look[0],))
 
 
 # Verdicts

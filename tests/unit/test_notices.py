@@ -86,7 +86,7 @@ def test_a_temporary_grant_that_ended_long_ago_is_pointed_out_for_deletion() -> 
         Finding(
             Kind.GRANT,
             "gone@acme.example",
-            "had a temporary grant until 2026-11-27 23:59 UTC, 90 days ago",
+            "had a temporary grant until 2026-11-27 23:59 UTC",
             "delete it from the policy",
             TEAM,
         ),
@@ -96,7 +96,7 @@ def test_a_temporary_grant_that_ended_long_ago_is_pointed_out_for_deletion() -> 
 def test_when_something_is_pointed_out_is_the_policys_to_say() -> None:
     assert found(grant("ann", "admin"), now=END - DAY, notice=Notice(0, 0)) == ()
     (one,) = found(grant("ann", "admin"), now=END + DAY, notice=Notice(0, 0))
-    assert one.message == "had a temporary grant until 2026-11-27 23:59 UTC, 1 day ago"
+    assert one.message == "had a temporary grant until 2026-11-27 23:59 UTC"
     assert len(found(grant("ann", "admin"), notice=Notice(10**30, 10**30))) == 1, "however long"
 
 
@@ -148,7 +148,7 @@ def test_an_entry_that_ended_long_ago_is_pointed_out_for_deletion() -> None:
         Finding(
             Kind.CLASS,
             "gone@acme.example",
-            "has an entry that ended 2026-08-24 12:00 UTC, 91 days ago",
+            "has an entry that ended 2026-08-24 12:00 UTC",
             "delete it from the policy",
             PEOPLE_FILE,
         ),
