@@ -76,6 +76,7 @@ UNLIMITED = Guardrails(
     admins_gained=1000,
     longest_grant=36500,
     creations=1000,
+    corrections=1000,
 )
 """As good as none: only an empty policy and the token's own user are in the way."""
 

@@ -62,6 +62,7 @@ class Guardrails:
     admins_gained: int = 5
     longest_grant: int = 90
     creations: int = 50
+    corrections: int = 50
     service_admins: tuple[str, ...] = ()
 
 
