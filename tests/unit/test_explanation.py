@@ -31,7 +31,6 @@ from recording import END as OVER
 from recording import numbered, outcome, set_roles, story, write
 
 from reconciler import desired, explanation, history
-from reconciler.classes import End
 from reconciler.errors import SettingsError
 from reconciler.explanation import (
     Answer,
@@ -47,6 +46,7 @@ from reconciler.explanation import (
 )
 from reconciler.history import PastRun
 from reconciler.model import ORGANIZATION, LiveState, Member, Membership, Provenance, Role, Scope
+from reconciler.people.classes import End
 from reconciler.policy.document import Guardrails, Mode, Organization, Policy
 
 MOMENT = timedelta(microseconds=1)
