@@ -1,4 +1,4 @@
-"""Group membership from an export of the identity provider: a file in JSON, YAML or CSV. Reads only.
+"""The export of an identity provider as a directory: the groups in it, and who there is.
 
 How old it is, is told by the export itself and by nothing else: a checkout or a restored cache makes the
 file's own time new.
@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from reconciler.directories import export
+from reconciler.directories.file import export
 from reconciler.errors import ReadError
 from reconciler.model import DirectoryGroup, Member, Membership, fold
 from reconciler.policy import times
