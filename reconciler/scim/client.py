@@ -8,14 +8,13 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from types import TracebackType
-from typing import Self
 from urllib.parse import urlsplit
 
 import httpx
 
 from reconciler.errors import ReadError, WriteError
 from reconciler.http import answers
+from reconciler.http.closing import Closing
 from reconciler.http.patience import Patience, date
 from reconciler.http.sender import Sender
 from reconciler.http.transport import Broken, Params, Reply, Request, Transport
@@ -85,7 +84,7 @@ class _Refusal:
     scim_type: str = ""
 
 
-class Client:
+class Client(Closing):
     """Reads. Safe to use from several threads. Close it, or use it as a context."""
 
     def __init__(self, connection: Connection, transport: Transport, patience: Patience) -> None:
@@ -189,14 +188,6 @@ class Client:
 
     def close(self) -> None:
         self._sender.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 class WritingClient(Client):

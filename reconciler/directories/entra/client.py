@@ -7,14 +7,14 @@ lags behind, and want the header ConsistencyLevel, which no link carries.
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import urlsplit
 
 from reconciler.directories.entra.access import AppAccess, Signs
 from reconciler.directories.entra.wire import JsonObject, identifier
 from reconciler.errors import ReadError, SettingsError
 from reconciler.http import answers
+from reconciler.http.closing import Closing
 from reconciler.http.patience import Patience
 from reconciler.http.reach import Reach
 from reconciler.http.sender import Sender
@@ -57,7 +57,7 @@ class _MovedError(Exception):
     """The listing changed under the reader, or its count lags; a little later it may hold still."""
 
 
-class GraphClient:
+class GraphClient(Closing):
     """Reads. The access token goes to Graph's origin and no other. Close it, or use it as a context."""
 
     def __init__(
@@ -245,14 +245,6 @@ class GraphClient:
     def close(self) -> None:
         self._access.close()
         self._sender.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def installed_signer(certificate: Certificate) -> Signs:

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from reconciler.directories.entra import wire
 from reconciler.directories.entra.client import GraphClient, Query
 from reconciler.directories.entra.wire import JsonObject
 from reconciler.errors import ReadError
+from reconciler.http.shapes import moment
 from reconciler.http.words import printable
 from reconciler.model import Member, fold
 from reconciler.ports import ProvisioningFailure
@@ -74,7 +74,7 @@ def outstanding(events: Iterable[Event], known: Mapping[str, Member]) -> tuple[P
 
 def event(document: JsonObject) -> Event:
     """An item, which Graph calls a provisioningObjectSummary. Raises ReadError where it makes no sense."""
-    at, info = wire.moment(document.get("activityDateTime")), document.get("provisioningStatusInfo")
+    at, info = moment(document.get("activityDateTime")), document.get("provisioningStatusInfo")
     status = info.get("status") if isinstance(info, dict) else None
     source = document.get("sourceIdentity")
     if at is None or not isinstance(status, str) or not isinstance(source, dict):

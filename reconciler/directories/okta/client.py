@@ -3,8 +3,6 @@
 import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
-from types import TracebackType
-from typing import Self
 from urllib.parse import urlsplit
 
 from reconciler.directories.okta import limits
@@ -12,6 +10,7 @@ from reconciler.directories.okta.access import Access, ApiToken, AppAccess, Sign
 from reconciler.directories.okta.wire import JsonObject, identifier
 from reconciler.errors import ReadError, SettingsError
 from reconciler.http import answers
+from reconciler.http.closing import Closing
 from reconciler.http.patience import Patience
 from reconciler.http.reach import Reach
 from reconciler.http.sender import Sender
@@ -35,7 +34,7 @@ _LINK = re.compile(r'<([^>]*)>\s*((?:;\s*[\w-]+\s*=\s*(?:"[^"]*"|[^",;\s]*)\s*)*
 _NEXT = re.compile(r';\s*rel\s*=\s*(?:"next"|next)\s*(?:;|$)', re.IGNORECASE)
 
 
-class OktaClient:
+class OktaClient(Closing):
     """Reads. Close it, or use it as a context."""
 
     def __init__(
@@ -214,14 +213,6 @@ class OktaClient:
 
     def close(self) -> None:
         self._sender.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def installed_signer(app: AppKey) -> Signs:

@@ -4,14 +4,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from reconciler.directories.okta import wire
 from reconciler.directories.okta.client import OktaClient
 from reconciler.directories.okta.wire import JsonObject
 from reconciler.errors import ReadError
+from reconciler.http import filters
+from reconciler.http.shapes import is_text, moment
 from reconciler.http.words import printable
 from reconciler.model import Member, fold
 from reconciler.ports import ProvisioningFailure
-from reconciler.scim.wire import quote as literal
 
 LOGS = "/api/v1/logs"
 LIMIT = ("limit", "1000")
@@ -85,7 +85,7 @@ def outstanding(events: Iterable[Event], known: Mapping[str, Member]) -> tuple[P
 
 def event(document: JsonObject) -> Event:
     """An event of the log (schema LogEvent). Raises ReadError where it makes no sense."""
-    kind, at = document.get("eventType"), wire.moment(document.get("published"))
+    kind, at = document.get("eventType"), moment(document.get("published"))
     outcome = document.get("outcome")
     family = next((one for one in FAMILIES if isinstance(kind, str) and kind.startswith(one)), None)
     if family is None or at is None or not isinstance(outcome, dict):
@@ -109,9 +109,9 @@ def _events(
     client: OktaClient, result: str, since: datetime, until: datetime, application: str = ""
 ) -> list[Event]:
     """Events of a bounded time in order, whose query ends, as a query for what is to come does not."""
-    about = f" and target.id eq {literal(application)}" if application else ""
+    about = f" and target.id eq {filters.scim(application)}" if application else ""
     terms = [
-        f"eventType sw {literal(family)} and outcome.result eq {literal(result)}{about}"
+        f"eventType sw {filters.scim(family)} and outcome.result eq {filters.scim(result)}{about}"
         for family in FAMILIES
     ]
     params = [
@@ -141,4 +141,4 @@ def _name(target: Mapping[str, object]) -> str:
 
 def _text(resource: Mapping[str, object], name: str) -> str:
     value = resource.get(name)
-    return value if isinstance(value, str) and wire.is_text(value) else ""
+    return value if isinstance(value, str) and is_text(value) else ""
