@@ -8,7 +8,6 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from urllib.parse import urlsplit
 
 import httpx
 
@@ -18,7 +17,7 @@ from reconciler.http.closing import Closing
 from reconciler.http.patience import Patience, date
 from reconciler.http.sender import Sender
 from reconciler.http.transport import Broken, Params, Reply, Request, Transport
-from reconciler.http.words import printable, quoted, status_words
+from reconciler.http.words import host, printable, quoted, status_words
 from reconciler.scim.wire import JsonObject
 from reconciler.settings import Connection
 
@@ -141,7 +140,7 @@ class Client(Closing):
         location = reply.headers.get("location", "")
         target = self._transport.led(url, location) if location else None
         if target is None:
-            place = self._clean(_place(location))
+            place = printable(self._clean(host(location)), 80)
             raise ReadError(
                 f"{what}: the server redirects to {place}, where the token must not go",
                 "if that is the right server, make it the base URL",
@@ -294,12 +293,3 @@ def _is_error(document: JsonObject) -> bool:
 
 def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
-
-
-def _place(location: str) -> str:
-    """The host of a redirect for a message, without the rest of its URL."""
-    try:
-        host = urlsplit(location).hostname
-    except ValueError:
-        host = None
-    return printable(host, 80) if host else "a place that it does not name"

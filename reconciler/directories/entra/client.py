@@ -8,18 +8,18 @@ lags behind, and want the header ConsistencyLevel, which no link carries.
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
-from reconciler.directories.entra.access import AppAccess, Signs
+from reconciler.directories.entra.access import AppAccess
 from reconciler.directories.entra.wire import JsonObject, identifier
-from reconciler.errors import ReadError, SettingsError
+from reconciler.errors import ReadError
 from reconciler.http import answers
+from reconciler.http.client_credentials import Signs, installed
 from reconciler.http.closing import Closing
 from reconciler.http.patience import Patience
 from reconciler.http.reach import Reach
 from reconciler.http.sender import Sender
 from reconciler.http.transport import Broken, Params, Reply, Request, Transport
-from reconciler.http.words import counted, printable, quoted, status_words
+from reconciler.http.words import counted, host, printable, quoted, status_words
 from reconciler.settings.entra import Certificate, EntraConnection
 
 VERSION = "/v1.0"
@@ -173,7 +173,7 @@ class GraphClient(Closing):
             return None
         led = self._transport.led(url, link) if isinstance(link, str) and link else None
         if led is None:
-            place = self._access.clean(_place(link))
+            place = printable(self._access.clean(host(link)), 80)
             raise self._failed(query, f"its next page is on {place}, where the token must not go", WHOLE)
         return led
 
@@ -197,7 +197,7 @@ class GraphClient(Closing):
     def _document(self, query: Query, reply: Reply) -> JsonObject:
         """The JSON object of a success. Anything else, an error under a 200 included, is none."""
         if 300 <= reply.status < 400:
-            place = self._access.clean(_place(reply.headers.get("location")))
+            place = printable(self._access.clean(host(reply.headers.get("location"))), 80)
             raise self._failed(query, f"the server redirects to {place}, where the token must not go")
         if reply.status >= 400 or _error(reply):
             raise self._failed(query, self._refusal(reply), self._hint(query, reply.status))
@@ -249,14 +249,8 @@ class GraphClient(Closing):
 
 def installed_signer(certificate: Certificate) -> Signs:
     """The app's certificate, able to sign. Raises SettingsError where it can't, or the library is missing."""
-    try:
+    with installed(f"the certificate of {certificate.source}"):
         from reconciler.http import certificate as certificates
-    except ModuleNotFoundError as error:
-        missing = (error.name or "").partition(".")[0]
-        raise SettingsError(
-            f"the certificate of {certificate.source} can't sign: the module {missing} is not installed",
-            "pip install 'reconciler[jwt]'",
-        ) from error
     return certificates.signer(certificate.source, certificate.pem, certificate.password)
 
 
@@ -280,12 +274,3 @@ def _request_id(reply: Reply, error: Mapping[str, Any]) -> str:
     inner = error.get("innerError")
     told = inner.get("request-id") if isinstance(inner, dict) else None
     return told if isinstance(told, str) else reply.headers.get("request-id", "")
-
-
-def _place(link: object) -> str:
-    """The host of a link for a message, without the rest of it."""
-    try:
-        host = urlsplit(link).hostname if isinstance(link, str) else None
-    except ValueError:
-        host = None
-    return printable(host, 80) if host else "a place that it does not name"

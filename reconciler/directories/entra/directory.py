@@ -51,7 +51,7 @@ class EntraDirectory:
     def __init__(self, client: GraphClient, organization: Organization) -> None:
         self._client = client
         self._settings = organization.directory
-        self._reading = Reading(self._settings.attributes, _attributes(organization))
+        self._reading = Reading(self._settings.attributes, organization.class_attributes)
         self._known: dict[str, Member] = {}
         """Everybody who was read, by object id."""
         self._names: set[str] = set()
@@ -162,10 +162,3 @@ class EntraDirectory:
         }
         self._known.update(read)
         return list(read)
-
-
-def _attributes(organization: Organization) -> frozenset[str]:
-    """The attributes of people that the policy's classes ask for."""
-    classes = organization.classes.values()
-    names = {name for one in classes for name in (*one.attributes, one.end_attribute)}
-    return frozenset(name for name in names if name)

@@ -3,19 +3,19 @@
 import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
-from urllib.parse import urlsplit
 
 from reconciler.directories.okta import limits
-from reconciler.directories.okta.access import Access, ApiToken, AppAccess, Signs
+from reconciler.directories.okta.access import Access, ApiToken, AppAccess
 from reconciler.directories.okta.wire import JsonObject, identifier
-from reconciler.errors import ReadError, SettingsError
+from reconciler.errors import ReadError
 from reconciler.http import answers
+from reconciler.http.client_credentials import Signs, installed
 from reconciler.http.closing import Closing
 from reconciler.http.patience import Patience
 from reconciler.http.reach import Reach
 from reconciler.http.sender import Sender
 from reconciler.http.transport import Broken, Params, Reply, Request, Transport
-from reconciler.http.words import printable, quoted, status_words
+from reconciler.http.words import host, printable, quoted, status_words
 from reconciler.settings import okta as settings
 from reconciler.settings.okta import AppKey, OktaConnection
 from reconciler.settings.token import Token
@@ -166,7 +166,7 @@ class OktaClient(Closing):
     def _target(self, path: str, url: str, link: str) -> str:
         target = self._transport.led(url, link)
         if target is None:
-            place = quoted(self._clean(_host(link)), 80)
+            place = quoted(self._clean(host(link)), 80)
             raise self._unfit(path, f"the next page is at {place}, where the token must not go")
         return target
 
@@ -217,14 +217,8 @@ class OktaClient(Closing):
 
 def installed_signer(app: AppKey) -> Signs:
     """The app's key, able to sign. Raises SettingsError where it is none, or where the library is missing."""
-    try:
+    with installed(f"the key of {app.source}"):
         from reconciler.http import assertion
-    except ModuleNotFoundError as error:
-        missing = (error.name or "").partition(".")[0]
-        raise SettingsError(
-            f"the key of {app.source} can't sign: the module {missing} is not installed",
-            "pip install 'reconciler[jwt]'",
-        ) from error
     return assertion.signer(app.source, app.key, app.key_id)
 
 
@@ -244,10 +238,3 @@ def _next(header: str) -> str | None:
 def _key(entry: JsonObject, kind: str) -> str:
     uuid = entry.get("uuid")
     return uuid if isinstance(uuid, str) and uuid else identifier(entry, kind)
-
-
-def _host(url: str) -> str:
-    try:
-        return urlsplit(url).hostname or "a place that it does not name"
-    except ValueError:
-        return "a place that it does not name"

@@ -60,7 +60,7 @@ class OktaDirectory:
         self._reader = Reader(
             self._settings.attributes,
             wire.ENTITLED if self._settings.entitled is None else frozenset(self._settings.entitled),
-            _attributes(organization),
+            organization.class_attributes,
         )
         self._names: set[str] = set()
         self._known: dict[str, Member] = {}
@@ -209,13 +209,6 @@ class OktaDirectory:
         """Give a count that lags behind some time to follow."""
         if attempt + 1 < ATTEMPTS:
             self._client.patience.sleep(self._client.patience.backoff(attempt + 1))
-
-
-def _attributes(organization: Organization) -> frozenset[str]:
-    """The attributes of people that the policy's classes ask for."""
-    classes = organization.classes.values()
-    names = {name for one in classes for name in (*one.attributes, one.end_attribute)}
-    return frozenset(name for name in names if name)
 
 
 def _stamp(moment: datetime) -> str:
