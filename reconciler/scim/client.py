@@ -17,7 +17,7 @@ from reconciler.http.closing import Closing
 from reconciler.http.patience import Patience, date
 from reconciler.http.sender import Sender
 from reconciler.http.transport import Broken, Params, Reply, Request, Transport
-from reconciler.http.words import host, printable, quoted, status_words
+from reconciler.http.words import host, printable, status_words
 from reconciler.scim.wire import JsonObject
 from reconciler.settings import Connection
 
@@ -170,19 +170,9 @@ class Client(Closing):
         fields = {name.casefold(): value for name, value in document.items()}
         scim_type = _text(fields.get("scimtype"))
         detail = _text(fields.get("detail")) or _text(fields.get("message")) or _text(fields.get("error"))
-        parts = [f"the server answered {status_words(reply.status)}"]
-        if reply.status < 300:
-            parts[0] += " with an error in it"
-        if scim_type:
-            parts.append(f" ({printable(self._clean(scim_type), 40)})")
-        if detail:
-            parts.append(f": {quoted(self._clean(detail))}")
-        if reply.note:
-            parts.append(f"; {reply.note}")
-        return _Refusal("".join(parts), scim_type)
+        return _Refusal(answers.refusal(reply, self._clean, scim_type, detail), scim_type)
 
     def _clean(self, text: str) -> str:
-        """A server may well repeat the Authorization header in its complaint about it."""
         return self._token.hidden_in(text)
 
     def close(self) -> None:

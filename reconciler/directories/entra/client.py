@@ -19,7 +19,7 @@ from reconciler.http.patience import Patience
 from reconciler.http.reach import Reach
 from reconciler.http.sender import Sender
 from reconciler.http.transport import Broken, Params, Reply, Request, Transport
-from reconciler.http.words import counted, host, printable, quoted, status_words
+from reconciler.http.words import counted, host, printable
 from reconciler.settings.entra import Certificate, EntraConnection
 
 VERSION = "/v1.0"
@@ -212,16 +212,10 @@ class GraphClient(Closing):
     def _refusal(self, reply: Reply) -> str:
         """Why Graph says it did not do it (https://learn.microsoft.com/graph/errors), with its request-id."""
         error = _error(reply)
-        reason = f"the server answered {status_words(reply.status)}"
-        if reply.status < 300:
-            reason += " with an error in it"
-        if isinstance(code := error.get("code"), str) and code:
-            reason += f" ({printable(self._access.clean(code), 60)})"
-        if isinstance(words := error.get("message"), str) and words:
-            reason += f": {quoted(self._access.clean(words))}"
-        if request_id := _request_id(reply, error):
-            reason += f"; request-id {printable(self._access.clean(request_id), 40)}"
-        return f"{reason}; {reply.note}" if reply.note else reason
+        clean = self._access.clean
+        request_id = printable(clean(_request_id(reply, error)), 40)
+        told = f"request-id {request_id}" if request_id else ""
+        return answers.refusal(reply, clean, error.get("code"), error.get("message"), told)
 
     def _hint(self, query: Query, status: int) -> str:
         match status:

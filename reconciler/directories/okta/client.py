@@ -15,7 +15,7 @@ from reconciler.http.patience import Patience
 from reconciler.http.reach import Reach
 from reconciler.http.sender import Sender
 from reconciler.http.transport import Broken, Params, Reply, Request, Transport
-from reconciler.http.words import host, printable, quoted, status_words
+from reconciler.http.words import host, quoted
 from reconciler.settings import okta as settings
 from reconciler.settings.okta import AppKey, OktaConnection
 from reconciler.settings.token import Token
@@ -174,15 +174,7 @@ class OktaClient(Closing):
         """An error in Okta's words, of which only the code is stable."""
         document: Mapping[str, object] = answers.json_object(reply.body) or {}
         code, summary = document.get("errorCode"), document.get("errorSummary")
-        reason = f"the server answered {status_words(reply.status)}"
-        if reply.status < 300:
-            reason += " with an error in it"
-        if isinstance(code, str) and code:
-            reason += f" ({printable(self._clean(code), 40)})"
-        if isinstance(summary, str) and summary:
-            reason += f": {quoted(self._clean(summary))}"
-        if reply.note:
-            reason += f"; {reply.note}"
+        reason = answers.refusal(reply, self._clean, code, summary)
         return ReadError(f"{what}: {reason}", self._hint(reply.status, path))
 
     def _hint(self, status: int, path: str) -> str:
@@ -206,7 +198,6 @@ class OktaClient(Closing):
         return ReadError(f"could not list {self.server}{path}: {reason}", HINT)
 
     def _clean(self, text: str) -> str:
-        """A server may well repeat the Authorization header in its complaint about it."""
         for secret in self._access.secrets():
             text = secret.hidden_in(text)
         return text
