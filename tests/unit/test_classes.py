@@ -24,9 +24,7 @@ def told(
     groups: Membership = NO_GROUPS,
     people: tuple[Principal, ...] = (ANN, BOB),
 ) -> Classes:
-    of = organization(classes=[one for one in written if isinstance(one, PersonClass)])
-    entries = [one for one in written if not isinstance(one, PersonClass)]
-    return classes.tell_apart(policy(*entries, of=of), groups, People.of(people))
+    return classes.tell_apart(policy(*written), groups, People.of(people))
 
 
 def ann(*attributes: tuple[str, str]) -> Membership:
