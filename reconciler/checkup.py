@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from reconciler.errors import ExitCode, ReconcilerError
-from reconciler.identity import People
 from reconciler.model import DirectoryGroup, Member, Membership, Principal, Role, fold
 from reconciler.naming import RoleNames
+from reconciler.people.identity import People
 from reconciler.policy.document import DirectoryKind, GroupRef, Organization, StoredAs
 
 SKEW = timedelta(minutes=1)

@@ -8,10 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from reconciler import classes, groups, notices
-from reconciler.classes import Bounds, Classes, End
+from reconciler import notices
 from reconciler.finding import Finding
-from reconciler.identity import People
 from reconciler.model import (
     NOTHING,
     DesiredState,
@@ -29,8 +27,11 @@ from reconciler.model import (
     Term,
     fold,
 )
+from reconciler.people import classes, groups
+from reconciler.people.classes import Bounds, Classes, End
+from reconciler.people.identity import People
+from reconciler.people.population import Population
 from reconciler.policy.document import Binding, Policy, RoleEntry, ServiceAccount, TemporaryGrant
-from reconciler.population import Population
 from reconciler.problem import Location, Problem
 
 SHOWN = 3

@@ -10,13 +10,11 @@ from enum import StrEnum
 from functools import cached_property
 from itertools import chain
 
-from reconciler import classes, desired, groups
+from reconciler import desired
 from reconciler.change import AccountChange, Result
-from reconciler.classes import Classes, End
 from reconciler.errors import SettingsError
 from reconciler.finding import Finding
 from reconciler.history import PastRun
-from reconciler.identity import People
 from reconciler.model import (
     ORGANIZATION,
     DesiredState,
@@ -30,6 +28,9 @@ from reconciler.model import (
     Scope,
     fold,
 )
+from reconciler.people import classes, groups
+from reconciler.people.classes import Classes, End
+from reconciler.people.identity import People
 from reconciler.policy.document import Mode, Policy
 from reconciler.problem import Location, Problem, did_you_mean
 

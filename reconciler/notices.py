@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
-from reconciler.classes import Classes, End, members
 from reconciler.finding import Finding, Kind
-from reconciler.identity import People
 from reconciler.model import Member, Membership, Provenance, Scope, fold
+from reconciler.people.classes import Classes, End, members
+from reconciler.people.identity import People
 from reconciler.policy.document import PersonEntry, Policy, ServiceAccount
 from reconciler.problem import Location
 

@@ -216,9 +216,12 @@ def organization(
 Entry = Binding | TemporaryGrant | PersonEntry | ServiceAccount
 
 
-def policy(*written: Entry, of: Organization | None = None) -> Policy:
+def policy(*written: Entry | PersonClass, of: Organization | None = None) -> Policy:
+    """Of these entries; classes of people go to the organization."""
+    of = of or organization()
+    classes = {one.name: one for one in written if isinstance(one, PersonClass)}
     return Policy(
-        of or organization(),
+        replace(of, classes={**of.classes, **classes}),
         tuple(entry for entry in written if isinstance(entry, Binding)),
         tuple(entry for entry in written if isinstance(entry, TemporaryGrant)),
         tuple(entry for entry in written if isinstance(entry, PersonEntry)),

@@ -196,6 +196,13 @@ class Organization:
         """Where the key or list entry at these steps from the root stands; `at` where there is none."""
         return self.places.get(steps, self.at)
 
+    @property
+    def class_attributes(self) -> frozenset[str]:
+        """The attributes of people that classes and their ends go by."""
+        classes = self.classes.values()
+        names = {name for one in classes for name in (*one.attributes, one.end_attribute)}
+        return frozenset(name for name in names if name)
+
 
 @dataclass(frozen=True, slots=True)
 class RoleEntry:

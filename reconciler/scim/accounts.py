@@ -14,6 +14,7 @@ from typing import assert_never
 
 from reconciler.change import Attribute, AttributeChange, CreateUser, DeleteUser, SetActive, SetAttributes
 from reconciler.errors import ConflictError, ReadError, WriteError
+from reconciler.http import filters
 from reconciler.http.words import quoted
 from reconciler.model import PROVISIONAL, Principal, fold
 from reconciler.scim import listing, users, wire
@@ -123,7 +124,7 @@ class AccountsWriter:
         for name, value in wanted.items():
             if value is None:
                 continue
-            query = Query("/Users", wire.USER_ATTRIBUTES, f"{name} eq {wire.quote(value)}")
+            query = Query("/Users", wire.USER_ATTRIBUTES, f"{name} eq {filters.scim(value)}")
             try:
                 people = listing.everything(self._client, query, self._readings.abilities, wire.person)
             except AnswerError as error:

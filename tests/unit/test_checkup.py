@@ -10,8 +10,8 @@ from build import group, membership, organization, principal
 from reconciler import checkup
 from reconciler.checkup import Ability, Check, Checkup, TokenDates, Verdict
 from reconciler.errors import ExitCode, ReadError, SettingsError
-from reconciler.identity import People
 from reconciler.model import DirectoryGroup, Member, Membership
+from reconciler.people.identity import People
 from reconciler.policy.document import DirectoryKind, GroupRef, PersonEntry, StoredAs
 from reconciler.problem import Location
 

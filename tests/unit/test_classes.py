@@ -6,10 +6,10 @@ import pytest
 from build import END, NOW, at, group, membership, organization, person, person_class, policy, principal
 from build import service_account as machine
 
-from reconciler import classes
-from reconciler.classes import Bounds, Classes, Doubt, End, Standing
-from reconciler.identity import People
 from reconciler.model import DirectoryGroup, Member, Membership, Principal, Role
+from reconciler.people import classes
+from reconciler.people.classes import Bounds, Classes, Doubt, End, Standing
+from reconciler.people.identity import People
 from reconciler.policy.document import PersonClass, PersonEntry, ServiceAccount
 from reconciler.problem import Problem
 
@@ -24,9 +24,7 @@ def told(
     groups: Membership = NO_GROUPS,
     people: tuple[Principal, ...] = (ANN, BOB),
 ) -> Classes:
-    of = organization(classes=[one for one in written if isinstance(one, PersonClass)])
-    entries = [one for one in written if not isinstance(one, PersonClass)]
-    return classes.tell_apart(policy(*entries, of=of), groups, People.of(people))
+    return classes.tell_apart(policy(*written), groups, People.of(people))
 
 
 def ann(*attributes: tuple[str, str]) -> Membership:

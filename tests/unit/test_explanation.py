@@ -32,7 +32,6 @@ from recording import numbered, outcome, set_roles, story, write
 
 from reconciler import desired, explanation, history
 from reconciler.change import SetActive
-from reconciler.classes import End
 from reconciler.errors import SettingsError
 from reconciler.explanation import (
     Answer,
@@ -49,6 +48,7 @@ from reconciler.explanation import (
 from reconciler.finding import Finding, Kind
 from reconciler.history import PastRun
 from reconciler.model import ORGANIZATION, LiveState, Member, Membership, Provenance, Role, Scope
+from reconciler.people.classes import End
 from reconciler.policy.document import Guardrails, Mode, Organization, Policy
 
 MOMENT = timedelta(microseconds=1)

@@ -24,11 +24,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from properties.population import Sides, lifecycles, sides
 
-from reconciler import desired, identity, lifecycle, population
+from reconciler import desired
 from reconciler.change import Attribute, AttributeChange, CreateUser, DeleteUser, SetActive, SetAttributes
 from reconciler.errors import ReadError
 from reconciler.finding import Finding, Kind
-from reconciler.lifecycle import Course
 from reconciler.model import (
     ORGANIZATION,
     DesiredState,
@@ -40,6 +39,9 @@ from reconciler.model import (
     Principal,
     fold,
 )
+from reconciler.people import identity, lifecycle, population
+from reconciler.people.lifecycle import Course
+from reconciler.people.population import Past, Population
 from reconciler.policy.document import (
     Binding,
     DirectoryKind,
@@ -49,7 +51,6 @@ from reconciler.policy.document import (
     ServiceAccount,
     TemporaryGrant,
 )
-from reconciler.population import Past, Population
 from reconciler.problem import Problem
 
 DAY = timedelta(days=1)

@@ -42,10 +42,8 @@ def found(
     notice: Notice = Notice(ending=7, ended=90),  # noqa: B008
     protected: tuple[str, ...] = (),
 ) -> tuple[Finding, ...]:
-    classes = [one for one in written if isinstance(one, PersonClass)]
-    of = organization(classes=classes, notice=notice, guardrails=Guardrails(protected=protected))
-    entries = [one for one in written if not isinstance(one, PersonClass)]
-    return desired.expand(policy(*entries, of=of), groups, live, now).findings
+    of = organization(notice=notice, guardrails=Guardrails(protected=protected))
+    return desired.expand(policy(*written, of=of), groups, live, now).findings
 
 
 # Temporary grants

@@ -7,10 +7,10 @@ from build import END, NOW, SERVER, WEB, at, principal, provenance, some
 
 from reconciler.blame import Commit, Untold, Writer
 from reconciler.change import AccountChange, DeleteUser, SetActive, data
-from reconciler.classes import End
 from reconciler.explanation import Answer, Explanation, Reason, ScopeExplanation, Standing, Verdict
 from reconciler.finding import Finding, Kind
 from reconciler.model import Member, Principal, Provenance, Role
+from reconciler.people.classes import End
 from reconciler.policy.document import Mode
 from reconciler.report import explain
 

@@ -9,10 +9,10 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from reconciler import groups
 from reconciler.errors import ReadError
-from reconciler.identity import People
 from reconciler.model import LiveState, Member, Membership, Principal, fold, provisional
+from reconciler.people import groups
+from reconciler.people.identity import People
 from reconciler.policy.document import DirectoryKind, Policy
 from reconciler.problem import Problem
 

@@ -19,8 +19,8 @@ from reconciler.change import (
 )
 from reconciler.finding import Finding, Kind
 from reconciler.model import DesiredState, LiveState, Principal, fold
+from reconciler.people.population import Leaver, Match, Past, Population
 from reconciler.policy.document import DirectoryKind, Lifecycle, Organization
-from reconciler.population import Leaver, Match, Past, Population
 
 
 @dataclass(frozen=True, slots=True)

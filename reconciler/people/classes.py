@@ -5,9 +5,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from reconciler import groups
-from reconciler.identity import People
 from reconciler.model import Member, Membership, Role, fold
+from reconciler.people import groups
+from reconciler.people.identity import People
 from reconciler.policy import times
 from reconciler.policy.document import PersonClass, PersonEntry, Policy
 from reconciler.policy.marked import quote
