@@ -101,6 +101,8 @@ class Population:
     """Who is known not to be one of the strangers."""
     exempt: frozenset[str] = frozenset()
     """Whose account no run touches."""
+    named: frozenset[str] = frozenset()
+    """Whom the policy names by the userName that they have: by another, it would not know them any more."""
     problems: tuple[Problem, ...] = ()
 
     def entitles(self, person: Principal) -> bool:
@@ -323,6 +325,7 @@ class _Sorting:
             held=frozenset(self.frozen | {one.principal.id for one in leavers if self._keeps(one)}),
             told_apart=apart,
             exempt=exempt,
+            named=self._named(),
             problems=tuple(sorted(self.problems)),
         )
 
@@ -427,6 +430,18 @@ class _Sorting:
         names = self.machines.union(map(fold, self.policy.organization.guardrails.protected))
         exempt = {id_ for id_, account in self.live.people.items() if fold(account.user_name) in names}
         return frozenset(exempt | {self.own_user} if self.own_user else exempt)
+
+    def _named(self) -> frozenset[str]:
+        """Whose class, end, grant or required role hangs on their userName."""
+        names = {
+            *(entry.user for entry in self.policy.people),
+            *(grant.user for grant in self.policy.grants if self.now <= grant.expires),
+            *self.policy.organization.guardrails.required_admins,
+        }
+        folded = set(map(fold, names))
+        return frozenset(
+            id_ for id_, account in self.live.people.items() if fold(account.user_name) in folded
+        )
 
     def _on_grant(self) -> frozenset[str]:
         """Who has a temporary grant that is running: the policy knows them, if the directory does not."""
