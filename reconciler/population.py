@@ -7,7 +7,7 @@ and their account stay as they are, and a problem says why.
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from reconciler import groups
 from reconciler.errors import ReadError
@@ -15,6 +15,13 @@ from reconciler.identity import People
 from reconciler.model import LiveState, Member, Membership, Principal, fold, provisional
 from reconciler.policy.document import DirectoryKind, Policy
 from reconciler.problem import Problem
+
+LAST = datetime.max.replace(tzinfo=UTC)
+"""The last moment that there is: whoever plans as of the year 9999 sees no grace end after it."""
+
+
+UNSET = datetime(1970, 1, 1, tzinfo=UTC)
+"""Directories write a time long ago (year 1, 1601) for "not set": nobody has been gone since before this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -386,9 +393,11 @@ class _Sorting:
     def _leaver(self, account: Principal, listed: Member | None, *, doubtful: bool) -> Leaver:
         """With the beginning of their grace: the directory's word, else the ledger's, else now."""
         told = (listed.since if listed else None, self.past.told.get(account.id))
-        since = next((one for one in told if one and one <= self.now), None)
+        since = next((one for one in told if one and UNSET <= one <= self.now), None)
         grace = timedelta(days=self.policy.organization.lifecycle.grace)
-        return Leaver(account, listed, since, (since or self.now) + grace, doubtful)
+        begun = since or self.now
+        ends = begun + grace if grace < LAST - begun else LAST
+        return Leaver(account, listed, since, ends, doubtful)
 
     def _person(self, account: Principal) -> Member | None:
         """The person whose account it is."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from random import Random
 from types import MappingProxyType
 from typing import Any
@@ -454,6 +454,22 @@ def test_who_is_listed_as_inactive_loses_the_roles_at_once_and_the_account_after
     assert [finding.remedy for finding in seen.course.findings] == (
         [] if changes else ["the account is left alone until 2026-11-24 12:00 UTC"]
     )
+
+
+@pytest.mark.parametrize("year", [1, 1601, 1969])
+def test_a_time_that_means_not_set_begins_no_grace(year: int) -> None:
+    gone = left(since=datetime(year, 1, 1, tzinfo=UTC))
+    seen = life([gone, BOB], server(account(), BOBS), rules=THREE_DAYS)
+    assert seen.changes == ()
+    assert [finding.remedy for finding in seen.course.findings] == [
+        "the account is left alone until 2026-11-26 12:00 UTC"
+    ]
+
+
+def test_a_grace_that_no_calendar_sees_the_end_of_is_not_over() -> None:
+    now = datetime(9999, 12, 31, 23, tzinfo=UTC)
+    seen = life([BOB], server(account(), BOBS, ann=holds("admin")), rules=THREE_DAYS, now=now)
+    assert (seen.changes, seen.asked.roles) == ((), {"u-ann": holds("admin")})
 
 
 def test_without_grace_nothing_is_to_be_remembered() -> None:
