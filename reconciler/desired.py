@@ -175,7 +175,8 @@ class _Expansion:
 
     def state(self, findings: tuple[Finding, ...]) -> DesiredState:
         """The finished state, with everything that is to be held copied in from the live one."""
-        held = self.protected | self._frozen()
+        doubtful = self._frozen()
+        held = self.protected | doubtful
         self._end()
         why = {
             id_: _ranked(self.given.get(id_, {}), self.idle.get(id_, {}))
@@ -200,6 +201,7 @@ class _Expansion:
             terms=tuple(sorted(self.terms, key=lambda term: term.at)),
             findings=findings,
             to_come={id_: _ranked(scopes, {}) for id_, scopes in self.to_come.items()},
+            doubtful=doubtful,
         )
 
     def _bind(self, binding: Binding, group: DirectoryGroup) -> None:

@@ -217,6 +217,8 @@ class DesiredState:
     """What a person should look at, sorted by place."""
     to_come: Mapping[str, Reasons] = field(default_factory=dict)
     """By principal id: what temporary grants that have not begun will give, strongest first."""
+    doubtful: frozenset[str] = frozenset()
+    """By principal id: who keeps what they hold and is given nothing, for their time may be over or not."""
 
     def holdings(self, principal_id: str) -> Holdings:
         return self.roles.get(principal_id, NOTHING)

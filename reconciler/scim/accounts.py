@@ -86,6 +86,9 @@ class AccountsWriter:
             return
         reason = failure.reason if failure else "the server accepted it, and there is no such account"
         hint = failure.hint if failure else "it may come about later; run the plan again to see"
+        if isinstance(failure, RefusedError) and failure.status == 409:
+            reason += "; it lists no such account, so there may be an inactive one that it hides"
+            hint = "look for it on the server: activate it there, or delete it"
         raise WriteError(f"could not {_creating(change)}: {reason}", hint) from failure
 
     def _answered(self, change: CreateUser, answer: Answer) -> bool:

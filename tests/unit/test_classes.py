@@ -229,6 +229,16 @@ def test_doubts_are_told_once_for_each_class_with_the_first_names() -> None:
     ]
 
 
+def test_who_is_called_so_by_the_directory_alone_is_meant_by_the_policy_too() -> None:
+    ann = Member(external_id="x-1", user_name="ann.lee@acme.example")
+    account = principal("ann", external_id="x-1")
+    entry = PersonEntry("Ann.Lee@acme.example", at(), ("contractor",))
+    found = told(
+        person_class(highest="viewer"), entry, groups=membership(group("eng", ann)), people=(account,)
+    )
+    assert found.of("u-ann").bounds.cap is Role.VIEWER
+
+
 def test_neither_the_order_of_classes_nor_of_people_matters() -> None:
     several = [
         person_class("a", groups=["eng"], highest="viewer"),
