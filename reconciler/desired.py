@@ -11,6 +11,7 @@ from datetime import datetime
 from reconciler import notices
 from reconciler.finding import Finding
 from reconciler.model import (
+    DIRECTORY,
     NOTHING,
     DesiredState,
     DirectoryGroup,
@@ -165,7 +166,7 @@ class _Expansion:
         """Give the directory's word as the one reason why some lose all that they have."""
         for id_, words in self.population.denied.items():
             self.idle[id_] = {
-                scope: [Provenance("directory", words, at, max(roles), withheld=True)]
+                scope: [Provenance(DIRECTORY, words, at, max(roles), withheld=True)]
                 for scope, roles in self.live.holdings(id_).items()
             }
 

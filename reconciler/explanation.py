@@ -16,6 +16,7 @@ from reconciler.errors import SettingsError
 from reconciler.finding import Finding
 from reconciler.history import PastRun
 from reconciler.model import (
+    DIRECTORY,
     ORGANIZATION,
     DesiredState,
     LiveState,
@@ -58,6 +59,8 @@ class Standing(StrEnum):
     OUTRANKED = "outranked"
     IDLE = "no effect"
     """The person is protected, or held as they are, or in a class that a binding does not name."""
+    DENIED = "denied"
+    """It is no entry that gives anything, but the directory's word that takes it all."""
     TO_COME = "to come"
     ENDED = "ended"
 
@@ -156,6 +159,7 @@ class Case:
     policy: Policy
     server: str
     live: LiveState
+    """With those who are to be created."""
     membership: Membership
     desired: DesiredState
     now: datetime
@@ -359,7 +363,11 @@ def _verdict(scope: ScopeExplanation, given: int) -> Verdict:
 def _reasons(case: Case, id_: str, scope: Scope) -> tuple[Reason, ...]:
     told = case.desired.why.get(id_, {}).get(scope, ())
     holding = [source for source in told if _gives(source)]
-    withheld = [Reason(source, Standing.IDLE) for source in told if source.withheld]
+    withheld = [
+        Reason(source, Standing.DENIED if source.entry == DIRECTORY else Standing.IDLE)
+        for source in told
+        if source.withheld
+    ]
     ended = [Reason(source, Standing.ENDED) for source in told if source.ended]
     to_come = [
         Reason(source, Standing.TO_COME) for source in case.desired.to_come.get(id_, {}).get(scope, ())

@@ -130,6 +130,10 @@ class Membership:
     """Everybody whom the directory knows, in whatever group; None where that was not asked or can't be."""
 
 
+DIRECTORY = "directory"
+"""What `Provenance.entry` is where the directory's word takes a role; `name` is that word."""
+
+
 @dataclass(frozen=True, slots=True)
 class Provenance:
     """Why somebody is given a role: the policy entry, and the group or person that it names."""

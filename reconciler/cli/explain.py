@@ -121,7 +121,7 @@ class _Inquiry:
         return Case(
             policy,
             provider.server,
-            sides.live,
+            sides.course.live,
             sides.membership,
             sides.asked,
             now,

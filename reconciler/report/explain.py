@@ -18,7 +18,7 @@ from reconciler.explanation import (
     Verdict,
     Written,
 )
-from reconciler.model import ORGANIZATION, Principal, Provenance, Role
+from reconciler.model import DIRECTORY, ORGANIZATION, PROVISIONAL, Principal, Provenance, Role
 from reconciler.policy.document import Mode
 from reconciler.problem import Location
 from reconciler.report.data import Document, failure, finding
@@ -124,14 +124,15 @@ def _left(change: AccountChange, mode: Mode) -> str:
 
 
 def _keys(principal: Principal) -> Iterator[str]:
-    yield f"id {principal.id}"
+    is_there = not principal.id.startswith(PROVISIONAL)
+    yield f"id {principal.id}" if is_there else "no account yet"
     if principal.external_id:
         yield f"externalId {principal.external_id}"
     if principal.display_name:
         yield principal.display_name
     if principal.email:
         yield f"e-mail {principal.email}"
-    if principal.active:
+    if principal.active and is_there:
         yield "active on the server"
 
 
@@ -191,7 +192,7 @@ def _reason(reason: Reason, writers: Writers) -> Iterator[str]:
         yield f"{_MARGIN}below {reason.by.role} by {_name(reason.by)}"
     if source.asked is not None:
         yield f"{_MARGIN}{source.asked} was asked for: class {source.person_class} goes no higher"
-    if source.withheld:
+    if source.withheld and source.person_class:
         yield f"{_MARGIN}not for class {source.person_class}, which it does not name"
     yield f"{_MARGIN}{_place(source.at, writers)}"
 
@@ -207,6 +208,8 @@ def _name(source: Provenance) -> str:
             return f"group {source.name}"
         case "end":
             return f"their time as {source.person_class}" if source.person_class else "their time"
+        case str(entry) if entry == DIRECTORY:
+            return source.name
         case entry:
             return entry
 
@@ -261,7 +264,7 @@ def _question(question: Question) -> Document:
 def _person(explained: Explanation, writers: Writers) -> Document:
     principal, member, protected_at = explained.principal, explained.member, explained.protected_at
     return {
-        "id": principal.id,
+        "id": None if principal.id.startswith(PROVISIONAL) else principal.id,
         "user": principal.user_name,
         "external_id": principal.external_id,
         "email": principal.email,

@@ -47,7 +47,7 @@ from reconciler.explanation import (
 )
 from reconciler.finding import Finding, Kind
 from reconciler.history import PastRun
-from reconciler.model import ORGANIZATION, LiveState, Member, Membership, Provenance, Role, Scope
+from reconciler.model import DIRECTORY, ORGANIZATION, LiveState, Member, Membership, Provenance, Role, Scope
 from reconciler.people.classes import End
 from reconciler.policy.document import Guardrails, Mode, Organization, Policy
 
@@ -193,6 +193,13 @@ def test_a_binding_that_does_not_name_somebody_s_class_has_no_effect() -> None:
         WEB, some("viewer"), some(), Verdict.TAKE, (Reason(withheld, Standing.IDLE),)
     )
     assert ann(known).idle_groups == ()
+
+
+def test_the_directorys_word_is_told_as_what_denies_a_role() -> None:
+    word = Provenance(DIRECTORY, "not in the directory", at(1), Role.VIEWER, withheld=True)
+    known = case(state=live({"ann": holds(web="viewer")}))
+    known = replace(known, desired=replace(known.desired, why={"u-ann": {WEB: (word,)}}))
+    assert only(known).reasons == (Reason(word, Standing.DENIED),)
 
 
 def test_somebody_whose_time_is_over_is_told_since_when_and_by_which_line() -> None:

@@ -6,10 +6,10 @@ import pytest
 from build import END, NOW, SERVER, WEB, at, principal, provenance, some
 
 from reconciler.blame import Commit, Untold, Writer
-from reconciler.change import AccountChange, DeleteUser, SetActive, data
+from reconciler.change import AccountChange, CreateUser, DeleteUser, SetActive, data
 from reconciler.explanation import Answer, Explanation, Reason, ScopeExplanation, Standing, Verdict
 from reconciler.finding import Finding, Kind
-from reconciler.model import Member, Principal, Provenance, Role
+from reconciler.model import DIRECTORY, Member, Principal, Provenance, Role, provisional
 from reconciler.people.classes import End
 from reconciler.policy.document import Mode
 from reconciler.report import explain
@@ -106,6 +106,15 @@ def test_what_is_known_of_a_person_is_told(person: Explanation, lines: list[str]
             ],
         ),
         (
+            Provenance(DIRECTORY, "SUSPENDED in the directory", at(), Role.VIEWER, withheld=True),
+            Standing.DENIED,
+            [
+                "denied     viewer       SUSPENDED in the directory",
+                LINE,
+                "nothing in the policy gives it now",
+            ],
+        ),
+        (
             Provenance("end", "ann", at(), Role.VIEWER, until=NOW, ended=True, person_class="contractor"),
             Standing.ENDED,
             [
@@ -125,7 +134,7 @@ def test_what_is_known_of_a_person_is_told(person: Explanation, lines: list[str]
             ["applies    viewer       temporary grant until 2026-11-27 23:59 UTC, INC-7", LINE],
         ),
     ],
-    ids=["capped", "withheld", "over", "service account", "grant"],
+    ids=["capped", "withheld", "denied", "over", "service account", "grant"],
 )
 def test_what_a_reason_comes_to_is_told(source: Provenance, standing: Standing, lines: list[str]) -> None:
     assert reason(source, standing) == lines
@@ -187,3 +196,15 @@ def test_what_somebody_should_look_at_is_told() -> None:
     assert told(explained)[-1] == (
         "  to look at: is active here, and not in the directory, since 2026-11-23; see"
     )
+
+
+def test_who_is_to_be_created_has_no_id_yet() -> None:
+    joe = Principal(provisional("joe"), "joe", "00u1", True, "Joe")
+    explained = Explanation(joe, (), account=(CreateUser(joe, "in the group eng"),))
+    assert told(explained)[:2] == [
+        "  no account yet, externalId 00u1, Joe",
+        "  the account is to be created: in the group eng",
+    ]
+    answer = Answer("acme", SERVER, Mode.ENFORCE, (explained,))
+    [person] = explain.data([answer], None, {}, ())["organizations"][0]["people"]  # type: ignore[index]
+    assert (person["id"], person["user"]) == (None, "joe")
