@@ -1,6 +1,6 @@
 """Which group of the directory a policy means, or why that can't be told."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from reconciler.model import DirectoryGroup, Membership, fold
 from reconciler.policy.document import GroupRef
@@ -9,7 +9,7 @@ from reconciler.problem import Location, Problem, did_you_mean
 
 def find(wanted: GroupRef, at: Location, membership: Membership) -> DirectoryGroup | Problem:
     """The one group that is meant, and whose members are known; else the problem of the entry `at`."""
-    found = _candidates(wanted, membership.groups)
+    found = _candidates(wanted, membership)
     name = wanted.name
     if len(found) == 1 and found[0].members is None:
         return Problem(at, f"cannot tell who is in the group '{found[0].name}'", found[0].unreadable)
@@ -27,12 +27,11 @@ def find(wanted: GroupRef, at: Location, membership: Membership) -> DirectoryGro
     return Problem(at, f"the directory has no group '{name}'{meant}", "" if meant else remedy)
 
 
-def _candidates(wanted: GroupRef, groups: Iterable[DirectoryGroup]) -> list[DirectoryGroup]:
+def _candidates(wanted: GroupRef, membership: Membership) -> Sequence[DirectoryGroup]:
     """The groups that a reference can mean: by id if it has one, else by name, else by an earlier name."""
     if wanted.id is not None:
-        return [group for group in groups if group.id == wanted.id]
+        return membership.by_id.get(wanted.id, ())
     for name in (wanted.name, *wanted.previously):
-        found = [group for group in groups if fold(group.name) == fold(name)]
-        if found:
+        if found := membership.by_name.get(fold(name)):
             return found
-    return []
+    return ()

@@ -49,8 +49,10 @@ class FileDirectory:
         content.read()
         export.refuse(content.problems)
         found = tuple(content.groups())
+        ids = {ref.id for ref in groups}
+        names = {fold(name) for ref in groups for name in (ref.name, *ref.previously)}
         return Membership(
-            tuple(group for group in found if any(_could_mean(ref, group) for ref in groups)),
+            tuple(group for group in found if group.id in ids or fold(group.name) in names),
             frozenset(group.name for group in found),
             content.everybody() if everybody else None,
         )
@@ -82,11 +84,6 @@ def _moment(document: MarkedDocument) -> datetime:
         wrong = f"the time {quote(text)} {times.fault(text)[0]}"
         export.refuse([Problem(document.at(steps), wrong, "write such as 2026-11-26T06:00:00Z")])
     return times.begin(text)
-
-
-def _could_mean(ref: GroupRef, group: DirectoryGroup) -> bool:
-    names = {fold(name) for name in (ref.name, *ref.previously)}
-    return group.id == ref.id or fold(group.name) in names
 
 
 @dataclass(slots=True)
