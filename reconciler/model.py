@@ -1,10 +1,11 @@
 """The nouns of access: who (Principal), what (Role), where (Scope), and both states made of them."""
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
+from functools import cached_property
 from types import MappingProxyType
 
 from reconciler.finding import Finding
@@ -120,7 +121,7 @@ class DirectoryGroup:
     unreadable: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Membership:
     """What a directory answered: the groups that were asked for and, for suggestions, all names seen."""
 
@@ -128,6 +129,22 @@ class Membership:
     names: frozenset[str] = frozenset()
     people: frozenset[Member] | None = None
     """Everybody whom the directory knows, in whatever group; None where that was not asked or can't be."""
+
+    @cached_property
+    def by_id(self) -> Mapping[str, Sequence[DirectoryGroup]]:
+        """The groups by their ids."""
+        found: dict[str, list[DirectoryGroup]] = {}
+        for group in self.groups:
+            found.setdefault(group.id, []).append(group)
+        return found
+
+    @cached_property
+    def by_name(self) -> Mapping[str, Sequence[DirectoryGroup]]:
+        """The groups by their folded names."""
+        found: dict[str, list[DirectoryGroup]] = {}
+        for group in self.groups:
+            found.setdefault(fold(group.name), []).append(group)
+        return found
 
 
 DIRECTORY = "directory"

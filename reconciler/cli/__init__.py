@@ -2,6 +2,7 @@
 
 import importlib
 import logging
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -110,6 +111,9 @@ class _Lines(logging.Handler):
 
 def main() -> NoReturn:
     """Run the command line and exit with a code of `ExitCode`."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # the shell closed it (`>&-`): nobody reads, and the run goes on
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 (until the end)
     if isinstance(sys.stdout, TextIOWrapper):
         # Names have letters that the encoding of a terminal may lack.
         sys.stdout.reconfigure(errors="backslashreplace")

@@ -150,9 +150,14 @@ class Convergence:
     results: list[tuple[Prepared, Sequence[Outcome], str]] = field(default_factory=list)
 
     def carry_out(self) -> None:
-        """Read and plan for everybody, then write: no write is sent before every plan was checked."""
-        if not self.run.policies:
-            return
+        """Read and plan for everybody, then write: no write is sent before every plan was checked.
+
+        A ledger that can't be opened, as another run holds it, is a failure like any other, of nobody's.
+        """
+        if self.run.policies:
+            self.run.attempt("", self._carry_out)
+
+    def _carry_out(self) -> ExitCode:
         with Ledger(self.terms.ledger, moment) as record, ExitStack() as connections:
             ready: list[Ready] = []
 
@@ -168,6 +173,7 @@ class Convergence:
             if not self._stale(ready):
                 for one in ready:
                     self.run.attempt(one.name, partial(self._write, one))
+        return ExitCode.DONE
 
     def _told(self, policy: Policy, prepared: Prepared) -> tuple[Origin, Record]:
         """What the ledger says of a run beside its plan."""

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 from reconciler.model import DirectoryGroup, Member, Membership
-from reconciler.people.groups import could_mean
+from reconciler.people.groups import Meant
 from reconciler.policy.document import DirectorySettings, GroupRef
 from reconciler.ports import ProvisioningFailure
 from reconciler.scim import memberships
@@ -27,11 +27,8 @@ class ScimDirectory:
         their attributes it knows `userType` (RFC 7643 section 4.1.1).
         """
         reading = self._readings.take(self)
-        meant = [
-            group
-            for group in reading.groups.values()
-            if any(could_mean(ref, group.id, group.name) for ref in groups)
-        ]
+        asked = Meant.by(groups)
+        meant = [group for group in reading.groups.values() if asked.could_be(group.id, group.name)]
         members = memberships.read(reading, [group.id for group in meant], self._settings.members_from)
         return Membership(
             tuple(_directory_group(reading, group, members[group.id]) for group in meant),

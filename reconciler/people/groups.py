@@ -1,6 +1,7 @@
 """Which group of the directory a policy means, or why that can't be told."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 from reconciler.model import DirectoryGroup, Membership, fold
 from reconciler.policy.document import GroupRef
@@ -9,7 +10,7 @@ from reconciler.problem import Location, Problem, did_you_mean
 
 def find(wanted: GroupRef, at: Location, membership: Membership) -> DirectoryGroup | Problem:
     """The one group that is meant, and whose members are known; else the problem of the entry `at`."""
-    found = _candidates(wanted, membership.groups)
+    found = _candidates(wanted, membership)
     name = wanted.name
     if len(found) == 1 and found[0].members is None:
         return Problem(at, f"cannot tell who is in the group '{found[0].name}'", found[0].unreadable)
@@ -27,18 +28,29 @@ def find(wanted: GroupRef, at: Location, membership: Membership) -> DirectoryGro
     return Problem(at, f"the directory has no group '{name}'{meant}", "" if meant else remedy)
 
 
-def could_mean(wanted: GroupRef, id_: str, name: str) -> bool:
-    """Whether a reference can mean the group of this id and name, as long as others are not known."""
-    names = {fold(one) for one in (wanted.name, *wanted.previously)}
-    return id_ == wanted.id or fold(name) in names
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """What several references can mean, as long as not all groups are known."""
+
+    ids: frozenset[str]
+    names: frozenset[str]
+    """Folded; earlier names are among them."""
+
+    @classmethod
+    def by(cls, references: Collection[GroupRef]) -> "Meant":
+        names = (fold(name) for ref in references for name in (ref.name, *ref.previously))
+        return cls(frozenset(ref.id for ref in references if ref.id is not None), frozenset(names))
+
+    def could_be(self, id_: str, name: str) -> bool:
+        """Whether one of the references can mean the group of this id and name."""
+        return id_ in self.ids or fold(name) in self.names
 
 
-def _candidates(wanted: GroupRef, groups: Iterable[DirectoryGroup]) -> list[DirectoryGroup]:
+def _candidates(wanted: GroupRef, membership: Membership) -> Sequence[DirectoryGroup]:
     """The groups that a reference can mean: by id if it has one, else by name, else by an earlier name."""
     if wanted.id is not None:
-        return [group for group in groups if group.id == wanted.id]
+        return membership.by_id.get(wanted.id, ())
     for name in (wanted.name, *wanted.previously):
-        found = [group for group in groups if fold(group.name) == fold(name)]
-        if found:
+        if found := membership.by_name.get(fold(name)):
             return found
-    return []
+    return ()

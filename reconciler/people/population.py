@@ -286,8 +286,8 @@ class _Sorting:
                 self._possible_rename(person, sorted(found.values(), key=_name))
 
     def _is_lost(self, account: Principal) -> bool:
-        known = self.owners.keys() | self.frozen
-        return account.id not in known and fold(account.user_name) not in self.machines
+        known = account.id in self.owners or account.id in self.frozen
+        return not known and fold(account.user_name) not in self.machines
 
     def _possible_rename(self, person: Member, accounts: list[Principal]) -> None:
         names = ", ".join(account.user_name for account in accounts)

@@ -104,7 +104,7 @@ def _pairs(
 ) -> Iterator[tuple[DirectoryGroup, DirectoryGroup]]:
     """Each group of the directory with the one group of that name on the server."""
     for ours in membership.groups:
-        theirs = [group for group in pushed.groups if fold(group.name) == fold(ours.name)] if pushed else []
+        theirs = pushed.by_name.get(fold(ours.name), ()) if pushed else ()
         if len(theirs) == 1 and ours.members is not None and theirs[0].members is not None:
             yield ours, theirs[0]
 

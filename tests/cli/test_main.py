@@ -3,9 +3,12 @@
 import subprocess
 import sys
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
-from cli.small_world import run
+from cli.small_world import run, write_policy
+from e2e.loopback import environment, serving
+from scim.fake_server import FakeServer, group, user
 
 from reconciler.cli import COMMANDS
 from reconciler.cli.run import SEVERITY, worst
@@ -77,6 +80,22 @@ def test_as_a_module_it_is_the_same_program() -> None:
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("Usage: reconciler plan [OPTIONS] [PATH]\n")
+
+
+def test_a_plan_that_nobody_reads_ends_as_any_other(tmp_path: Path) -> None:
+    write_policy(
+        tmp_path / "acme", "version: 1\norganization: acme\nmode: report\nprojects: {storefront: {}}\n"
+    )
+    with serving(FakeServer([user("ada")], [group("platform", "ada"), group("eng-web")])) as url:
+        done = subprocess.run(
+            ["sh", "-c", f'"{sys.executable}" -m reconciler plan --exit-code acme >&-'],
+            cwd=tmp_path,
+            env={**environment(url), "PATH": "/usr/bin:/bin"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (ExitCode.DRIFT, "")
 
 
 def test_help_imports_nothing_that_is_slow() -> None:

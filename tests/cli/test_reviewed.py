@@ -672,6 +672,20 @@ def test_a_ledger_that_another_run_writes_is_not_written_to(server: FakeServer) 
     assert ran(server, "apply").code == 0
 
 
+def test_a_run_that_another_one_keeps_from_its_ledger_says_so_as_json_too(server: FakeServer) -> None:
+    with Ledger(LEDGER, moment):
+        result = ran(server, "apply", "--format", "json")
+    assert (result.code, result.data["runs"]) == (2, [])
+    assert result.data["failures"] == [
+        {
+            "organization": "",
+            "message": "another run is writing the ledger .reconciler/ledger.jsonl",
+            "hint": "wait until it is over, or use --ledger",
+            "exit_code": 2,
+        }
+    ]
+
+
 def test_a_ledger_whose_last_record_was_edited_stops_the_run_before_it_asks(server: FakeServer) -> None:
     assert ran(server, "apply").code == 0
     content = LEDGER.read_bytes().replace(b'"applied":5', b'"applied":4')

@@ -13,7 +13,7 @@ from typing import Any
 from reconciler.directories.file import export
 from reconciler.errors import ReadError
 from reconciler.model import DirectoryGroup, Member, Membership, fold
-from reconciler.people.groups import could_mean
+from reconciler.people.groups import Meant
 from reconciler.policy import times
 from reconciler.policy.document import AttributeNames, DirectorySettings, GroupRef
 from reconciler.policy.files import shown
@@ -50,8 +50,9 @@ class FileDirectory:
         content.read()
         export.refuse(content.problems)
         found = tuple(content.groups())
+        meant = Meant.by(groups)
         return Membership(
-            tuple(group for group in found if any(could_mean(ref, group.id, group.name) for ref in groups)),
+            tuple(group for group in found if meant.could_be(group.id, group.name)),
             frozenset(group.name for group in found),
             content.everybody() if everybody else None,
         )
