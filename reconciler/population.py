@@ -472,8 +472,8 @@ def _described(person: Member) -> str:
     return f"'{person}'{beside}"
 
 
-def _rank(person: Member) -> tuple[str, str, str]:
-    return (fold(str(person)), person.external_id or "", person.principal_id or "")
+def _rank(person: Member) -> tuple[str, str]:
+    return (fold(str(person)), person.external_id or "")
 
 
 def _name(account: Principal) -> tuple[str, str]:
