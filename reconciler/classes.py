@@ -17,7 +17,7 @@ SHOWN = 3
 """How many people a message lists before it only counts."""
 
 _UNSET = datetime(1970, 1, 1, tzinfo=UTC)
-"""Directories write a time long ago (year 1, 1601, or just this) for "not set": nobody's time ended by then."""
+"""Directories write a time long ago (year 1, 1601, or this) for "not set": nobody's time ended by then."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -282,10 +282,12 @@ class _Sorting:
 
     def _possible_rename(self, person: Member, accounts: list[Principal]) -> None:
         names = ", ".join(account.user_name for account in accounts)
+        is_so = "have the directory tell their userName"
+        if person.user_name:
+            is_so = f"write `people: [{{user: {person.user_name}, previously: [{accounts[0].user_name}]}}]`"
         self._dispute(
             f"possible rename: {_described(person)} of the directory may be {names} on the server",
-            f"if so, write `people: [{{user: {person}, previously: [{accounts[0].user_name}]}}]`; if not, "
-            "let somebody take the roles of the other account, or deactivate it",
+            f"if so, {is_so}; if not, let somebody take the roles of the other account, or deactivate it",
             [person],
             [account.id for account in accounts],
         )

@@ -1,4 +1,4 @@
-"""How hypothesis searches, anew for people and always the same in a pipeline; how to be nobody, and elsewhere."""
+"""How hypothesis searches, anew for people and always the same in a pipeline; being nobody, and elsewhere."""
 
 import os
 import time

@@ -242,6 +242,18 @@ def test_an_end_that_nobody_understands_freezes_too_and_nobody_else() -> None:
     assert [problem.remedy for problem in state.problems] == ["correct it there to a date such as 2026-12-31"]
 
 
+def test_past_an_end_by_the_policy_nobody_is_frozen_for_what_the_directory_says_of_it() -> None:
+    member = Member("u-ann", attributes=(("contractEnd", "soon"),))
+    state = expand(
+        person_class(groups=["contractors"], end="contractEnd"),
+        person("ann", ends=OVER),
+        binding("eng", web="admin"),
+        groups=membership(group("contractors", member), group("eng", "ann")),
+        live=live({"ann": holds("admin")}),
+    )
+    assert (state.roles, state.problems) == ({}, ())
+
+
 def test_who_has_nothing_and_is_given_nothing_may_lack_an_end() -> None:
     assert expand(REQUIRED, binding("none", web="viewer"), groups=membership(group("none"), *ANN.groups)) == (
         expand(binding("none", web="viewer"), groups=membership(group("none"), *ANN.groups))

@@ -11,6 +11,7 @@ import pytest
 from build import (
     NOW,
     UNLIMITED,
+    WEB,
     at,
     binding,
     grant,
@@ -39,6 +40,7 @@ from reconciler.model import (
     Member,
     Membership,
     Principal,
+    Provenance,
     fold,
 )
 from reconciler.policy.document import (
@@ -239,6 +241,19 @@ def test_strangers_are_sorted_by_what_they_are_called() -> None:
     assert seen.population.strangers == (ann, cid, nameless)
 
 
+def test_nobody_is_passed_over_for_who_is_inactive_or_a_stranger_in_the_same_group() -> None:
+    names = [f"p{number}" for number in range(30)]
+    gone, here = [left(f"gone-{name}") for name in names], [person(name) for name in names]
+    accounts = [account(name) for name in names]
+    seen = life([*gone, *here, person()], server(*accounts), eng=[*gone, *here, person()], rules=REPORT)
+    assert seen.asked.roles == {one.id: holds("viewer") for one in accounts}
+    several = life([*gone, *here], server(), eng=[*gone, *here], rules=REPORT)
+    assert [problem.message for problem in several.asked.problems] == [
+        "members of the group 'eng' are not on the server: "
+        "p0@acme.example, p10@acme.example, p11@acme.example and 27 more"
+    ]
+
+
 def test_a_status_that_nobody_knows_does_not_keep_a_joiner_out() -> None:
     ann = person(active=None, status="ACTIVATING")
     assert len(life([ann], server(), eng=[ann]).changes) == 1
@@ -274,7 +289,8 @@ CONTRACTORS = PersonEntry("ann@acme.example", at(), ("contractor",))
 def test_who_is_given_nothing_is_neither_created_nor_brought_back(
     rule: PersonClass, entry: PersonEntry
 ) -> None:
-    ann, rules = person(), {"eng": [person()], "classes": (rule,), "people": (entry,)}
+    ann = person()
+    rules: dict[str, Any] = {"eng": [ann], "classes": (rule,), "people": (entry,)}
     joins = life([ann, BOB], server(BOBS), **rules)
     assert (joins.changes, joins.course.live, joins.asked.roles) == ((), server(BOBS), {})
     returns = life([ann, BOB], server(inactive(), BOBS), **rules)
@@ -355,8 +371,12 @@ def test_a_stranger_who_may_be_one_of_several_is_asked_of_all_of_them() -> None:
 def test_a_stranger_without_a_username_is_asked_about_by_the_id() -> None:
     lee = Member(external_id="x-lee", active=True, display_name="Ann")
     seen = life([lee, BOB], server(account(external_id=None), BOBS), eng=[lee])
-    assert [message for message, _ in seen.problems] == [
-        "possible rename: 'x-lee' of the directory may be ann@acme.example on the server",
+    assert seen.problems == [
+        (
+            "possible rename: 'x-lee' of the directory may be ann@acme.example on the server",
+            "if so, have the directory tell their userName; if not, let somebody take the roles of the other "
+            "account, or deactivate it",
+        )
     ]
 
 
@@ -922,6 +942,35 @@ def test_nobody_is_renamed_to_the_name_of_another_account() -> None:
 # Directories that contradict themselves.
 
 
+def test_who_can_not_be_told_loses_what_an_ended_grant_gave_down_to_what_a_group_gives() -> None:
+    def of_two_people(**held: str) -> DesiredState:
+        twins = person(), person(external_id="x-other")
+        grants = [grant("ann", "viewer", web="contributor", app="admin", expires=NOW - DAY, line=9)]
+        live = server(account(), BOBS, ann=holds(held.pop("all", ""), **held))
+        gives = binding("eng", web="viewer", app="admin", line=5)
+        seen = life([*twins, BOB], live, gives, *grants, eng=[twins[0], BOB])
+        assert (seen.changes, seen.asked.holdings("u-bob")) == ((), holds(web="viewer", app="admin"))
+        return seen.asked
+
+    def over(role: str) -> Provenance:
+        return provenance("ann@acme.example", role, line=9, reason="INC-1", until=NOW - DAY, ended=True)
+
+    by_group = provenance("eng", "viewer", line=5)
+    lost = of_two_people(all="viewer", web="contributor", app="admin")
+    assert lost.holdings("u-ann") == holds(web="viewer", app="admin")
+    assert lost.why["u-ann"] == {ORGANIZATION: (over("viewer"),), WEB: (by_group, over("contributor"))}
+    kept = of_two_people(all="admin", web="admin")
+    assert kept.holdings("u-ann") == holds("admin", web="admin"), "more than the grant gave"
+    assert "u-ann" not in kept.why
+
+
+def test_what_a_class_withholds_takes_nothing_from_who_can_not_be_told() -> None:
+    twins = person(), person(external_id="x-other")
+    live, rule = server(account(), BOBS, ann=holds("viewer")), person_class(named=True)
+    seen = life([*twins, BOB], live, eng=twins, classes=(rule,), people=(CONTRACTORS,))
+    assert seen.asked.roles == {"u-ann": holds("viewer")}
+
+
 def test_two_people_of_one_account_change_nothing_about_it() -> None:
     other = person("ann", external_id="x-other")
     for ann in (person(), left()):
@@ -959,7 +1008,8 @@ def test_two_people_with_one_username_are_not_created() -> None:
     assert (seen.changes, seen.population.held) == ((), frozenset())
     assert seen.problems == [
         (
-            "the directory has 2 people with one userName: 'ann@acme.example' (x-1), 'ANN@acme.example' (x-2)",
+            "the directory has 2 people with one userName: "
+            "'ann@acme.example' (x-1), 'ANN@acme.example' (x-2)",
             "the identity provider must rename all but one",
         )
     ]
@@ -973,7 +1023,7 @@ def test_of_people_with_one_username_nobody_loses_the_account_that_is_theirs_by_
     assert (seen.changes, seen.asked.roles, seen.population.held) == (
         (),
         {"u-lee": holds("admin")},
-        {"u-lee"},
+        frozenset({"u-lee"}),
     )
     assert [message for message, _ in seen.problems] == [
         "the directory has 3 people with one userName: "
