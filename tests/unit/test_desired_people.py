@@ -297,6 +297,21 @@ def test_without_the_group_of_a_class_nobody_gains_or_loses_what_bindings_give(
     assert [problem.at for problem in state.problems] == [CONTRACTORS]
 
 
+def test_without_the_group_of_a_class_every_stranger_of_other_groups_is_told_all_the_same() -> None:
+    known = [f"p{number}" for number in range(30)]
+    state = expand(
+        person_class(groups=["contractors"]),
+        binding("eng", web="viewer"),
+        groups=membership(group("eng", *known, "gone", "lost")),
+        live=live({name: holds(web="viewer") for name in known}),
+    )
+    assert state.roles == by_id({name: holds(web="viewer") for name in known})
+    assert [problem.message for problem in state.problems] == [
+        "the directory has no group 'contractors'",
+        "members of the group 'eng' are not on the server: u-gone, u-lost",
+    ]
+
+
 # Service accounts
 
 

@@ -236,7 +236,7 @@ def test_an_inactive_stranger_is_no_problem() -> None:
 
 
 def test_strangers_are_sorted_by_what_they_are_called() -> None:
-    ann, cid, nameless = person(external_id="x-9"), person("Cid"), Member(external_id="x-bea", active=True)
+    ann, cid, nameless = person(external_id="x-z"), person("Cid"), Member(external_id="x-bea", active=True)
     seen = life([cid, nameless, ann, BOB], server(BOBS), eng=[cid, nameless, ann], rules=REPORT)
     assert seen.population.strangers == (ann, cid, nameless)
 
