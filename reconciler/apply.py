@@ -32,7 +32,11 @@ from reconciler.plan import Plan
 from reconciler.ports import Provider
 
 PATIENCE = 5
-"""After so many failures in a row the rest is not tried: what fails is not one person's entry."""
+"""After so many failures in a row the rest is not tried: what fails is not one person's entry.
+
+Of accounts that are to be created or corrected, only the rest of these: a server that takes none of them
+still has to be rid of who leaves.
+"""
 
 INTERRUPTED = "the run was interrupted before it"
 GONE = "the person is not on the server any more"
@@ -91,6 +95,8 @@ class _Run:
     broken: dict[str | tuple[Scope, Role], str] = field(default_factory=dict)
     """People, and roles in scopes, that no later change may build on, and why."""
     failures: int = 0
+    given_up: dict[type[Change], str] = field(default_factory=dict)
+    """Kinds of changes that are not tried any more, and why."""
     stopped: str = ""
     floor: int = 0
 
@@ -124,7 +130,8 @@ class _Run:
 
     def _written(self, change: Change) -> bool:
         """Whether the provider took a change; otherwise its outcome is settled."""
-        detail = self.stopped or self._hindrance(change) or self._unrecorded(change)
+        given_up = self.given_up.get(type(change), "")
+        detail = self.stopped or given_up or self._hindrance(change) or self._unrecorded(change)
         if detail:
             self._settle(change, Result.SKIPPED, detail)
             return False
@@ -266,8 +273,19 @@ class _Run:
         self._settle(change, Result.FAILED, detail)
         self.failures += 1
         if self.failures >= PATIENCE:
-            self.stopped = f"not tried after {PATIENCE} failures in a row"
+            self._lose_patience(change)
         self._done_with(change)
+
+    def _lose_patience(self, change: Change) -> None:
+        reason = f"not tried after {PATIENCE} failures in a row"
+        match change:
+            case CreateUser() | SetAttributes():
+                self.given_up[type(change)] = reason
+                self.failures = 0
+            case CreateGroup() | SetRoles() | SetActive() | DeleteUser():
+                self.stopped = reason
+            case _ as never:
+                assert_never(never)
 
     def _done_with(self, change: Change) -> None:
         try:

@@ -141,12 +141,19 @@ class Attribute(StrEnum):
                 assert_never(never)
 
     def same(self, one: str | None, other: str | None) -> bool:
-        """Whether two values mean the same; of userNames and e-mails letter case is no difference."""
+        """Whether two values mean the same; of userNames and e-mails letter case is no difference.
+
+        Nor is space around a name or in it, for many servers trim what they are given.
+        """
         if one is None or other is None:
             return one == other
         if self is Attribute.DISPLAY_NAME:
-            return normalize("NFC", one) == normalize("NFC", other)
+            return _spaced(one) == _spaced(other)
         return fold(one) == fold(other)
+
+
+def _spaced(name: str) -> str:
+    return " ".join(normalize("NFC", name).split())
 
 
 @dataclass(frozen=True, slots=True)

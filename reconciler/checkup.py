@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from reconciler.errors import ExitCode, ReconcilerError
-from reconciler.identity import People
 from reconciler.model import DirectoryGroup, Member, Membership, Principal, Role, fold
 from reconciler.naming import RoleNames
+from reconciler.people.identity import People
 from reconciler.policy.document import DirectoryKind, GroupRef, Organization, StoredAs
 
 SKEW = timedelta(minutes=1)
@@ -282,9 +282,12 @@ def _meant(ref: GroupRef, there: Iterable[DirectoryGroup]) -> list[DirectoryGrou
 
 
 def matching(membership: Membership, people: People) -> Check:
-    """By which key the people of the directory are found on the server."""
+    """By which key those in the policy's groups are found on the server: nobody else needs an account.
+
+    Where nobody is in them, everybody of the directory.
+    """
     told = [group.members or frozenset() for group in membership.groups]
-    known = frozenset[Member]().union(membership.people or (), *told)
+    known = frozenset[Member]().union(*told) or membership.people or frozenset()
     active = sorted((member for member in known if member.active is not False), key=str)
     if not active:
         return Check("matching", Verdict.UNKNOWN, "the directory tells of nobody who is active")

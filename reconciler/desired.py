@@ -8,11 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from reconciler import classes, groups, notices
-from reconciler.classes import Bounds, Classes, End
+from reconciler import notices
 from reconciler.finding import Finding
-from reconciler.identity import People
 from reconciler.model import (
+    DIRECTORY,
     NOTHING,
     DesiredState,
     DirectoryGroup,
@@ -29,8 +28,11 @@ from reconciler.model import (
     Term,
     fold,
 )
+from reconciler.people import classes, groups
+from reconciler.people.classes import Bounds, Classes, End
+from reconciler.people.identity import People
+from reconciler.people.population import Population
 from reconciler.policy.document import Binding, Policy, RoleEntry, ServiceAccount, TemporaryGrant
-from reconciler.population import Population
 from reconciler.problem import Location, Problem
 
 SHOWN = 3
@@ -164,7 +166,7 @@ class _Expansion:
         """Give the directory's word as the one reason why some lose all that they have."""
         for id_, words in self.population.denied.items():
             self.idle[id_] = {
-                scope: [Provenance("directory", words, at, max(roles), withheld=True)]
+                scope: [Provenance(DIRECTORY, words, at, max(roles), withheld=True)]
                 for scope, roles in self.live.holdings(id_).items()
             }
 
@@ -174,7 +176,8 @@ class _Expansion:
 
     def state(self, findings: tuple[Finding, ...]) -> DesiredState:
         """The finished state, with everything that is to be held copied in from the live one."""
-        held = self.protected | self._frozen()
+        doubtful = self._frozen()
+        held = self.protected | doubtful
         self._end()
         why = {
             id_: _ranked(self.given.get(id_, {}), self.idle.get(id_, {}))
@@ -199,6 +202,7 @@ class _Expansion:
             terms=tuple(sorted(self.terms, key=lambda term: term.at)),
             findings=findings,
             to_come={id_: _ranked(scopes, {}) for id_, scopes in self.to_come.items()},
+            doubtful=doubtful,
         )
 
     def _bind(self, binding: Binding, group: DirectoryGroup) -> None:

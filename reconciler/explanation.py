@@ -10,13 +10,13 @@ from enum import StrEnum
 from functools import cached_property
 from itertools import chain
 
-from reconciler import classes, desired, groups
-from reconciler.change import Result
-from reconciler.classes import Classes, End
+from reconciler import desired
+from reconciler.change import AccountChange, Result
 from reconciler.errors import SettingsError
+from reconciler.finding import Finding
 from reconciler.history import PastRun
-from reconciler.identity import People
 from reconciler.model import (
+    DIRECTORY,
     ORGANIZATION,
     DesiredState,
     LiveState,
@@ -29,6 +29,9 @@ from reconciler.model import (
     Scope,
     fold,
 )
+from reconciler.people import classes, groups
+from reconciler.people.classes import Classes, End
+from reconciler.people.identity import People
 from reconciler.policy.document import Mode, Policy
 from reconciler.problem import Location, Problem, did_you_mean
 
@@ -56,6 +59,8 @@ class Standing(StrEnum):
     OUTRANKED = "outranked"
     IDLE = "no effect"
     """The person is protected, or held as they are, or in a class that a binding does not name."""
+    DENIED = "denied"
+    """It is no entry that gives anything, but the directory's word that takes it all."""
     TO_COME = "to come"
     ENDED = "ended"
 
@@ -117,6 +122,10 @@ class Explanation:
     """Groups that they are in, of those that were asked for, by which nothing is given to them."""
     foreign: tuple[str, ...] = ()
     """Role values on the server that are not the policy's."""
+    account: tuple[AccountChange, ...] = ()
+    """What is to become of their account."""
+    findings: tuple[Finding, ...] = ()
+    """What of theirs somebody should look at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,11 +159,14 @@ class Case:
     policy: Policy
     server: str
     live: LiveState
+    """With those who are to be created."""
     membership: Membership
     desired: DesiredState
     now: datetime
     """The moment that the desired state is of, aware."""
     runs: Sequence[PastRun] = ()
+    accounts: Sequence[AccountChange] = ()
+    """What is to become of accounts."""
 
     def answer(self, people: Iterable[Explanation]) -> Answer:
         """These people as an answer."""
@@ -216,6 +228,8 @@ def person(case: Case, principal: Principal) -> Explanation:
         standing.over(case.now),
         _idle_groups(case, principal),
         case.live.foreign.get(principal.id, ()),
+        tuple(change for change in case.accounts if change.principal.id == principal.id),
+        tuple(one for one in case.desired.findings if fold(one.subject) == fold(principal.user_name)),
     )
 
 
@@ -349,7 +363,11 @@ def _verdict(scope: ScopeExplanation, given: int) -> Verdict:
 def _reasons(case: Case, id_: str, scope: Scope) -> tuple[Reason, ...]:
     told = case.desired.why.get(id_, {}).get(scope, ())
     holding = [source for source in told if _gives(source)]
-    withheld = [Reason(source, Standing.IDLE) for source in told if source.withheld]
+    withheld = [
+        Reason(source, Standing.DENIED if source.entry == DIRECTORY else Standing.IDLE)
+        for source in told
+        if source.withheld
+    ]
     ended = [Reason(source, Standing.ENDED) for source in told if source.ended]
     to_come = [
         Reason(source, Standing.TO_COME) for source in case.desired.to_come.get(id_, {}).get(scope, ())

@@ -9,7 +9,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 
-from reconciler.change import CreateGroup, CreateUser, ScopeChange, SetActive, SetRoles, shuts_out
+from reconciler.change import (
+    CreateGroup,
+    CreateUser,
+    ScopeChange,
+    SetActive,
+    SetAttributes,
+    SetRoles,
+    shuts_out,
+)
 from reconciler.model import (
     ORGANIZATION,
     DesiredState,
@@ -64,6 +72,7 @@ def check(
         _protected(case),
         *_people_who_lose(case),
         _creations(case),
+        _corrections(case),
         _emptied_groups(case),
         _empty_policy(case),
         _own_user(case),
@@ -256,18 +265,43 @@ def _people_who_lose(case: _Case) -> Iterator[Violation | None]:
 
 
 def _creations(case: _Case) -> Violation | None:
-    created = _names(change.principal for change in case.plan.accounts if isinstance(change, CreateUser))
-    allowed = case.limits.creations
-    if len(created) <= allowed:
+    return _accounts(
+        case,
+        "creations",
+        case.limits.creations,
+        (change.principal for change in case.plan.accounts if isinstance(change, CreateUser)),
+        "get an account",
+        "check who is in the groups, and whether they have accounts under other names; if each of them "
+        "should get one",
+    )
+
+
+def _corrections(case: _Case) -> Violation | None:
+    """Who is called otherwise may not be able to sign in any more, and nothing else here measures that."""
+    return _accounts(
+        case,
+        "corrections",
+        case.limits.corrections,
+        (change.principal for change in case.plan.accounts if isinstance(change, SetAttributes)),
+        "get another name or e-mail",
+        "check whether `directory.attributes` names what the server should have; if so",
+    )
+
+
+def _accounts(
+    case: _Case, guardrail: str, allowed: int, concerned: Iterable[Principal], what: str, look: str
+) -> Violation | None:
+    """A limit of so many accounts at once, whatever their people hold."""
+    names = _names(concerned)
+    if len(names) <= allowed:
         return None
     return case.refused(
-        "creations",
-        len(created),
+        guardrail,
+        len(names),
         allowed,
-        f"{_counted(created)} would get an account; {allowed} may at once",
-        "check who is in the groups, and whether they have accounts under other names; if each of them "
-        "should get one, raise `guardrails.creations` in the policy or do it in steps",
-        created,
+        f"{_counted(names)} would {what}; {allowed} may at once",
+        f"{look}, raise `guardrails.{guardrail}` in the policy or do it in steps",
+        names,
     )
 
 

@@ -130,6 +130,10 @@ class Membership:
     """Everybody whom the directory knows, in whatever group; None where that was not asked or can't be."""
 
 
+DIRECTORY = "directory"
+"""What `Provenance.entry` is where the directory's word takes a role; `name` is that word."""
+
+
 @dataclass(frozen=True, slots=True)
 class Provenance:
     """Why somebody is given a role: the policy entry, and the group or person that it names."""
@@ -217,6 +221,8 @@ class DesiredState:
     """What a person should look at, sorted by place."""
     to_come: Mapping[str, Reasons] = field(default_factory=dict)
     """By principal id: what temporary grants that have not begun will give, strongest first."""
+    doubtful: frozenset[str] = frozenset()
+    """By principal id: who keeps what they hold and is given nothing, for their time may be over or not."""
 
     def holdings(self, principal_id: str) -> Holdings:
         return self.roles.get(principal_id, NOTHING)

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
-from reconciler.classes import Classes, End, members
 from reconciler.finding import Finding, Kind
-from reconciler.identity import People
 from reconciler.model import Member, Membership, Provenance, Scope, fold
+from reconciler.people.classes import Classes, End, members
+from reconciler.people.identity import People
 from reconciler.policy.document import PersonEntry, Policy, ServiceAccount
 from reconciler.problem import Location
 
@@ -51,7 +51,7 @@ class _Desk:
                 message = f"has a temporary grant until {_moment(grant.expires)}, {grant.reason}"
                 remedy = "write another `expires:` if it is needed for longer"
             elif self._long_over(grant.expires):
-                message = f"had a temporary grant until {_moment(grant.expires)}, {self._ago(grant.expires)}"
+                message = f"had a temporary grant until {_moment(grant.expires)}"
                 remedy = "delete it from the policy"
             else:
                 continue
@@ -74,7 +74,7 @@ class _Desk:
         for entry in self.policy.people:
             if entry.ends is not None and self.now > entry.ends:
                 if self._long_over(entry.ends):
-                    message = f"has an entry that ended {_moment(entry.ends)}, {self._ago(entry.ends)}"
+                    message = f"has an entry that ended {_moment(entry.ends)}"
                     yield Finding(Kind.CLASS, entry.user, message, self._deletion(entry), entry.at)
             elif self.people.named(entry.user) is None and fold(entry.user) not in self._listed:
                 known = self.membership.people is not None
@@ -144,10 +144,6 @@ class _Desk:
 
     def _long_over(self, end: datetime) -> bool:
         return (self.now - end) / _DAY > self.policy.organization.notice.ended
-
-    def _ago(self, end: datetime) -> str:
-        days = (self.now - end).days
-        return "1 day ago" if days == 1 else f"{days} days ago"
 
 
 def _of(account: ServiceAccount, message: str, remedy: str, since: datetime | None = None) -> Finding:

@@ -5,27 +5,18 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 
-from reconciler import (
-    desired,
-    drift,
-    guardrails,
-    identity,
-    lifecycle,
-    plan,
-    population,
-    provisioning,
-    undo,
-)
+from reconciler import desired, drift, guardrails, plan, undo
 from reconciler.change import AccountChange
 from reconciler.errors import ReadError
 from reconciler.guardrails import Violation
 from reconciler.history import PastRun
-from reconciler.lifecycle import Course
 from reconciler.model import DesiredState, LiveState, Membership, Principal
 from reconciler.naming import RoleNames
+from reconciler.people import identity, lifecycle, population, provisioning
+from reconciler.people.lifecycle import Course
+from reconciler.people.population import Past, Population
 from reconciler.plan import Plan
 from reconciler.policy.document import DirectoryKind, GroupRef, Policy
-from reconciler.population import Past, Population
 from reconciler.ports import Directory, ProviderReader
 from reconciler.undo import WayBack
 

@@ -76,6 +76,7 @@ UNLIMITED = Guardrails(
     admins_gained=1000,
     longest_grant=36500,
     creations=1000,
+    corrections=1000,
 )
 """As good as none: only an empty policy and the token's own user are in the way."""
 
@@ -215,9 +216,12 @@ def organization(
 Entry = Binding | TemporaryGrant | PersonEntry | ServiceAccount
 
 
-def policy(*written: Entry, of: Organization | None = None) -> Policy:
+def policy(*written: Entry | PersonClass, of: Organization | None = None) -> Policy:
+    """Of these entries; classes of people go to the organization."""
+    of = of or organization()
+    classes = {one.name: one for one in written if isinstance(one, PersonClass)}
     return Policy(
-        of or organization(),
+        replace(of, classes={**of.classes, **classes}),
         tuple(entry for entry in written if isinstance(entry, Binding)),
         tuple(entry for entry in written if isinstance(entry, TemporaryGrant)),
         tuple(entry for entry in written if isinstance(entry, PersonEntry)),

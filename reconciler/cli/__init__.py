@@ -79,7 +79,7 @@ def report_failure(error: ReconcilerError) -> None:
 
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="reconciler")
-@click.option("--debug", is_flag=True, help="Tell each request to the server on standard error.")
+@click.option("--debug", is_flag=True, help="Tell each request on standard error.")
 @click.pass_context
 def cli(context: click.Context, debug: bool) -> None:
     """CircleCI access as code: reconcile a policy in git with a SCIM 2.0 service provider."""

@@ -45,7 +45,7 @@ def command(
       4    a guardrail refuses the plan; nothing was written
       5    the plan is not the one that was expected; nothing was written
       6    the policy is invalid; nothing was written
-      7    the server could not be read whole; nothing was written
+      7    the server or the directory could not be read whole; nothing was written
       8    applied in part: a change failed, or the policy names what does not exist
       130  interrupted while a server was read; that one was not written to
     Of several organizations, the gravest counts.

@@ -15,8 +15,8 @@ from reconciler.cli.run import Run, format_option, path_argument, show, worst
 from reconciler.directories import choose
 from reconciler.errors import ExitCode, ReadError, ReconcilerError, SettingsError
 from reconciler.http.reach import Reach
-from reconciler.identity import People
 from reconciler.naming import RoleNames
+from reconciler.people.identity import People
 from reconciler.policy.document import DirectoryKind, GroupRef, Policy, StoredAs
 from reconciler.ports import Directory
 from reconciler.report import checkup as report

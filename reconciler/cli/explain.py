@@ -61,7 +61,7 @@ def command(
       0    done, also where something is not as it should be
       2    the command line or the environment is wrong, or there is no such person or project
       6    the policy is invalid
-      7    the server could not be read whole
+      7    the server or the directory could not be read whole
       130  interrupted
     Of several organizations, the gravest counts; one that does not know the person is passed over.
     """  # noqa: D301 (the control character is click's sign for "leave these lines as they are")
@@ -118,7 +118,16 @@ class _Inquiry:
         past = proved(policy, provider.server, lambda: self.runs)
         with choose.opened(policy, client, readings, os.environ, reach()) as directory:
             sides = planning.read(policy, provider, directory, now, past)
-        return Case(policy, provider.server, sides.live, sides.membership, sides.asked, now, self.runs)
+        return Case(
+            policy,
+            provider.server,
+            sides.course.live,
+            sides.membership,
+            sides.asked,
+            now,
+            self.runs,
+            sides.course.changes,
+        )
 
 
 def _fail(error: UnknownError) -> ExitCode:

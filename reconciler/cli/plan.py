@@ -68,7 +68,8 @@ def command(
       CIRCLECI_SCIM_TOKEN_COMMAND  a command that prints it, or else
       CIRCLECI_SCIM_TOKEN_VAULT    its place in Vault: MOUNT/PATH#FIELD
     Where there are several organizations, the name of each stands in front:
-    ACME_CIRCLECI_SCIM_URL. In a name, a dash becomes an underscore.
+    ACME_CIRCLECI_SCIM_URL. In a name, a dash becomes an underscore. Okta, Entra
+    ID and an export have variables of their own, as docs/connection.md tells.
 
     The ledger is read only where leavers have a grace, or their accounts are deleted one day; where there
     is none, it proves nothing.
@@ -76,11 +77,12 @@ def command(
     \b
     Exit codes:
       0    done
+      1    the ledger was tampered with
       2    the command line or the environment is wrong
       3    there is drift (only with --exit-code)
       4    a guardrail refuses the plan
       6    the policy is invalid, or names what does not exist
-      7    the server could not be read whole
+      7    the server or the directory could not be read whole
       130  interrupted
     Of several organizations, the gravest counts.
     """  # noqa: D301 (the control character is click's sign for "leave these lines as they are")

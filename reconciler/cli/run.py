@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import click
 
-from reconciler import history, ledger, lifecycle, planning, settings
+from reconciler import history, ledger, planning, settings
 from reconciler.cli import report_failure
 from reconciler.directories import choose
 from reconciler.directories.scim import ScimDirectory
@@ -28,11 +28,12 @@ from reconciler.errors import (
 from reconciler.history import PastRun
 from reconciler.http.reach import Reach
 from reconciler.naming import RoleNames
+from reconciler.people import lifecycle
+from reconciler.people.population import Past
 from reconciler.planning import Prepared
 from reconciler.policy import source
 from reconciler.policy.document import DirectoryKind, DirectorySettings, Organization, Policy
 from reconciler.policy.files import shown
-from reconciler.population import Past
 from reconciler.ports import ProviderReader
 from reconciler.problem import Problem
 from reconciler.report.data import Document

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import assert_never
 
 from reconciler.directories.entra import directory as entra
-from reconciler.directories.file import FileDirectory
+from reconciler.directories.file.directory import FileDirectory
 from reconciler.directories.okta import directory as okta
 from reconciler.directories.scim import ScimDirectory
 from reconciler.http.reach import Reach

@@ -2,7 +2,8 @@
 
 from collections.abc import Collection
 
-from reconciler.model import DirectoryGroup, Member, Membership, fold
+from reconciler.model import DirectoryGroup, Member, Membership
+from reconciler.people.groups import could_mean
 from reconciler.policy.document import DirectorySettings, GroupRef
 from reconciler.ports import ProvisioningFailure
 from reconciler.scim import memberships
@@ -26,7 +27,11 @@ class ScimDirectory:
         their attributes it knows `userType` (RFC 7643 section 4.1.1).
         """
         reading = self._readings.take(self)
-        meant = [group for group in reading.groups.values() if any(_could_mean(ref, group) for ref in groups)]
+        meant = [
+            group
+            for group in reading.groups.values()
+            if any(could_mean(ref, group.id, group.name) for ref in groups)
+        ]
         members = memberships.read(reading, [group.id for group in meant], self._settings.members_from)
         return Membership(
             tuple(_directory_group(reading, group, members[group.id]) for group in meant),
@@ -36,11 +41,6 @@ class ScimDirectory:
     def failures(self) -> tuple[ProvisioningFailure, ...]:
         """None: SCIM has no log."""
         return ()
-
-
-def _could_mean(ref: GroupRef, group: Group) -> bool:
-    names = {fold(name) for name in (ref.name, *ref.previously)}
-    return group.id == ref.id or fold(group.name) in names
 
 
 def _directory_group(reading: Reading, group: Group, members: Members) -> DirectoryGroup:

@@ -1,6 +1,7 @@
 """What came back from a server: its JSON, words where there is none, and whether it holds a secret."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from reconciler.http.transport import Reply
@@ -38,6 +39,21 @@ def seen(reply: Reply, token: Token, wanted: str = "JSON object") -> str:
         f"the server answered {status_words(reply.status)} with {len(reply.body)} bytes "
         f"that are no {wanted} ({kind}), beginning {begins}"
     )
+
+
+def refusal(reply: Reply, hide: Callable[[str], str], code: object, words: object, *more: str) -> str:
+    """Why a server says that it did not do it: its code and its words, if these are texts, and what else.
+
+    `hide` takes secrets out of text: a server may well repeat the Authorization header in its complaint.
+    """
+    reason = f"the server answered {status_words(reply.status)}"
+    if reply.status < 300:
+        reason += " with an error in it"
+    if isinstance(code, str) and code:
+        reason += f" ({printable(hide(code), 60)})"
+    if isinstance(words, str) and words:
+        reason += f": {quoted(hide(words))}"
+    return "; ".join(part for part in (reason, *more, reply.note) if part)
 
 
 def repeats(reply: Reply, token: Token) -> bool:

@@ -7,8 +7,6 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
-from types import TracebackType
-from typing import Self
 
 from reconciler.http.patience import Patience, asked_wait
 from reconciler.http.transport import Broken, Reply, Request, Transport
@@ -23,8 +21,7 @@ _log = logging.getLogger(__name__)
 class Sender:
     """Requests to one server, each sent until its result stands. Safe to use from several threads.
 
-    `hide` takes secrets out of text that is told; `asked` reads how long a server asks to wait. Close it, or
-    use it as a context.
+    `hide` takes secrets out of text that is told; `asked` reads how long a server asks to wait.
     """
 
     def __init__(
@@ -110,11 +107,3 @@ class Sender:
 
     def close(self) -> None:
         self.transport.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

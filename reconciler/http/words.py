@@ -1,6 +1,7 @@
 """What a server said, made fit for a message: one line, printable, short. Pure."""
 
 from http import HTTPStatus
+from urllib.parse import urlsplit
 
 LIMIT = 200
 
@@ -15,6 +16,15 @@ def printable(text: str, limit: int = LIMIT) -> str:
 def quoted(text: str, limit: int = LIMIT) -> str:
     """The same between quotation marks."""
     return f"'{printable(text, limit)}'"
+
+
+def host(url: object) -> str:
+    """The host of a URL, raw and without the rest of it; words where it names none."""
+    try:
+        found = urlsplit(url).hostname if isinstance(url, str) else None
+    except ValueError:
+        found = None
+    return found or "a place that it does not name"
 
 
 def status_words(status: int) -> str:

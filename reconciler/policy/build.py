@@ -247,6 +247,7 @@ def _guardrails(value: Mapping[str, Any]) -> Guardrails:
         admins_gained=value.get("admins_gained", default.admins_gained),
         longest_grant=value.get("longest_grant", default.longest_grant),
         creations=value.get("creations", default.creations),
+        corrections=value.get("corrections", default.corrections),
         service_admins=tuple(value.get("service_admins", default.service_admins)),
     )
 

@@ -62,6 +62,7 @@ class Guardrails:
     admins_gained: int = 5
     longest_grant: int = 90
     creations: int = 50
+    corrections: int = 50
     service_admins: tuple[str, ...] = ()
 
 
@@ -194,6 +195,13 @@ class Organization:
     def place(self, *steps: str | int) -> Location:
         """Where the key or list entry at these steps from the root stands; `at` where there is none."""
         return self.places.get(steps, self.at)
+
+    @property
+    def class_attributes(self) -> frozenset[str]:
+        """The attributes of people that classes and their ends go by."""
+        classes = self.classes.values()
+        names = {name for one in classes for name in (*one.attributes, one.end_attribute)}
+        return frozenset(name for name in names if name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ def plan(prepared: Prepared) -> Document:
         "fingerprint": planned.fingerprint,
         "changes": [_change(change) for change in planned.changes],
         "withheld": [_change(change) for change in planned.withheld],
-        "findings": [_finding(one) for one in planned.findings],
+        "findings": [finding(one) for one in planned.findings],
         "problems": [record(one) for one in planned.problems],
         "violations": [_violation(one) for one in prepared.violations],
     }
@@ -122,7 +122,8 @@ def _reason(reason: Provenance) -> Document:
     }
 
 
-def _finding(finding: Finding) -> Document:
+def finding(finding: Finding) -> Document:
+    """A finding as plain data."""
     at = finding.at
     return {
         "kind": finding.kind.value,

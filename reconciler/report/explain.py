@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from typing import assert_never
 
 from reconciler.blame import Commit, Untold, Writer, Writers
-from reconciler.change import scope_data, words
+from reconciler.change import AccountChange, DeleteUser, SetActive, scope_data, words
+from reconciler.change import data as change_data
 from reconciler.errors import ReconcilerError
 from reconciler.explanation import (
     Answer,
@@ -17,13 +18,14 @@ from reconciler.explanation import (
     Verdict,
     Written,
 )
-from reconciler.model import ORGANIZATION, Principal, Provenance, Role
+from reconciler.model import DIRECTORY, ORGANIZATION, PROVISIONAL, Principal, Provenance, Role
 from reconciler.policy.document import Mode
 from reconciler.problem import Location
-from reconciler.report.data import Document, failure
-from reconciler.report.people import roles
+from reconciler.report.data import Document, failure, finding
+from reconciler.report.people import account_rows, roles
 from reconciler.report.plain import printable
 from reconciler.report.problems import record
+from reconciler.report.text import told
 
 SHORT = 10
 """So many digits of a commit's hash are told to people."""
@@ -40,7 +42,11 @@ def text(answer: Answer, question: Question | None, writers: Writers) -> list[st
     if question is not None:
         lines.append(f"who {_asked(question)}: {_people(len(answer.people))}")
     for explained in answer.people:
-        lines += ["", explained.principal.user_name, *_about(explained, writers, question is None)]
+        lines += [
+            "",
+            explained.principal.user_name,
+            *_about(explained, answer.mode, writers, question is None),
+        ]
         for scope in explained.scopes:
             lines += _scope(scope, answer.mode, writers)
         lines += _rest(explained, question is None)
@@ -85,7 +91,7 @@ def _asked(question: Question) -> str:
     return f"{who} in {'the organization' if question.scope == ORGANIZATION else question.scope}"
 
 
-def _about(explained: Explanation, writers: Writers, in_full: bool) -> Iterator[str]:
+def _about(explained: Explanation, mode: Mode, writers: Writers, in_full: bool) -> Iterator[str]:
     principal, member = explained.principal, explained.member
     if in_full:
         yield f"  {', '.join(_keys(principal))}"
@@ -105,17 +111,28 @@ def _about(explained: Explanation, writers: Writers, in_full: bool) -> Iterator[
         over = "ended, and so they are entitled to nothing" if explained.over else "ends"
         yield f"  their time {over}: {_time(explained.end.moment)}"
         yield f"    {_place(explained.end.at, writers)}"
+    for row, change in zip(account_rows(explained.account), explained.account, strict=True):
+        yield f"  the account {row.verb.replace('is ', 'is to be ', 1)}: {row.why}{_left(change, mode)}"
+
+
+def _left(change: AccountChange, mode: Mode) -> str:
+    """That a mode leaves an account as it is, where it does."""
+    if mode is Mode.REPORT:
+        return ", but mode report never writes"
+    is_loss = isinstance(change, DeleteUser) or (isinstance(change, SetActive) and not change.after)
+    return ", but mode additive takes nothing away" if mode is Mode.ADDITIVE and is_loss else ""
 
 
 def _keys(principal: Principal) -> Iterator[str]:
-    yield f"id {principal.id}"
+    is_there = not principal.id.startswith(PROVISIONAL)
+    yield f"id {principal.id}" if is_there else "no account yet"
     if principal.external_id:
         yield f"externalId {principal.external_id}"
     if principal.display_name:
         yield principal.display_name
     if principal.email:
         yield f"e-mail {principal.email}"
-    if principal.active:
+    if principal.active and is_there:
         yield "active on the server"
 
 
@@ -126,6 +143,7 @@ def _rest(explained: Explanation, in_full: bool) -> Iterator[str]:
         yield f"  groups that give them nothing here: {', '.join(explained.idle_groups)}"
     if explained.foreign:
         yield f"  not the policy's, and left alone: {', '.join(explained.foreign)}"
+    yield from (f"  to look at: {told(one)}" for one in explained.findings)
 
 
 def _scope(scope: ScopeExplanation, mode: Mode, writers: Writers) -> Iterator[str]:
@@ -174,7 +192,7 @@ def _reason(reason: Reason, writers: Writers) -> Iterator[str]:
         yield f"{_MARGIN}below {reason.by.role} by {_name(reason.by)}"
     if source.asked is not None:
         yield f"{_MARGIN}{source.asked} was asked for: class {source.person_class} goes no higher"
-    if source.withheld:
+    if source.withheld and source.person_class:
         yield f"{_MARGIN}not for class {source.person_class}, which it does not name"
     yield f"{_MARGIN}{_place(source.at, writers)}"
 
@@ -190,6 +208,8 @@ def _name(source: Provenance) -> str:
             return f"group {source.name}"
         case "end":
             return f"their time as {source.person_class}" if source.person_class else "their time"
+        case str(entry) if entry == DIRECTORY:
+            return source.name
         case entry:
             return entry
 
@@ -244,7 +264,7 @@ def _question(question: Question) -> Document:
 def _person(explained: Explanation, writers: Writers) -> Document:
     principal, member, protected_at = explained.principal, explained.member, explained.protected_at
     return {
-        "id": principal.id,
+        "id": None if principal.id.startswith(PROVISIONAL) else principal.id,
         "user": principal.user_name,
         "external_id": principal.external_id,
         "email": principal.email,
@@ -262,6 +282,8 @@ def _person(explained: Explanation, writers: Writers) -> Document:
         "scopes": [_scope_data(scope, writers) for scope in explained.scopes],
         "idle_groups": list(explained.idle_groups),
         "foreign": list(explained.foreign),
+        "account": [change_data(change) for change in explained.account],
+        "findings": [finding(one) for one in explained.findings],
     }
 
 

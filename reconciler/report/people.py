@@ -16,7 +16,7 @@ from reconciler.change import (
     SetAttributes,
     SetRoles,
 )
-from reconciler.model import Provenance, Roles
+from reconciler.model import DIRECTORY, Provenance, Roles
 from reconciler.plan import after
 from reconciler.planning import Prepared
 from reconciler.undo import ENTRY as UNDO
@@ -130,7 +130,7 @@ def _why(change: SetRoles, scope: ScopeChange) -> str:
     holding = [reason for reason in scope.why if not reason.ended and not reason.withheld]
     given = [_source(reason) for reason in holding if reason.role == highest]
     idle = [reason for reason in scope.why if reason.role > highest and reason not in holding]
-    ends = [reason for reason in idle if reason.entry in ("end", "directory")]
+    ends = [reason for reason in idle if reason.entry in ("end", DIRECTORY)]
     over = [_source(reason) for reason in ends[:1] or idle]
     if not change.principal.entitled and not scope.after:
         return "not active"
@@ -153,7 +153,7 @@ def _source(reason: Provenance) -> str:
             )
         case "service account":
             return f"service account, {reason.reason} ({place})"
-        case "directory":
+        case str(entry) if entry == DIRECTORY:
             return f"{reason.name} ({place})"
         case "end":
             return f"{reason.person_class or 'access'} until {until} ({place})"

@@ -129,10 +129,15 @@ def findings(found: Sequence[Finding]) -> list[str]:
 
 
 def _finding(finding: Finding) -> str:
+    return f"{finding.subject} {told(finding)}"
+
+
+def told(finding: Finding) -> str:
+    """A finding without whom it is about."""
     since = f", since {finding.since.astimezone(UTC):%Y-%m-%d}" if finding.since else ""
     at = f" ({finding.at.file}:{finding.at.line})" if finding.at else ""
     remedy = f"; {finding.remedy}" if finding.remedy else ""
-    return f"{finding.subject} {finding.message}{since}{at}{remedy}"
+    return f"{finding.message}{since}{at}{remedy}"
 
 
 def withheld(plan: Plan) -> str:

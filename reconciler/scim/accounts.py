@@ -14,6 +14,7 @@ from typing import assert_never
 
 from reconciler.change import Attribute, AttributeChange, CreateUser, DeleteUser, SetActive, SetAttributes
 from reconciler.errors import ConflictError, ReadError, WriteError
+from reconciler.http import filters
 from reconciler.http.words import quoted
 from reconciler.model import PROVISIONAL, Principal, fold
 from reconciler.scim import listing, users, wire
@@ -85,6 +86,9 @@ class AccountsWriter:
             return
         reason = failure.reason if failure else "the server accepted it, and there is no such account"
         hint = failure.hint if failure else "it may come about later; run the plan again to see"
+        if isinstance(failure, RefusedError) and failure.status == 409:
+            reason += "; it lists no such account, so there may be an inactive one that it hides"
+            hint = "look for it on the server: activate it there, or delete it"
         raise WriteError(f"could not {_creating(change)}: {reason}", hint) from failure
 
     def _answered(self, change: CreateUser, answer: Answer) -> bool:
@@ -123,7 +127,7 @@ class AccountsWriter:
         for name, value in wanted.items():
             if value is None:
                 continue
-            query = Query("/Users", wire.USER_ATTRIBUTES, f"{name} eq {wire.quote(value)}")
+            query = Query("/Users", wire.USER_ATTRIBUTES, f"{name} eq {filters.scim(value)}")
             try:
                 people = listing.everything(self._client, query, self._readings.abilities, wire.person)
             except AnswerError as error:

@@ -8,18 +8,16 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from types import TracebackType
-from typing import Self
-from urllib.parse import urlsplit
 
 import httpx
 
 from reconciler.errors import ReadError, WriteError
 from reconciler.http import answers
+from reconciler.http.closing import Closing
 from reconciler.http.patience import Patience, date
 from reconciler.http.sender import Sender
 from reconciler.http.transport import Broken, Params, Reply, Request, Transport
-from reconciler.http.words import printable, quoted, status_words
+from reconciler.http.words import host, printable, status_words
 from reconciler.scim.wire import JsonObject
 from reconciler.settings import Connection
 
@@ -85,7 +83,7 @@ class _Refusal:
     scim_type: str = ""
 
 
-class Client:
+class Client(Closing):
     """Reads. Safe to use from several threads. Close it, or use it as a context."""
 
     def __init__(self, connection: Connection, transport: Transport, patience: Patience) -> None:
@@ -142,7 +140,7 @@ class Client:
         location = reply.headers.get("location", "")
         target = self._transport.led(url, location) if location else None
         if target is None:
-            place = self._clean(_place(location))
+            place = printable(self._clean(host(location)), 80)
             raise ReadError(
                 f"{what}: the server redirects to {place}, where the token must not go",
                 "if that is the right server, make it the base URL",
@@ -172,31 +170,13 @@ class Client:
         fields = {name.casefold(): value for name, value in document.items()}
         scim_type = _text(fields.get("scimtype"))
         detail = _text(fields.get("detail")) or _text(fields.get("message")) or _text(fields.get("error"))
-        parts = [f"the server answered {status_words(reply.status)}"]
-        if reply.status < 300:
-            parts[0] += " with an error in it"
-        if scim_type:
-            parts.append(f" ({printable(self._clean(scim_type), 40)})")
-        if detail:
-            parts.append(f": {quoted(self._clean(detail))}")
-        if reply.note:
-            parts.append(f"; {reply.note}")
-        return _Refusal("".join(parts), scim_type)
+        return _Refusal(answers.refusal(reply, self._clean, scim_type, detail), scim_type)
 
     def _clean(self, text: str) -> str:
-        """A server may well repeat the Authorization header in its complaint about it."""
         return self._token.hidden_in(text)
 
     def close(self) -> None:
         self._sender.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 class WritingClient(Client):
@@ -303,12 +283,3 @@ def _is_error(document: JsonObject) -> bool:
 
 def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
-
-
-def _place(location: str) -> str:
-    """The host of a redirect for a message, without the rest of its URL."""
-    try:
-        host = urlsplit(location).hostname
-    except ValueError:
-        host = None
-    return printable(host, 80) if host else "a place that it does not name"

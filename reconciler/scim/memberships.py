@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 from reconciler.errors import ReadError
+from reconciler.http import filters
 from reconciler.http.words import counted, quoted
 from reconciler.policy.document import MembersFrom
 from reconciler.scim import listing, wire
@@ -134,7 +135,7 @@ def _others(reading: Reading, wanted: Collection[str]) -> Iterator[str]:
 
 
 def _members_by_filter(reading: Reading, group_id: str) -> frozenset[str]:
-    query = Query("/Users", ("userName",), f"groups.value eq {wire.quote(group_id)}")
+    query = Query("/Users", ("userName",), f"groups.value eq {filters.scim(group_id)}")
     return frozenset(listing.everything(reading.client, query, reading.abilities, wire.identifier))
 
 

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 from reconciler.checkup import ANY_REMEDY, Ability, Check, Verdict, failed, not_seen
 from reconciler.errors import ReadError
+from reconciler.http import filters
 from reconciler.http.words import counted, quoted, status_words
 from reconciler.policy.document import MembersFrom
 from reconciler.scim import discovery, listing, memberships, users, wire
@@ -271,7 +272,7 @@ class _Probe:
         return ("cursor", "") if self.greeting.abilities.cursor_first else ("startIndex", "1")
 
     def _filtered(self, name: str) -> Page | ReadError:
-        return self._ask(self._start, ("count", "2"), ("filter", f"userName eq {wire.quote(name)}"))
+        return self._ask(self._start, ("count", "2"), ("filter", f"userName eq {filters.scim(name)}"))
 
     def _ask(self, *params: tuple[str, str]) -> Page | ReadError:
         page = _attempt(lambda: wire.page(self.client.get("/Users", params).document))

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from reconciler.errors import ReadError
+from reconciler.http import filters
+from reconciler.http.shapes import is_text, needed, shown
 from reconciler.http.words import quoted
 from reconciler.model import Principal, fold
 
@@ -97,10 +99,7 @@ def attribute(resource: JsonObject, name: str) -> object:
 
 def identifier(resource: JsonObject) -> str:
     """The `id` of a resource (RFC 7643 section 3.1). Raises ReadError where it has none."""
-    value = attribute(resource, "id")
-    if not isinstance(value, str) or not _is_text(value):
-        raise ReadError(f"the server answered a resource whose id is {_shown(value)}")
-    return value
+    return needed(attribute(resource, "id"), "the server answered a resource whose id")
 
 
 def person(resource: JsonObject) -> Person:
@@ -174,7 +173,7 @@ def _is_primary(entry: object) -> bool:
 
 def _email_value(entry: object) -> str | None:
     value = attribute(entry, "value") if isinstance(entry, dict) else entry
-    return value if isinstance(value, str) and value and _is_text(value) else None
+    return value if isinstance(value, str) and value and is_text(value) else None
 
 
 def _without(resource: JsonObject, name: str) -> JsonObject:
@@ -202,13 +201,13 @@ def page(document: JsonObject) -> Page:
     if not _is_list(document):
         raise ReadError("the server answered something that is no list: no Resources, no totalResults")
     if resources is not None and not isinstance(resources, list):
-        raise ReadError(f"the server answered a list whose Resources are {_shown(resources)}")
+        raise ReadError(f"the server answered a list whose Resources are {shown(resources)}")
     entries = tuple(entry for entry in resources or () if isinstance(entry, dict))
     if len(entries) != len(resources or ()):
         raise ReadError("the server answered a list with entries that are no JSON objects")
     cursor = attribute(document, "nextCursor")
     if cursor is not None and not isinstance(cursor, str):
-        raise ReadError(f"the server answered a list whose nextCursor is {_shown(cursor)}")
+        raise ReadError(f"the server answered a list whose nextCursor is {shown(cursor)}")
     return Page(entries, number(total), cursor)
 
 
@@ -220,7 +219,7 @@ def number(value: object) -> int | None:
         return value
     if isinstance(value, str) and value.isascii() and value.isdigit():
         return int(value[:18])
-    raise ReadError(f"the server answered a list whose totalResults is {_shown(value)}")
+    raise ReadError(f"the server answered a list whose totalResults is {shown(value)}")
 
 
 def boolean(value: object) -> bool | None:
@@ -228,11 +227,6 @@ def boolean(value: object) -> bool | None:
     if isinstance(value, bool):
         return value
     return {"true": True, "false": False}.get(value.casefold()) if isinstance(value, str) else None
-
-
-def quote(value: str) -> str:
-    """A value of a filter: a JSON string (RFC 7644 section 3.4.2.2), so that no value can end it early."""
-    return json.dumps(value, ensure_ascii=False)
 
 
 def patch(operations: Sequence[JsonObject]) -> JsonObject:
@@ -247,7 +241,7 @@ def add_roles(entries: Sequence[object]) -> JsonObject:
 
 def remove_role(raw: str) -> JsonObject:
     """One operation that removes the role value spelled so, and no other."""
-    return {"op": "remove", "path": f"roles[value eq {quote(raw)}]"}
+    return {"op": "remove", "path": f"roles[value eq {filters.scim(raw)}]"}
 
 
 def replace_roles(entries: Sequence[object]) -> JsonObject:
@@ -262,7 +256,7 @@ def add_member(person_id: str) -> JsonObject:
 
 def remove_member(person_id: str) -> JsonObject:
     """One operation that removes a person from a group. Never without the filter: that removes everybody."""
-    return {"op": "remove", "path": f"members[value eq {quote(person_id)}]"}
+    return {"op": "remove", "path": f"members[value eq {filters.scim(person_id)}]"}
 
 
 def new_group(name: str) -> JsonObject:
@@ -304,7 +298,7 @@ def with_attributes(resource: JsonObject, values: JsonObject) -> JsonObject:
 def role(entry: object) -> RoleValue:
     """One entry of `User.roles`, which some servers write as plain text. What is none has no value."""
     raw = attribute(entry, "value") if isinstance(entry, dict) else entry
-    if not isinstance(raw, str) or not _is_text(raw):
+    if not isinstance(raw, str) or not is_text(raw):
         return RoleValue("", "", entry)
     return RoleValue(_unwrapped(raw), raw, entry)
 
@@ -329,7 +323,7 @@ def _unwrapped(raw: str) -> str:
     """The role in `{"id": "...", "value": "Admin"}`, which Entra's complex assignments write as text."""
     inner = _loaded(raw) if raw.startswith("{") else None
     value = attribute(inner, "value") if isinstance(inner, dict) else None
-    return value if isinstance(value, str) and _is_text(value) else raw
+    return value if isinstance(value, str) and is_text(value) else raw
 
 
 def _loaded(text: str) -> object:
@@ -342,15 +336,15 @@ def _loaded(text: str) -> object:
 
 
 def _reference(entry: object, what: str) -> Reference:
-    if isinstance(entry, str) and entry and _is_text(entry):
+    if isinstance(entry, str) and entry and is_text(entry):
         return Reference(entry)
     if not isinstance(entry, dict):
-        raise ReadError(f"the server answered {what} that is {_shown(entry)}")
+        raise ReadError(f"the server answered {what} that is {shown(entry)}")
     ref, kind = attribute(entry, "$ref"), attribute(entry, "type")
     parts = ref.rstrip("/").split("/") if isinstance(ref, str) else []
     id_ = attribute(entry, "value") or (unquote(parts[-1]) if len(parts) > 1 else None)
-    if not isinstance(id_, str) or not _is_text(id_):
-        raise ReadError(f"the server answered {what} whose value is {_shown(id_)}")
+    if not isinstance(id_, str) or not is_text(id_):
+        raise ReadError(f"the server answered {what} whose value is {shown(id_)}")
     return Reference(id_, _is_group(kind, parts))
 
 
@@ -370,7 +364,7 @@ def _list(resource: JsonObject, name: str, what: str) -> Sequence[object]:
     if isinstance(value, dict):
         return (value,)
     if not isinstance(value, list):
-        raise ReadError(f"the server answered {what} whose {name} are {_shown(value)}, not a list")
+        raise ReadError(f"the server answered {what} whose {name} are {shown(value)}, not a list")
     return value
 
 
@@ -380,8 +374,8 @@ def _text(resource: JsonObject, name: str, what: str) -> str | None:
         return None
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    if not isinstance(value, str) or not _is_text(value):
-        raise ReadError(f"the server answered {what} whose {name} is {_shown(value)}")
+    if not isinstance(value, str) or not is_text(value):
+        raise ReadError(f"the server answered {what} whose {name} is {shown(value)}")
     return value
 
 
@@ -389,17 +383,8 @@ def _boolean(resource: JsonObject, name: str, what: str) -> bool | None:
     value = attribute(resource, name)
     said = boolean(value)
     if value is not None and said is None:
-        raise ReadError(f"the server answered {what} whose {name} is {_shown(value)}")
+        raise ReadError(f"the server answered {what} whose {name} is {shown(value)}")
     return said
-
-
-def _is_text(value: str) -> bool:
-    """Whether it can be written at all: JSON may escape halves of characters."""
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _is_list(document: JsonObject) -> bool:
@@ -407,19 +392,3 @@ def _is_list(document: JsonObject) -> bool:
     schemas = attribute(document, "schemas")
     says_so = isinstance(schemas, list) and any(fold(str(schema)) == fold(LIST_SCHEMA) for schema in schemas)
     return says_so or not {"resources", "totalresults"}.isdisjoint(fold(name) for name in document)
-
-
-def _shown(value: object) -> str:
-    match value:
-        case None:
-            return "missing"
-        case str():
-            return f"the text {quoted(value, 60)}"
-        case bool():
-            return str(value).lower()
-        case int() | float():
-            return f"the number {value}"
-        case list():
-            return "a list"
-        case _:
-            return "a JSON object"

@@ -92,6 +92,10 @@ cleo@acme.example
                             policies/acme/web.yaml:9, {NO_GIT}
   not the policy's, and left alone: gadget
 """
+OVER = (
+    "to look at: had a temporary grant until 2020-01-31 23:59 UTC (policies/acme/web.yaml:16); "
+    "delete it from the policy"
+)
 DAN = f"""\
 {HEAD}
 
@@ -101,6 +105,7 @@ dan@acme.example
     ended      viewer       temporary grant ended 2020-01-31 23:59 UTC, INC-1
                             policies/acme/web.yaml:16, {NO_GIT}
     nothing in the policy gives it now
+  {OVER}
 """
 EVE = f"""\
 {HEAD}
@@ -163,10 +168,11 @@ def test_what_a_problem_holds_is_told_and_is_no_failure_of_the_question() -> Non
     )
     result = explain("u-dan", server=server)
     assert (result.code, result.err) == (0, "")
-    assert result.out.splitlines()[-6:] == [
+    assert result.out.splitlines()[-7:] == [
         "  storefront: contributor, held as it is",
         "    nothing in the policy gives it",
         f"    held by {problem}",
+        f"  {OVER}",
         "",
         "not resolved, so nobody loses what it could have given:",
         f"  {problem}",
@@ -232,6 +238,8 @@ def test_as_json_it_is_one_document() -> None:
         "classes": [],
         "end": None,
         "idle_groups": [],
+        "account": [],
+        "findings": [],
         "foreign": ["gadget"],
     }
     untold = {"commit": None, "unknown": NO_GIT}
@@ -363,7 +371,7 @@ def test_the_run_that_wrote_a_role_is_told() -> None:
 def test_what_somebody_else_changed_since_is_told_so() -> None:
     server, run = applied()
     server.data["Users"]["u-dan"]["roles"] = [{"value": "org-admin"}]
-    last = explain("u-dan", server=server).out.splitlines()[-1]
+    last = explain("u-dan", server=server).out.splitlines()[-2]
     assert last.startswith(f"    run {run} of ann, commit unknown, left none here at 2")
     assert last.endswith("Z; somebody else changed it since")
 

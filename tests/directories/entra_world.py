@@ -4,26 +4,17 @@ from typing import Any
 
 import httpx
 import trustme
+from directories import asking
 from scim.fake_server import Time
 from standins.graph import CLIENT, CLIENT_SECRET, TENANT, Graph, event, group, person
 
 from reconciler.directories.entra.client import GraphClient, installed_signer
 from reconciler.directories.entra.directory import EntraDirectory
 from reconciler.http.reach import Reach
-from reconciler.model import Member
-from reconciler.policy.document import (
-    DirectoryKind,
-    DirectorySettings,
-    GroupRef,
-    Mode,
-    Organization,
-    PersonClass,
-)
-from reconciler.problem import Location
+from reconciler.policy.document import DirectoryKind, Organization, PersonClass
 from reconciler.settings.entra import Certificate, EntraConnection
 from reconciler.settings.token import Token
 
-AT = Location("organization.yaml", 1, 1)
 SERVER = "https://graph.microsoft.com/v1.0"
 
 
@@ -50,13 +41,7 @@ def with_event(world: Graph) -> Graph:
 
 
 def organization(classes: dict[str, PersonClass] | None = None, **settings: Any) -> Organization:
-    return Organization(
-        "acme",
-        Mode.ENFORCE,
-        AT,
-        directory=DirectorySettings(DirectoryKind.ENTRA, **settings),
-        classes=classes or {},
-    )
+    return asking.organization(DirectoryKind.ENTRA, classes, **settings)
 
 
 def directory(
@@ -78,12 +63,3 @@ def registered(graph: Graph, authority: trustme.CA | None = None) -> str:
     own = (authority or trustme.CA()).issue_cert("app.acme.example", key_type=trustme.KeyType.RSA)
     graph.certificates = [own.cert_chain_pems[0].bytes().decode()]
     return own.private_key_and_cert_chain_pem.bytes().decode()
-
-
-def refs(*names: str) -> set[GroupRef]:
-    return {GroupRef(name) for name in names}
-
-
-def names(members: frozenset[Member] | None) -> list[str]:
-    assert members is not None
-    return sorted(str(member).partition("@")[0] for member in members)

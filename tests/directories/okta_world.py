@@ -5,27 +5,18 @@ from datetime import timedelta
 from typing import Any
 
 import httpx
+from directories import asking
 from scim.fake_server import Time
 from standins.okta import CLIENT, NOW, SSWS, Event, Group, Okta, Person
 
 from reconciler.directories.okta.client import OktaClient, installed_signer
 from reconciler.directories.okta.directory import LOG_SCOPE, SCOPES, OktaDirectory
 from reconciler.http.reach import Reach
-from reconciler.model import Member
-from reconciler.policy.document import (
-    DirectoryKind,
-    DirectorySettings,
-    GroupRef,
-    Mode,
-    Organization,
-    PersonClass,
-)
-from reconciler.problem import Location
+from reconciler.policy.document import DirectoryKind, Organization, PersonClass
 from reconciler.settings.okta import AppKey, OktaConnection
 from reconciler.settings.token import Token
 
 URL = "https://acme.okta.test"
-AT = Location("organization.yaml", 1, 1)
 
 
 def company(**changes: Any) -> Okta:
@@ -56,13 +47,7 @@ def with_event(okta: Okta) -> Okta:
 
 
 def organization(classes: dict[str, PersonClass] | None = None, **settings: Any) -> Organization:
-    return Organization(
-        "acme",
-        Mode.ENFORCE,
-        AT,
-        directory=DirectorySettings(DirectoryKind.OKTA, **settings),
-        classes=classes or {},
-    )
+    return asking.organization(DirectoryKind.OKTA, classes, **settings)
 
 
 def directory(
@@ -80,12 +65,3 @@ def directory(
     of = of or organization()
     scopes = (*SCOPES, LOG_SCOPE) if of.directory.log else SCOPES
     return OktaDirectory(OktaClient(connection(URL, credential), scopes, installed_signer, reach), of)
-
-
-def refs(*names: str) -> set[GroupRef]:
-    return {GroupRef(name) for name in names}
-
-
-def names(members: frozenset[Member] | None) -> list[str]:
-    assert members is not None
-    return sorted(str(member).partition("@")[0] for member in members)

@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from directories.entra_world import AT, company, directory, names, organization, refs, registered
+from directories.asking import AT, names, refs
+from directories.entra_world import company, directory, organization, registered
 from scim.fake_server import Time
 from standins.graph import (
     CLIENT_SECRET,

@@ -6,7 +6,8 @@ from typing import Any
 
 import httpx
 import pytest
-from directories.okta_world import AT, company, directory, names, organization, refs
+from directories.asking import AT, names, refs
+from directories.okta_world import company, directory, organization
 from scim.fake_server import Time
 from standins import okta
 from standins.okta import KEY_ID, NOW, Event, Group, Okta, Person

@@ -2,7 +2,8 @@
 
 import httpx
 import pytest
-from directories.okta_world import company, directory, organization, refs, with_event
+from directories.asking import refs
+from directories.okta_world import company, directory, organization, with_event
 from scim.fake_server import Time
 from standins import okta
 from standins.okta import SSWS, Fault

@@ -1,9 +1,11 @@
 """Explain on the real sandbox: policies/acme in a repository of two commits, before and after an apply."""
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from click.testing import CliRunner, Result
 
 from reconciler import ledger, sandbox
 from reconciler.cli import cli
+from reconciler.http.reach import Reach
 from reconciler.sandbox import seed
 from reconciler.sandbox.server import Server
 
@@ -104,6 +107,23 @@ def test_somebody_is_explained_down_to_the_commit_and_after_an_apply_to_the_run(
         f"                            {COMMERCE}:{line}, {second}",
     ]
     assert not any(request.writes for request in server.requests[before:])
+
+
+def test_the_page_in_the_docs_shows_what_is_printed(server: Server) -> None:
+    commit("Olga", "Payments")
+    shutil.copytree(ROOT / "policies/acme/access", "policies/acme/access")
+    commit("Ann", "Dana is on call")
+    environment = {"CIRCLECI_SCIM_URL": server.url, "CIRCLECI_SCIM_TOKEN": server.token}
+    then = Reach(now=lambda: datetime(2026, 11, 23, 12, tzinfo=UTC))
+    result = CliRunner().invoke(
+        cli, ["explain", "dana@acme.example", "policies/acme"], obj=then, env=environment
+    )
+    shown = re.search(r"```\n(.*?)```", (ROOT / "docs/explain.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert shown is not None
+    printed = result.stdout.replace(server.url, "https://scim.example/v2")
+    hashes = r"commit \w{10} of [\d-]{10} "
+    assert re.sub(hashes, "", printed) == re.sub(hashes, "", shown[1])
+    assert len(re.findall(hashes, printed)) == len(re.findall(hashes, shown[1])) == 4
 
 
 def test_who_administers_a_project_is_told_with_the_organization_s_admins(server: Server) -> None:

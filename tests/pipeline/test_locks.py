@@ -21,7 +21,8 @@ EXTRAS: dict[str, list[str]] = PROJECT["project"]["optional-dependencies"]
 BACKEND: list[str] = PROJECT["build-system"]["requires"]
 GROUPS: dict[str, list[str]] = PROJECT["dependency-groups"]
 DECLARED = {
-    "dev": [*RUNTIME, *EXTRAS["sandbox"], *EXTRAS["vault"], *BACKEND, *GROUPS["dev"]],
+    "dev": [*RUNTIME, *EXTRAS["jwt"], *EXTRAS["sandbox"], *EXTRAS["vault"], *BACKEND, *GROUPS["dev"]],
+    "jwt": [*RUNTIME, *EXTRAS["jwt"]],
     "lock": GROUPS["lock"],
     "mutation": GROUPS["mutation"],
     "runtime": RUNTIME,
@@ -85,7 +86,7 @@ def test_everything_that_is_declared_is_locked(lock: str) -> None:
     assert {canonicalize_name(requirement.name) for requirement in declared} <= set(pins)
 
 
-@pytest.mark.parametrize("lock", ["runtime", "vault"])
+@pytest.mark.parametrize("lock", ["jwt", "runtime", "vault"])
 def test_the_program_is_tested_with_the_versions_that_it_runs_with(lock: str) -> None:
     assert pins_of(lock).items() <= pins_of("dev").items()
 
@@ -95,7 +96,16 @@ def test_mutants_are_tested_with_the_versions_that_the_program_is_tested_with() 
     assert {name: version for name, version in mutation.items() if dev.get(name, version) != version} == {}
 
 
-INSTALLERS = ["Makefile", ".circleci/config.yml", ".ci/run", "README.md", "CONTRIBUTING.md"]
+INSTALLERS = [
+    "Makefile",
+    ".circleci/config.yml",
+    ".ci/run",
+    "README.md",
+    "CONTRIBUTING.md",
+    "docs/connection.md",
+    "docs/entra.md",
+    "docs/okta.md",
+]
 INSTALL = re.compile(r"\bpip3?\b[^\n|;&]*? install\b[^\n;&]*")
 
 

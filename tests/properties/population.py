@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
 from reconciler.model import LiveState, Member, Principal
+from reconciler.people.population import Past
 from reconciler.policy.document import Lifecycle
-from reconciler.population import Past
 
 NAMES = ("ann", "bob", "cid", "dan", "eve")
 

@@ -12,9 +12,9 @@ from properties.strategies import any_mode
 from reconciler import apply, planning
 from reconciler.change import Change, Result, SetActive
 from reconciler.model import PROVISIONAL, Membership
+from reconciler.people.population import Past
 from reconciler.planning import Prepared
 from reconciler.policy.document import DirectoryKind, DirectorySettings, Lifecycle, Mode, Policy
-from reconciler.population import Past
 
 
 def asks(rules: Lifecycle, mode: Mode = Mode.ENFORCE) -> Policy:

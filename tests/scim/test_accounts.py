@@ -141,6 +141,15 @@ def test_what_was_not_done_is_not_tried_again_and_said(how: str) -> None:
     assert it.read_back([JOE.id]).people == {}
 
 
+def test_a_name_that_is_taken_by_an_account_that_the_server_hides_is_told() -> None:
+    error = fails(FakeServer(others(), faults=[NOT_DONE["409 of another attribute"]]), CREATE)
+    assert (error.message, error.hint) == (
+        "could not create the account of 'joe@acme.example': the server answered 409 Conflict (uniqueness): "
+        "'the address is taken'; it lists no such account, so there may be an inactive one that it hides",
+        "look for it on the server: activate it there, or delete it",
+    )
+
+
 def test_a_server_that_takes_it_and_makes_nothing_is_told() -> None:
     error = fails(FakeServer(others(), faults=[Fault("POST", 202)]), CREATE)
     assert (error.message, error.hint) == (

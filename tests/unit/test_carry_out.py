@@ -753,6 +753,32 @@ def test_of_somebody_who_is_gone_only_the_deletion_came_about(
     assert found(account, None) == told
 
 
+def test_who_leaves_does_so_although_nobody_can_be_created() -> None:
+    joiners = [build.create_user(name) for name in MANY[:7]]
+    faults = dict.fromkeys(range(1, 6), Fault.REFUSED)
+    work = lives({"lea": holds("viewer")}, {}, *joiners, OUT, faults=faults)
+
+    assert [(stage, result, why) for _, stage, result, why in work.apply()] == [
+        *[("create", FAILED, "the server said no")] * 5,
+        *[("create", SKIPPED, NOT_TRIED)] * 2,
+        ("revoke", APPLIED, ""),
+        ("deactivate", APPLIED, ""),
+    ]
+
+
+def test_who_leaves_does_so_although_nobody_can_be_corrected() -> None:
+    names = MANY[:7]
+    corrected = [build.correct(name, display_name="X") for name in names]
+    faults = dict.fromkeys(range(1, 6), Fault.REFUSED)
+    work = lives({name: holds() for name in names}, {}, *corrected, OUT, faults=faults)
+
+    assert [(stage, result, why) for _, stage, result, why in work.apply()] == [
+        *[("repair", FAILED, "the server said no")] * 5,
+        *[("repair", SKIPPED, NOT_TRIED)] * 2,
+        ("deactivate", APPLIED, ""),
+    ]
+
+
 def test_an_account_that_is_still_there_and_active_is_said_to_be() -> None:
     still = "the server accepted it, and the account is still there"
     assert found(build.delete_user("old"), principal("old")) == (FAILED, still)

@@ -142,6 +142,8 @@ def test_accounts_are_made_first_and_closed_last(change: Change, stage: Stage, s
         (Attribute.EMAIL, "Ann@acme.example", "ann@acme.example", True),
         (Attribute.DISPLAY_NAME, "ann", "Ann", False),
         (Attribute.DISPLAY_NAME, "Ann", "Ann", True),
+        (Attribute.DISPLAY_NAME, " Ann  Lee ", "Ann Lee", True),
+        (Attribute.DISPLAY_NAME, "Ann Lee", "AnnLee", False),
         (Attribute.EMAIL, None, "ann@acme.example", False),
         (Attribute.EMAIL, "none", None, False),
         (Attribute.EMAIL, None, None, True),

@@ -10,8 +10,8 @@ from build import group, membership, organization, principal
 from reconciler import checkup
 from reconciler.checkup import Ability, Check, Checkup, TokenDates, Verdict
 from reconciler.errors import ExitCode, ReadError, SettingsError
-from reconciler.identity import People
 from reconciler.model import DirectoryGroup, Member, Membership
+from reconciler.people.identity import People
 from reconciler.policy.document import DirectoryKind, GroupRef, PersonEntry, StoredAs
 from reconciler.problem import Location
 
@@ -223,6 +223,8 @@ def test_people_are_found_by_the_keys_that_a_run_takes() -> None:
     zoe, gone = Member(user_name="zoe"), Member(user_name="gone", active=False)
     found = checkup.matching(membership(group("eng", ann), group("ops", bob)), server)
     assert (found.verdict, found.said) == (OK, "of 2 active people: 1 by externalId, 1 by userName")
+    everybody = Membership(membership(group("eng", ann)).groups, people=frozenset({ann, zoe}))
+    assert checkup.matching(everybody, server).said == "of 1 active person: 1 by externalId"
     found = checkup.matching(Membership((), people=frozenset({ann, zoe, gone})), server)
     assert (found.verdict, found.said) == (
         FINDING,

@@ -8,10 +8,10 @@ import pytest
 from build import END, NOW, at, group, membership, organization, person, person_class, policy, principal
 from build import service_account as machine
 
-from reconciler import classes
-from reconciler.classes import Bounds, Classes, Doubt, End, Standing
-from reconciler.identity import People
 from reconciler.model import DirectoryGroup, Member, Membership, Principal, Role
+from reconciler.people import classes
+from reconciler.people.classes import Bounds, Classes, Doubt, End, Standing
+from reconciler.people.identity import People
 from reconciler.policy.document import PersonClass, PersonEntry, ServiceAccount
 from reconciler.problem import Problem
 
@@ -26,9 +26,7 @@ def told(
     groups: Membership = NO_GROUPS,
     people: tuple[Principal, ...] = (ANN, BOB),
 ) -> Classes:
-    of = organization(classes=[one for one in written if isinstance(one, PersonClass)])
-    entries = [one for one in written if not isinstance(one, PersonClass)]
-    return classes.tell_apart(policy(*entries, of=of), groups, People.of(people))
+    return classes.tell_apart(policy(*written), groups, People.of(people))
 
 
 def ann(*attributes: tuple[str, str]) -> Membership:
@@ -248,6 +246,16 @@ def test_doubts_are_told_once_for_each_class_with_the_first_names() -> None:
             remedy,
         ),
     ]
+
+
+def test_who_is_called_so_by_the_directory_alone_is_meant_by_the_policy_too() -> None:
+    ann = Member(external_id="x-1", user_name="ann.lee@acme.example")
+    account = principal("ann", external_id="x-1")
+    entry = PersonEntry("Ann.Lee@acme.example", at(), ("contractor",))
+    found = told(
+        person_class(highest="viewer"), entry, groups=membership(group("eng", ann)), people=(account,)
+    )
+    assert found.of("u-ann").bounds.cap is Role.VIEWER
 
 
 def test_neither_the_order_of_classes_nor_of_people_matters() -> None:

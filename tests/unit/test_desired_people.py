@@ -55,10 +55,8 @@ def expand(
     live: LiveState = EVERYBODY,
     protected: tuple[str, ...] = (),
 ) -> DesiredState:
-    classes = [one for one in written if isinstance(one, PersonClass)]
-    of = organization(classes=classes, notice=QUIET, guardrails=Guardrails(protected=protected))
-    entries = [one for one in written if not isinstance(one, PersonClass)]
-    return desired.expand(policy(*entries, of=of), groups, live, NOW)
+    of = organization(notice=QUIET, guardrails=Guardrails(protected=protected))
+    return desired.expand(policy(*written, of=of), groups, live, NOW)
 
 
 def over(role: str, *, person_class: str = "", line: int = 4) -> Provenance:

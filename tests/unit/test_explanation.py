@@ -31,7 +31,7 @@ from recording import END as OVER
 from recording import numbered, outcome, set_roles, story, write
 
 from reconciler import desired, explanation, history
-from reconciler.classes import End
+from reconciler.change import SetActive
 from reconciler.errors import SettingsError
 from reconciler.explanation import (
     Answer,
@@ -45,8 +45,10 @@ from reconciler.explanation import (
     Verdict,
     Written,
 )
+from reconciler.finding import Finding, Kind
 from reconciler.history import PastRun
-from reconciler.model import ORGANIZATION, LiveState, Member, Membership, Provenance, Role, Scope
+from reconciler.model import DIRECTORY, ORGANIZATION, LiveState, Member, Membership, Provenance, Role, Scope
+from reconciler.people.classes import End
 from reconciler.policy.document import Guardrails, Mode, Organization, Policy
 
 MOMENT = timedelta(microseconds=1)
@@ -75,6 +77,14 @@ def only(known: Case) -> ScopeExplanation:
     """The only scope in which there is something to tell of Ann."""
     [scope] = ann(known).scopes
     return scope
+
+
+def test_what_becomes_of_an_account_and_what_to_look_at_are_told_of_its_person_alone() -> None:
+    leaves = [SetActive(principal(name), False, "not in the directory") for name in ("ann", "bob")]
+    look = [Finding(Kind.LEAVER, name, "is active here") for name in ("ANN@acme.example", "bob@acme.example")]
+    known = case()
+    known = replace(known, accounts=leaves, desired=replace(known.desired, findings=tuple(look)))
+    assert (ann(known).account, ann(known).findings) == ((leaves[0],), (look[0],))
 
 
 # Verdicts
@@ -183,6 +193,13 @@ def test_a_binding_that_does_not_name_somebody_s_class_has_no_effect() -> None:
         WEB, some("viewer"), some(), Verdict.TAKE, (Reason(withheld, Standing.IDLE),)
     )
     assert ann(known).idle_groups == ()
+
+
+def test_the_directorys_word_is_told_as_what_denies_a_role() -> None:
+    word = Provenance(DIRECTORY, "not in the directory", at(1), Role.VIEWER, withheld=True)
+    known = case(state=live({"ann": holds(web="viewer")}))
+    known = replace(known, desired=replace(known.desired, why={"u-ann": {WEB: (word,)}}))
+    assert only(known).reasons == (Reason(word, Standing.DENIED),)
 
 
 def test_somebody_whose_time_is_over_is_told_since_when_and_by_which_line() -> None:

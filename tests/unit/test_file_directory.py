@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.directories.file import FileDirectory
+from reconciler.directories.file.directory import FileDirectory
 from reconciler.errors import ReadError, SettingsError
 from reconciler.model import DirectoryGroup, Member, Membership
 from reconciler.policy.document import AttributeNames, DirectoryKind, DirectorySettings, GroupRef

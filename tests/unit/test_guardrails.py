@@ -953,6 +953,20 @@ def test_what_is_wrong_with_too_many_creations_is_said() -> None:
     )
 
 
+def test_so_many_accounts_may_be_corrected_at_once() -> None:
+    def corrected(number: int) -> tuple[Violation, ...]:
+        changes = [correct(f"p{index}", display_name="X") for index in range(number)]
+        return check(*changes, state=holding(9), limits=limits(corrections=1))
+
+    assert Guardrails().corrections == 50
+    assert corrected(1) == ()
+    [violation] = corrected(2)
+    assert (violation.guardrail, violation.measured, violation.limit) == ("corrections", 2, 1)
+    assert violation.message == "2 people would get another name or e-mail; 1 may at once"
+    assert violation.remedy.startswith("check whether `directory.attributes` names what the server should")
+    assert violation.approvable
+
+
 def test_who_is_created_and_made_admin_is_an_admin_gained() -> None:
     state = with_joiners(live({"ann": holds("admin")}), "joe")
     made = seat(joiner("joe"))

@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 from build import NOW, group
 
-from reconciler import identity
 from reconciler.model import DirectoryGroup, Member, Membership
+from reconciler.people import identity
 
 ANN = Member(external_id="x-ann", user_name="ann@acme.example", active=True, display_name="Ann")
 

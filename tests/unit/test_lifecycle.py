@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from random import Random
 from types import MappingProxyType
 from typing import Any
@@ -26,11 +26,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from properties.population import Sides, lifecycles, sides
 
-from reconciler import desired, identity, lifecycle, population
+from reconciler import desired
 from reconciler.change import Attribute, AttributeChange, CreateUser, DeleteUser, SetActive, SetAttributes
 from reconciler.errors import ReadError
 from reconciler.finding import Finding, Kind
-from reconciler.lifecycle import Course
 from reconciler.model import (
     ORGANIZATION,
     DesiredState,
@@ -43,6 +42,9 @@ from reconciler.model import (
     Provenance,
     fold,
 )
+from reconciler.people import identity, lifecycle, population
+from reconciler.people.lifecycle import Course
+from reconciler.people.population import Past, Population
 from reconciler.policy.document import (
     Binding,
     DirectoryKind,
@@ -53,7 +55,6 @@ from reconciler.policy.document import (
     ServiceAccount,
     TemporaryGrant,
 )
-from reconciler.population import Past, Population
 from reconciler.problem import Problem
 
 DAY = timedelta(days=1)
@@ -128,14 +129,17 @@ def life(
     protected: tuple[str, ...] = (),
     people: tuple[PersonEntry, ...] = (),
     machines: tuple[ServiceAccount, ...] = (),
-    classes: tuple[PersonClass, ...] = (),
     kind: DirectoryKind = DirectoryKind.OKTA,
     now: datetime = NOW,
     groups: tuple[DirectoryGroup, ...] = (),
+    classes: tuple[PersonClass, ...] = (),
+    required: tuple[str, ...] = (),
 ) -> Life:
     """Decide about everybody: `directory` is who is listed, `eng` who is in the one group that is bound."""
     of = replace(
-        plain_organization(guardrails=replace(UNLIMITED, protected=protected), classes=classes),
+        plain_organization(
+            guardrails=replace(UNLIMITED, protected=protected, required_admins=required), classes=classes
+        ),
         directory=DirectorySettings(kind),
         lifecycle=rules,
         places={("directory",): PLACE},
@@ -610,6 +614,22 @@ def test_who_is_listed_as_inactive_loses_the_roles_at_once_and_the_account_after
     )
 
 
+@pytest.mark.parametrize("year", [1, 1601, 1969])
+def test_a_time_that_means_not_set_begins_no_grace(year: int) -> None:
+    gone = left(since=datetime(year, 1, 1, tzinfo=UTC))
+    seen = life([gone, BOB], server(account(), BOBS), rules=THREE_DAYS)
+    assert seen.changes == ()
+    assert [finding.remedy for finding in seen.course.findings] == [
+        "the account is left alone until 2026-11-26 12:00 UTC"
+    ]
+
+
+def test_a_grace_that_no_calendar_sees_the_end_of_is_not_over() -> None:
+    now = datetime(9999, 12, 31, 23, tzinfo=UTC)
+    seen = life([BOB], server(account(), BOBS, ann=holds("admin")), rules=THREE_DAYS, now=now)
+    assert (seen.changes, seen.asked.roles) == ((), {"u-ann": holds("admin")})
+
+
 def test_without_grace_nothing_is_to_be_remembered() -> None:
     assert life([BOB], server(account(), BOBS)).course.told is None
 
@@ -750,6 +770,20 @@ def test_who_is_not_meant_to_be_here_does_not_return(ann: Member, eng: bool) -> 
     assert (seen.changes, seen.asked.roles, seen.told) == ((), {}, [])
 
 
+def test_who_may_be_past_the_end_of_their_time_does_not_return_to_what_the_account_still_holds() -> None:
+    seen = life(
+        [person(), BOB],
+        server(inactive(), BOBS, ann=holds("admin")),
+        eng=[person()],
+        groups=(group("contractors", person()),),
+        classes=(person_class(groups=["contractors"], end_required=True),),
+    )
+    assert (seen.changes, seen.asked.roles) == ((), {"u-ann": holds("admin")})
+    assert [problem.message for problem in seen.asked.problems] == [
+        "no end is known of people of the class 'contractor': ann@acme.example"
+    ]
+
+
 def test_an_account_is_not_given_back_to_somebody_else_of_the_same_name() -> None:
     ann, back = person(external_id="x-other"), person("aby")
     seen = life([ann, back, BOB], server(inactive(), inactive("aby"), BOBS), eng=[ann, back])
@@ -836,6 +870,59 @@ def test_an_externalid_on_one_side_alone_contradicts_nothing() -> None:
             (AttributeChange(Attribute.DISPLAY_NAME, "Ann", "Anna"),),
             "as in the directory, by userName",
         )
+
+
+@pytest.mark.parametrize(
+    ("named", "entries"),
+    [
+        ({"people": (PersonEntry("Ann@acme.example", PLACE, ends=NOW + DAY),)}, ()),
+        ({"required": ("ann@acme.example",)}, ()),
+        ({}, (grant("ann", "admin", starts=NOW + DAY),)),
+    ],
+    ids=["in an entry of a person", "as a required admin", "in a grant to come"],
+)
+def test_who_is_named_by_the_policy_is_renamed_only_once_it_names_them_otherwise(
+    named: Mapping[str, Any], entries: tuple[TemporaryGrant, ...]
+) -> None:
+    ann = person(user_name="lee@acme.example", display_name="Lee")
+    seen = life([ann, BOB], server(account(), BOBS), VIEWERS, *entries, eng=[ann], **named)
+    name = AttributeChange(Attribute.DISPLAY_NAME, "Ann", "Lee")
+    assert seen.changes == (SetAttributes(account(), (name,), "as in the directory, by externalId"),)
+    assert [(one.subject, one.message, one.remedy) for one in seen.course.findings] == [
+        (
+            "ann@acme.example",
+            "userName is 'ann@acme.example' here, and 'lee@acme.example' in the directory",
+            "the policy names 'ann@acme.example': name 'lee@acme.example' in its place, and write "
+            "`people: [{user: lee@acme.example, previously: [ann@acme.example]}]`",
+        )
+    ]
+
+
+def test_a_rename_that_the_policy_has_followed_is_carried_out_and_takes_nobody_out_of_a_class() -> None:
+    ann = person(user_name="lee@acme.example")
+    entry = PersonEntry("lee@acme.example", PLACE, ("contractor",), previously=("ann@acme.example",))
+
+    def seen(account: Principal) -> Life:
+        return life(
+            [ann, BOB],
+            server(account, BOBS),
+            binding("eng", "admin"),
+            eng=[ann],
+            people=(entry,),
+            classes=(person_class(highest="viewer"),),
+        )
+
+    before, after = seen(account()), seen(account(user_name="lee@acme.example"))
+    renamed = AttributeChange(Attribute.USER_NAME, "ann@acme.example", "lee@acme.example")
+    assert before.changes == (SetAttributes(account(), (renamed,), "as in the directory, by externalId"),)
+    assert before.asked.roles == after.asked.roles == {"u-ann": holds("viewer")}
+
+
+def test_a_grant_that_is_over_keeps_nobody_from_being_renamed() -> None:
+    ann = person(user_name="lee@acme.example")
+    over = grant("ann", "admin", expires=NOW - DAY)
+    seen = life([ann, BOB], server(account(), BOBS), VIEWERS, over, eng=[ann])
+    assert [type(change) for change in seen.changes] == [SetAttributes]
 
 
 def test_without_the_policys_leave_each_difference_is_told() -> None:

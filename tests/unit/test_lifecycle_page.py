@@ -10,8 +10,8 @@ from build import Groups, Server, group, holds
 
 from reconciler import planning
 from reconciler.model import LiveState, Member, Membership, Principal
+from reconciler.people.population import Past
 from reconciler.policy import source
-from reconciler.population import Past
 from reconciler.ports import ProvisioningFailure
 from reconciler.report import text
 

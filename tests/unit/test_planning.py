@@ -37,6 +37,7 @@ from reconciler.change import Change, CreateGroup, CreateUser, SetActive
 from reconciler.errors import ReadError
 from reconciler.finding import Kind
 from reconciler.model import ORGANIZATION, LiveState, Member, Membership, Role
+from reconciler.people.population import Past
 from reconciler.plan import Plan
 from reconciler.planning import Prepared
 from reconciler.policy.document import (
@@ -50,7 +51,6 @@ from reconciler.policy.document import (
     Policy,
     StoredAs,
 )
-from reconciler.population import Past
 from reconciler.ports import ProvisioningFailure
 from reconciler.problem import Problem
 

@@ -109,6 +109,7 @@ def test_the_defaults_of_the_schema_are_those_of_the_program() -> None:
         "guardrails.admins_gained": guardrails.admins_gained,
         "guardrails.longest_grant": guardrails.longest_grant,
         "guardrails.creations": guardrails.creations,
+        "guardrails.corrections": guardrails.corrections,
         "roles.stored_as": str(roles.stored_as),
         "roles.organization": roles.organization,
         "roles.project": roles.project,

@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 from build import NOW, binding, group, live, membership, organization, policy, principal
 
-from reconciler import identity, population, provisioning
 from reconciler.finding import Finding, Kind
 from reconciler.model import DirectoryGroup, LiveState, Member, Membership
+from reconciler.people import identity, population, provisioning
 from reconciler.policy.document import DirectoryKind, DirectorySettings
 from reconciler.ports import ProvisioningFailure
 

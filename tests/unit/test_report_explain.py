@@ -6,9 +6,11 @@ import pytest
 from build import END, NOW, SERVER, WEB, at, principal, provenance, some
 
 from reconciler.blame import Commit, Untold, Writer
-from reconciler.classes import End
+from reconciler.change import AccountChange, CreateUser, DeleteUser, SetActive, data
 from reconciler.explanation import Answer, Explanation, Reason, ScopeExplanation, Standing, Verdict
-from reconciler.model import Member, Principal, Provenance, Role
+from reconciler.finding import Finding, Kind
+from reconciler.model import DIRECTORY, Member, Principal, Provenance, Role, provisional
+from reconciler.people.classes import End
 from reconciler.policy.document import Mode
 from reconciler.report import explain
 
@@ -104,6 +106,15 @@ def test_what_is_known_of_a_person_is_told(person: Explanation, lines: list[str]
             ],
         ),
         (
+            Provenance(DIRECTORY, "SUSPENDED in the directory", at(), Role.VIEWER, withheld=True),
+            Standing.DENIED,
+            [
+                "denied     viewer       SUSPENDED in the directory",
+                LINE,
+                "nothing in the policy gives it now",
+            ],
+        ),
+        (
             Provenance("end", "ann", at(), Role.VIEWER, until=NOW, ended=True, person_class="contractor"),
             Standing.ENDED,
             [
@@ -123,7 +134,7 @@ def test_what_is_known_of_a_person_is_told(person: Explanation, lines: list[str]
             ["applies    viewer       temporary grant until 2026-11-27 23:59 UTC, INC-7", LINE],
         ),
     ],
-    ids=["capped", "withheld", "over", "service account", "grant"],
+    ids=["capped", "withheld", "denied", "over", "service account", "grant"],
 )
 def test_what_a_reason_comes_to_is_told(source: Provenance, standing: Standing, lines: list[str]) -> None:
     assert reason(source, standing) == lines
@@ -149,3 +160,51 @@ def test_what_a_reason_comes_to_is_told(source: Provenance, standing: Standing, 
 def test_who_wrote_a_line_is_told(writer: Writer, words: str) -> None:
     scope = replace(SCOPE, reasons=(Reason(provenance(), Standing.APPLIES),))
     assert told(Explanation(ANN, (scope,)), writer)[-1].strip() == f"team.yaml:1, {words}"
+
+
+@pytest.mark.parametrize(
+    ("change", "mode", "words"),
+    [
+        (
+            SetActive(ANN, False, "SUSPENDED in the directory"),
+            Mode.ENFORCE,
+            "deactivated: SUSPENDED in the directory",
+        ),
+        (
+            DeleteUser(ANN, "gone"),
+            Mode.ADDITIVE,
+            "deleted: gone, but mode additive takes nothing away",
+        ),
+        (SetActive(ANN, True, "back"), Mode.ADDITIVE, "reactivated: back"),
+        (SetActive(ANN, True, "back"), Mode.REPORT, "reactivated: back, but mode report never writes"),
+    ],
+    ids=["enforce", "a loss in additive", "a gain in additive", "report"],
+)
+def test_what_is_to_become_of_an_account_is_told(change: AccountChange, mode: Mode, words: str) -> None:
+    answer = Answer("acme", SERVER, mode, (Explanation(ANN, (), account=(change,)),))
+    lines = explain.text(answer, None, {})
+    assert lines[4] == f"  the account is to be {words}"
+    [person] = explain.data([answer], None, {}, ())["organizations"][0]["people"]  # type: ignore[index]
+    assert [one["kind"] for one in person["account"]] == [data(change)["kind"]]
+
+
+def test_what_somebody_should_look_at_is_told() -> None:
+    look = Finding(
+        Kind.LEAVER, "ann@acme.example", "is active here, and not in the directory", "see", since=NOW
+    )
+    explained = Explanation(ANN, (), findings=(look,))
+    assert told(explained)[-1] == (
+        "  to look at: is active here, and not in the directory, since 2026-11-23; see"
+    )
+
+
+def test_who_is_to_be_created_has_no_id_yet() -> None:
+    joe = Principal(provisional("joe"), "joe", "00u1", True, "Joe")
+    explained = Explanation(joe, (), account=(CreateUser(joe, "in the group eng"),))
+    assert told(explained)[:2] == [
+        "  no account yet, externalId 00u1, Joe",
+        "  the account is to be created: in the group eng",
+    ]
+    answer = Answer("acme", SERVER, Mode.ENFORCE, (explained,))
+    [person] = explain.data([answer], None, {}, ())["organizations"][0]["people"]  # type: ignore[index]
+    assert (person["id"], person["user"]) == (None, "joe")

@@ -5,12 +5,12 @@ https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import urlencode
 
 from reconciler.errors import ReadError
 from reconciler.http import answers
+from reconciler.http.client_credentials import ASSERTION, Signs, lasts
 from reconciler.http.patience import Patience
 from reconciler.http.reach import Reach
 from reconciler.http.sender import Sender
@@ -19,21 +19,12 @@ from reconciler.http.words import printable, quoted, status_words
 from reconciler.settings.entra import EntraConnection
 from reconciler.settings.token import LONGEST, Token
 
-KIND = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-EARLY = 300.0
-"""How many seconds before its end a token is renewed: more than one request may take."""
 TRIES = 3
 """How often a token is asked for with an assertion, each time with a new one."""
 
 _FIT = re.compile(r"[\x21-\x7e]+")
 _NUMBER = re.compile(r"AADSTS[0-9]+")
 _TAIL = re.compile(r"\s*Trace ID:.*", re.DOTALL)
-
-
-class Signs(Protocol):
-    """A `http.assertion.Signer`, whose library is there for those only who have a certificate."""
-
-    def assertion(self, client_id: str, audience: str, now: datetime) -> Token: ...
 
 
 class AppAccess:
@@ -102,7 +93,7 @@ class AppAccess:
             raise ReadError(f"{what}: the answer holds no access token", self._hint(""))
         if str(document.get("token_type")).casefold() != "bearer":
             raise ReadError(f"{what}: the access token is not of type Bearer", self._hint(""))
-        self._until = self._sender.patience.clock() + _lasts(document)
+        self._until = self._sender.patience.clock() + lasts(document)
         return Token(token)
 
     def _seen(self, reply: Reply) -> str:
@@ -145,7 +136,7 @@ class AppAccess:
         audience = self._sender.transport.url(self._path)
         now = self._sender.patience.now()
         self._assertion = self._signer.assertion(self._connection.client, audience, now)
-        return {"client_assertion_type": KIND, "client_assertion": self._assertion.reveal()}
+        return {"client_assertion_type": ASSERTION, "client_assertion": self._assertion.reveal()}
 
     def _refused(self, what: str, reply: Reply, document: Mapping[str, Any]) -> ReadError:
         """In the authority's own words (RFC 6749 section 5.2), without what changes from answer to answer."""
@@ -185,10 +176,3 @@ class AppAccess:
                 return f"is {front}AZURE_GRAPH_ENDPOINT the Graph of this tenant's cloud?"
             case _:
                 return f"are {front}AZURE_TENANT_ID, {front}AZURE_CLIENT_ID and the app's credential right?"
-
-
-def _lasts(document: Mapping[str, Any]) -> float:
-    """For how many seconds a token may be used: until shortly before its end, which `expires_in` tells."""
-    told = document.get("expires_in")
-    seconds = float(told) if isinstance(told, int | float) and not isinstance(told, bool) else 0.0
-    return max(seconds - EARLY, seconds / 2)

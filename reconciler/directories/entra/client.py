@@ -7,19 +7,19 @@ lags behind, and want the header ConsistencyLevel, which no link carries.
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Self
-from urllib.parse import urlsplit
+from typing import Any
 
-from reconciler.directories.entra.access import AppAccess, Signs
+from reconciler.directories.entra.access import AppAccess
 from reconciler.directories.entra.wire import JsonObject, identifier
-from reconciler.errors import ReadError, SettingsError
+from reconciler.errors import ReadError
 from reconciler.http import answers
+from reconciler.http.client_credentials import Signs, installed
+from reconciler.http.closing import Closing
 from reconciler.http.patience import Patience
 from reconciler.http.reach import Reach
 from reconciler.http.sender import Sender
 from reconciler.http.transport import Broken, Params, Reply, Request, Transport
-from reconciler.http.words import counted, printable, quoted, status_words
+from reconciler.http.words import counted, host, printable
 from reconciler.settings.entra import Certificate, EntraConnection
 
 VERSION = "/v1.0"
@@ -57,7 +57,7 @@ class _MovedError(Exception):
     """The listing changed under the reader, or its count lags; a little later it may hold still."""
 
 
-class GraphClient:
+class GraphClient(Closing):
     """Reads. The access token goes to Graph's origin and no other. Close it, or use it as a context."""
 
     def __init__(
@@ -173,7 +173,7 @@ class GraphClient:
             return None
         led = self._transport.led(url, link) if isinstance(link, str) and link else None
         if led is None:
-            place = self._access.clean(_place(link))
+            place = printable(self._access.clean(host(link)), 80)
             raise self._failed(query, f"its next page is on {place}, where the token must not go", WHOLE)
         return led
 
@@ -197,7 +197,7 @@ class GraphClient:
     def _document(self, query: Query, reply: Reply) -> JsonObject:
         """The JSON object of a success. Anything else, an error under a 200 included, is none."""
         if 300 <= reply.status < 400:
-            place = self._access.clean(_place(reply.headers.get("location")))
+            place = printable(self._access.clean(host(reply.headers.get("location"))), 80)
             raise self._failed(query, f"the server redirects to {place}, where the token must not go")
         if reply.status >= 400 or _error(reply):
             raise self._failed(query, self._refusal(reply), self._hint(query, reply.status))
@@ -212,16 +212,10 @@ class GraphClient:
     def _refusal(self, reply: Reply) -> str:
         """Why Graph says it did not do it (https://learn.microsoft.com/graph/errors), with its request-id."""
         error = _error(reply)
-        reason = f"the server answered {status_words(reply.status)}"
-        if reply.status < 300:
-            reason += " with an error in it"
-        if isinstance(code := error.get("code"), str) and code:
-            reason += f" ({printable(self._access.clean(code), 60)})"
-        if isinstance(words := error.get("message"), str) and words:
-            reason += f": {quoted(self._access.clean(words))}"
-        if request_id := _request_id(reply, error):
-            reason += f"; request-id {printable(self._access.clean(request_id), 40)}"
-        return f"{reason}; {reply.note}" if reply.note else reason
+        clean = self._access.clean
+        request_id = printable(clean(_request_id(reply, error)), 40)
+        told = f"request-id {request_id}" if request_id else ""
+        return answers.refusal(reply, clean, error.get("code"), error.get("message"), told)
 
     def _hint(self, query: Query, status: int) -> str:
         match status:
@@ -246,25 +240,11 @@ class GraphClient:
         self._access.close()
         self._sender.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
 
 def installed_signer(certificate: Certificate) -> Signs:
     """The app's certificate, able to sign. Raises SettingsError where it can't, or the library is missing."""
-    try:
+    with installed(f"the certificate of {certificate.source}"):
         from reconciler.http import certificate as certificates
-    except ModuleNotFoundError as error:
-        missing = (error.name or "").partition(".")[0]
-        raise SettingsError(
-            f"the certificate of {certificate.source} can't sign: the module {missing} is not installed",
-            "pip install 'reconciler[jwt]'",
-        ) from error
     return certificates.signer(certificate.source, certificate.pem, certificate.password)
 
 
@@ -288,12 +268,3 @@ def _request_id(reply: Reply, error: Mapping[str, Any]) -> str:
     inner = error.get("innerError")
     told = inner.get("request-id") if isinstance(inner, dict) else None
     return told if isinstance(told, str) else reply.headers.get("request-id", "")
-
-
-def _place(link: object) -> str:
-    """The host of a link for a message, without the rest of it."""
-    try:
-        host = urlsplit(link).hostname if isinstance(link, str) else None
-    except ValueError:
-        host = None
-    return printable(host, 80) if host else "a place that it does not name"

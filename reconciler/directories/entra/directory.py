@@ -9,6 +9,7 @@ from reconciler.directories.entra import log, wire
 from reconciler.directories.entra.client import WHOLE, GraphClient, Query, installed_signer
 from reconciler.directories.entra.wire import JsonObject, Reading
 from reconciler.errors import ReadError
+from reconciler.http import filters
 from reconciler.http.reach import Reach
 from reconciler.http.words import quoted
 from reconciler.model import DirectoryGroup, Member, Membership, fold
@@ -50,7 +51,7 @@ class EntraDirectory:
     def __init__(self, client: GraphClient, organization: Organization) -> None:
         self._client = client
         self._settings = organization.directory
-        self._reading = Reading(self._settings.attributes, _attributes(organization))
+        self._reading = Reading(self._settings.attributes, organization.class_attributes)
         self._known: dict[str, Member] = {}
         """Everybody who was read, by object id."""
         self._names: set[str] = set()
@@ -109,7 +110,7 @@ class EntraDirectory:
 
     def _named(self, name: str) -> list[wire.Group]:
         """All groups of a name: in Entra ID it is no key. The index first, for it counts them."""
-        condition = ("$filter", f"displayName eq {_literal(name)}")
+        condition = ("$filter", f"displayName eq {filters.odata(name)}")
         query = Query(f"the groups named {quoted(name)}", GROUPS, GROUPS_RIGHT, [condition, OF_GROUPS])
         if found := self._really(name, self._client.everything(query)):
             return found
@@ -123,7 +124,7 @@ class EntraDirectory:
 
     def _suggest(self, name: str) -> None:
         """Names that begin like one that is not there, for whoever misspelled it."""
-        condition = ("$filter", f"startswith(displayName,{_literal(name[:ALIKE])})")
+        condition = ("$filter", f"startswith(displayName,{filters.odata(name[:ALIKE])})")
         query = Query(f"groups named like {quoted(name)}", GROUPS, GROUPS_RIGHT, [condition, OF_GROUPS])
         self._names.update(wire.group(record).name for record in self._client.first(query))
 
@@ -161,16 +162,3 @@ class EntraDirectory:
         }
         self._known.update(read)
         return list(read)
-
-
-def _attributes(organization: Organization) -> frozenset[str]:
-    """The attributes of people that the policy's classes ask for."""
-    classes = organization.classes.values()
-    names = {name for one in classes for name in (*one.attributes, one.end_attribute)}
-    return frozenset(name for name in names if name)
-
-
-def _literal(text: str) -> str:
-    """Text in a filter (OData 4.01, URL Conventions): a quote within is doubled."""
-    doubled = text.replace("'", "''")
-    return f"'{doubled}'"

@@ -1,29 +1,26 @@
 """What Entra ID's provisioning log says could not be carried over to the server, and has not been since."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
-from reconciler.directories.entra import wire
 from reconciler.directories.entra.client import GraphClient, Query
 from reconciler.directories.entra.wire import JsonObject
+from reconciler.directories.provisioning_log import LOOKS_BACK, USUAL, outstanding
 from reconciler.errors import ReadError
+from reconciler.http.shapes import moment
 from reconciler.http.words import printable
 from reconciler.model import Member, fold
 from reconciler.ports import ProvisioningFailure
 
 LOG = "/auditLogs/provisioning"
 RIGHT = "AuditLog.Read.All"
-LOOKS_BACK = timedelta(days=30)
-"""How far the log is read: as long as Entra keeps it."""
 MOST_PAGES = 200
-USUAL = "circleci"
-"""What the name of the application holds where the policy does not name it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What is used of an item: when, about whom or which group, by which application, and why."""
+    """A `provisioning_log.Event`: when, about whom or which group, by which application, and why."""
 
     at: datetime
     succeeded: bool
@@ -39,8 +36,17 @@ class Event:
 
     @property
     def subject(self) -> tuple[str, str]:
-        """What a later success must be about to make a failure good."""
         return (self.application[0], self.id)
+
+    def failure(self, since: datetime, known: Mapping[str, Member]) -> ProvisioningFailure | None:
+        if self.kind not in ("user", "group") or not self.id:
+            return None
+        if self.kind == "group":
+            return ProvisioningFailure(None, since, self.words, self.name or self.id)
+        person = known.get(self.id) or Member(
+            external_id=self.id, user_name=self.user_name or None, display_name=self.name or None
+        )
+        return ProvisioningFailure(person, since, self.words)
 
 
 def failures(
@@ -59,22 +65,9 @@ def failures(
     return outstanding([*failed, *_events(client, "success", begun)], known)
 
 
-def outstanding(events: Iterable[Event], known: Mapping[str, Member]) -> tuple[ProvisioningFailure, ...]:
-    """The first failure after the last success of each subject, in order of time, with the last reason."""
-    standing: dict[object, ProvisioningFailure] = {}
-    for event in sorted(events, key=lambda event: (event.at, event.succeeded)):
-        if event.succeeded:
-            standing.pop(event.subject, None)
-        elif event.kind in ("user", "group") and event.id:
-            first = standing.get(event.subject)
-            since = first.since if first else event.at
-            standing[event.subject] = _failure(event, since, known)
-    return tuple(sorted(standing.values(), key=lambda one: (one.since, str(one.person), one.group or "")))
-
-
 def event(document: JsonObject) -> Event:
     """An item, which Graph calls a provisioningObjectSummary. Raises ReadError where it makes no sense."""
-    at, info = wire.moment(document.get("activityDateTime")), document.get("provisioningStatusInfo")
+    at, info = moment(document.get("activityDateTime")), document.get("provisioningStatusInfo")
     status = info.get("status") if isinstance(info, dict) else None
     source = document.get("sourceIdentity")
     if at is None or not isinstance(status, str) or not isinstance(source, dict):
@@ -108,15 +101,6 @@ def _is_of(event: Event, application: str) -> bool:
     if application:
         return fold(application) in (fold(id_), fold(name))
     return USUAL in fold(name)
-
-
-def _failure(event: Event, since: datetime, known: Mapping[str, Member]) -> ProvisioningFailure:
-    if event.kind == "group":
-        return ProvisioningFailure(None, since, event.words, event.name or event.id)
-    person = known.get(event.id) or Member(
-        external_id=event.id, user_name=event.user_name or None, display_name=event.name or None
-    )
-    return ProvisioningFailure(person, since, event.words)
 
 
 def _object(document: JsonObject, name: str) -> JsonObject:

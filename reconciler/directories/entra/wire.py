@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from reconciler.errors import ReadError
+from reconciler.http.shapes import needed, optional_moment, shown, text, texts
 from reconciler.http.words import quoted
 from reconciler.model import Member
 from reconciler.policy.document import AttributeNames
@@ -75,13 +76,13 @@ class Reading:
         user_principal_name = user.get("userPrincipalName")
         if not isinstance(user_principal_name, str) or not user_principal_name:
             raise ReadError(
-                f"the server answered {what} whose userPrincipalName is {_shown(user_principal_name)}",
+                f"the server answered {what} whose userPrincipalName is {shown(user_principal_name)}",
                 SEES_PEOPLE,
             )
         active = user.get("accountEnabled")
         if not isinstance(active, bool):
             raise ReadError(
-                f"the server answered {what} whose accountEnabled is {_shown(active)}", SEES_PEOPLE
+                f"the server answered {what} whose accountEnabled is {shown(active)}", SEES_PEOPLE
             )
         what = f"user {quoted(user_principal_name)}"
         names = self.names
@@ -94,7 +95,7 @@ class Reading:
             display_name=_text(user, names.display_name or "displayName", what),
             email=_text(user, names.email or "mail", what),
             attributes=tuple(
-                sorted((name, text) for name in set(self.attributes) for text in _texts(user, name, what))
+                sorted((name, one) for name in set(self.attributes) for one in _texts(user, name, what))
             ),
         )
 
@@ -112,65 +113,33 @@ class Reading:
         """When somebody left, where that is asked for and has been; a day to come says nothing of today."""
         if LEAVES not in self.attributes:
             return None
-        value = _value(user, LEAVES, what)
-        left = moment(value)
-        if value is not None and left is None:
-            raise ReadError(f"the server answered {what} whose {LEAVES} is {_shown(value)}")
+        left = optional_moment(_value(user, LEAVES, what), _said(what, LEAVES))
         return left if left is not None and left <= now else None
 
 
 def group(resource: JsonObject) -> Group:
     """A group (https://learn.microsoft.com/graph/api/resources/group). Raises ReadError."""
     id_ = identifier(resource)
-    name = resource.get("displayName")
-    if not isinstance(name, str) or not name or not _is_text(name):
-        raise ReadError(
-            f"the server answered group {quoted(id_)} whose displayName is {_shown(name)}", SEES_GROUPS
-        )
+    said = f"the server answered group {quoted(id_)} whose displayName"
+    name = needed(resource.get("displayName"), said, SEES_GROUPS)
     return Group(id_, name, resource.get("visibility") == HIDDEN)
 
 
 def identifier(resource: JsonObject) -> str:
     """The `id` of a resource. Raises ReadError where it has none."""
-    value = resource.get("id")
-    if not isinstance(value, str) or not value or not _is_text(value):
-        raise ReadError(f"the server answered a resource whose id is {_shown(value)}")
-    return value
-
-
-def moment(value: object) -> datetime | None:
-    """A time as Graph writes them, aware; None where it is none."""
-    if not isinstance(value, str):
-        return None
-    try:
-        parsed = datetime.fromisoformat(value)
-    except ValueError:
-        return None
-    return parsed if parsed.tzinfo else None
+    return needed(resource.get("id"), "the server answered a resource whose id")
 
 
 def _text(user: JsonObject, name: str, what: str) -> str | None:
-    texts = list(_texts(user, name, what))
-    if len(texts) > 1:
-        raise ReadError(f"the server answered {what} whose {name} is a list of {len(texts)}")
-    return texts[0] if texts else None
+    return text(_value(user, name, what), _said(what, name))
 
 
 def _texts(user: JsonObject, name: str, what: str) -> Iterator[str]:
-    """An attribute as text, each entry of it where it is a list; nothing where it is null or empty."""
-    value = _value(user, name, what)
-    for entry in value if isinstance(value, list) else [value]:
-        match entry:
-            case None | "":
-                continue
-            case bool():
-                yield str(entry).lower()
-            case int() | float():
-                yield str(entry)
-            case str() if _is_text(entry):
-                yield entry
-            case _:
-                raise ReadError(f"the server answered {what} whose {name} is {_shown(entry)}")
+    return texts(_value(user, name, what), _said(what, name))
+
+
+def _said(what: str, name: str) -> str:
+    return f"the server answered {what} whose {name}"
 
 
 def _value(user: JsonObject, name: str, what: str) -> object:
@@ -189,28 +158,3 @@ def _value(user: JsonObject, name: str, what: str) -> object:
             )
         value = value.get(step)
     return value
-
-
-def _is_text(value: str) -> bool:
-    """Whether it can be written at all: JSON may escape halves of characters."""
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _shown(value: object) -> str:
-    match value:
-        case None:
-            return "missing"
-        case str():
-            return f"the text {quoted(value, 60)}"
-        case bool():
-            return str(value).lower()
-        case int() | float():
-            return f"the number {value}"
-        case list():
-            return "a list"
-        case _:
-            return "a JSON object"

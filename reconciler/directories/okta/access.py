@@ -1,11 +1,11 @@
 """What a request shows Okta to be let in: an API token, or an access token that an app's key has earned."""
 
-from datetime import datetime
 from typing import Protocol
 from urllib.parse import urlencode
 
 from reconciler.errors import ReadError
 from reconciler.http import answers
+from reconciler.http.client_credentials import ASSERTION, Signs, lasts
 from reconciler.http.sender import Sender
 from reconciler.http.transport import Broken, Reply, Request
 from reconciler.http.words import printable, quoted, status_words
@@ -13,9 +13,6 @@ from reconciler.settings.okta import KEY, AppKey
 from reconciler.settings.token import Token
 
 TOKEN_PATH = "/oauth2/v1/token"
-KIND = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-EARLY = 300.0
-"""How many seconds before its end a token is renewed."""
 TRIES = 3
 """How often a token is asked for, each time with a new assertion, since each is good once."""
 
@@ -31,12 +28,6 @@ _HINTS = {  # with what stands in front of the variables' names
     "use_dpop_nonce": NO_PROOF,
     "invalid_dpop_proof": NO_PROOF,
 }
-
-
-class Signs(Protocol):
-    """A `http.assertion.Signer`, whose library is there for those only who have a key."""
-
-    def assertion(self, client_id: str, audience: str, now: datetime) -> Token: ...
 
 
 class Access(Protocol):
@@ -103,7 +94,7 @@ class AppAccess:
         document = answers.json_object(reply.body)
         if reply.status != 200 or document is None or "error" in document:
             raise self._refused(what, reply, document)
-        token, lasts = document.get("access_token"), document.get("expires_in")
+        token = document.get("access_token")
         if not isinstance(token, str) or not (
             token.isascii() and token.isprintable() and token.split() == [token]
         ):
@@ -111,8 +102,7 @@ class AppAccess:
         if document.get("token_type") != "Bearer":
             kind = quoted(self._clean(str(document.get("token_type"))), 40)
             raise ReadError(f"{what}: the server gave one of type {kind}, not Bearer", NO_PROOF)
-        seconds = float(lasts) if isinstance(lasts, int | float) and not isinstance(lasts, bool) else 0.0
-        self._until = self._sender.patience.clock() + max(seconds - EARLY, seconds / 2)
+        self._until = self._sender.patience.clock() + lasts(document)
         return Token(token)
 
     def _asked(self) -> Reply | Broken:
@@ -130,7 +120,7 @@ class AppAccess:
         form = {
             "grant_type": "client_credentials",
             "scope": " ".join(self._scopes),
-            "client_assertion_type": KIND,
+            "client_assertion_type": ASSERTION,
             "client_assertion": assertion.reveal(),
         }
         kind = {"Content-Type": "application/x-www-form-urlencoded"}

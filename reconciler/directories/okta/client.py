@@ -3,20 +3,19 @@
 import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
-from types import TracebackType
-from typing import Self
-from urllib.parse import urlsplit
 
 from reconciler.directories.okta import limits
-from reconciler.directories.okta.access import Access, ApiToken, AppAccess, Signs
+from reconciler.directories.okta.access import Access, ApiToken, AppAccess
 from reconciler.directories.okta.wire import JsonObject, identifier
-from reconciler.errors import ReadError, SettingsError
+from reconciler.errors import ReadError
 from reconciler.http import answers
+from reconciler.http.client_credentials import Signs, installed
+from reconciler.http.closing import Closing
 from reconciler.http.patience import Patience
 from reconciler.http.reach import Reach
 from reconciler.http.sender import Sender
 from reconciler.http.transport import Broken, Params, Reply, Request, Transport
-from reconciler.http.words import printable, quoted, status_words
+from reconciler.http.words import host, quoted
 from reconciler.settings import okta as settings
 from reconciler.settings.okta import AppKey, OktaConnection
 from reconciler.settings.token import Token
@@ -35,7 +34,7 @@ _LINK = re.compile(r'<([^>]*)>\s*((?:;\s*[\w-]+\s*=\s*(?:"[^"]*"|[^",;\s]*)\s*)*
 _NEXT = re.compile(r';\s*rel\s*=\s*(?:"next"|next)\s*(?:;|$)', re.IGNORECASE)
 
 
-class OktaClient:
+class OktaClient(Closing):
     """Reads. Close it, or use it as a context."""
 
     def __init__(
@@ -167,7 +166,7 @@ class OktaClient:
     def _target(self, path: str, url: str, link: str) -> str:
         target = self._transport.led(url, link)
         if target is None:
-            place = quoted(self._clean(_host(link)), 80)
+            place = quoted(self._clean(host(link)), 80)
             raise self._unfit(path, f"the next page is at {place}, where the token must not go")
         return target
 
@@ -175,15 +174,7 @@ class OktaClient:
         """An error in Okta's words, of which only the code is stable."""
         document: Mapping[str, object] = answers.json_object(reply.body) or {}
         code, summary = document.get("errorCode"), document.get("errorSummary")
-        reason = f"the server answered {status_words(reply.status)}"
-        if reply.status < 300:
-            reason += " with an error in it"
-        if isinstance(code, str) and code:
-            reason += f" ({printable(self._clean(code), 40)})"
-        if isinstance(summary, str) and summary:
-            reason += f": {quoted(self._clean(summary))}"
-        if reply.note:
-            reason += f"; {reply.note}"
+        reason = answers.refusal(reply, self._clean, code, summary)
         return ReadError(f"{what}: {reason}", self._hint(reply.status, path))
 
     def _hint(self, status: int, path: str) -> str:
@@ -207,7 +198,6 @@ class OktaClient:
         return ReadError(f"could not list {self.server}{path}: {reason}", HINT)
 
     def _clean(self, text: str) -> str:
-        """A server may well repeat the Authorization header in its complaint about it."""
         for secret in self._access.secrets():
             text = secret.hidden_in(text)
         return text
@@ -215,25 +205,11 @@ class OktaClient:
     def close(self) -> None:
         self._sender.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
 
 def installed_signer(app: AppKey) -> Signs:
     """The app's key, able to sign. Raises SettingsError where it is none, or where the library is missing."""
-    try:
+    with installed(f"the key of {app.source}"):
         from reconciler.http import assertion
-    except ModuleNotFoundError as error:
-        missing = (error.name or "").partition(".")[0]
-        raise SettingsError(
-            f"the key of {app.source} can't sign: the module {missing} is not installed",
-            "pip install 'reconciler[jwt]'",
-        ) from error
     return assertion.signer(app.source, app.key, app.key_id)
 
 
@@ -253,10 +229,3 @@ def _next(header: str) -> str | None:
 def _key(entry: JsonObject, kind: str) -> str:
     uuid = entry.get("uuid")
     return uuid if isinstance(uuid, str) and uuid else identifier(entry, kind)
-
-
-def _host(url: str) -> str:
-    try:
-        return urlsplit(url).hostname or "a place that it does not name"
-    except ValueError:
-        return "a place that it does not name"

@@ -9,12 +9,12 @@ from reconciler.directories.okta import log, wire
 from reconciler.directories.okta.client import HINT, OktaClient, installed_signer
 from reconciler.directories.okta.wire import JsonObject, Reader
 from reconciler.errors import ReadError
+from reconciler.http import filters
 from reconciler.http.reach import Reach
 from reconciler.http.words import counted, quoted
 from reconciler.model import DirectoryGroup, Member, Membership, fold
 from reconciler.policy.document import GroupRef, Organization
 from reconciler.ports import ProvisioningFailure
-from reconciler.scim.wire import quote as literal
 from reconciler.settings import okta as settings
 
 GROUPS, USERS = "/api/v1/groups", "/api/v1/users"
@@ -60,7 +60,7 @@ class OktaDirectory:
         self._reader = Reader(
             self._settings.attributes,
             wire.ENTITLED if self._settings.entitled is None else frozenset(self._settings.entitled),
-            _attributes(organization),
+            organization.class_attributes,
         )
         self._names: set[str] = set()
         self._known: dict[str, Member] = {}
@@ -105,7 +105,7 @@ class OktaDirectory:
     def _by_id(self, id_: str) -> wire.Group | None:
         """A group as it is now: by a filter, for only listings can tell how many are in it."""
         entries = self._client.everything(
-            GROUPS, [("filter", f"id eq {literal(id_)}"), STATS, LIMIT], "group"
+            GROUPS, [("filter", f"id eq {filters.scim(id_)}"), STATS, LIMIT], "group"
         )
         group = next((wire.group(entry) for entry in entries if entry.get("id") == id_), None)
         if group is not None:
@@ -113,7 +113,7 @@ class OktaDirectory:
         return group
 
     def _named(self, name: str) -> list[wire.Group]:
-        search = [("search", f"profile.name eq {literal(name)}"), LIMIT]
+        search = [("search", f"profile.name eq {filters.scim(name)}"), LIMIT]
         hits = self._client.everything(GROUPS, search, "group")
         if found := self._really(name, hits):
             return found
@@ -169,12 +169,12 @@ class OktaDirectory:
             least = self._everyone()
             since = (self._client.asked_at or self._client.patience.now()) - MARGIN
             people: dict[str, Member] = {}
-            for filters in (
+            for which in (
                 (),
                 (("filter", 'status eq "DEPROVISIONED"'),),
-                (("filter", f"lastUpdated gt {literal(_stamp(since))}"),),
+                (("filter", f"lastUpdated gt {filters.scim(_stamp(since))}"),),
             ):
-                people |= self._people(self._client.everything(USERS, [*filters, LIMIT], "user"))
+                people |= self._people(self._client.everything(USERS, [*which, LIMIT], "user"))
             if not people:
                 raise ReadError(f"could not list the people of {self._client.server}: there are none", HINT)
             if len(people) >= least:
@@ -209,13 +209,6 @@ class OktaDirectory:
         """Give a count that lags behind some time to follow."""
         if attempt + 1 < ATTEMPTS:
             self._client.patience.sleep(self._client.patience.backoff(attempt + 1))
-
-
-def _attributes(organization: Organization) -> frozenset[str]:
-    """The attributes of people that the policy's classes ask for."""
-    classes = organization.classes.values()
-    names = {name for one in classes for name in (*one.attributes, one.end_attribute)}
-    return frozenset(name for name in names if name)
 
 
 def _stamp(moment: datetime) -> str:

@@ -1,31 +1,28 @@
 """What Okta's System Log says could not be carried over to the server, and has not been since."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from reconciler.directories.okta import wire
 from reconciler.directories.okta.client import OktaClient
 from reconciler.directories.okta.wire import JsonObject
+from reconciler.directories.provisioning_log import LOOKS_BACK, USUAL, outstanding
 from reconciler.errors import ReadError
+from reconciler.http import filters
+from reconciler.http.shapes import is_text, moment
 from reconciler.http.words import printable
 from reconciler.model import Member, fold
 from reconciler.ports import ProvisioningFailure
-from reconciler.scim.wire import quote as literal
 
 LOGS = "/api/v1/logs"
 LIMIT = ("limit", "1000")
-LOOKS_BACK = timedelta(days=30)
-"""How far the log is read; Okta keeps 90 days."""
 FAMILIES = ("application.provision.", "application.user_membership.")
 """How the event types begin that tell of provisioning; success in one family says nothing of the other."""
-USUAL = "circleci"
-"""What the name of the application holds where the policy does not name it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What is used of an event: of which family, when, about whom in which group and application, and why."""
+    """A `provisioning_log.Event`: of which family, when, about whom, in which group and application, why."""
 
     family: str
     at: datetime
@@ -40,11 +37,14 @@ class Event:
 
     @property
     def subject(self) -> tuple[object, ...]:
-        """What a later success must be about to make a failure good."""
         return (self.family, self.applications, self.person_id, self.group)
 
-    def person(self, known: Mapping[str, Member]) -> Member | None:
-        """As the directory read them, else as the log names them."""
+    def failure(self, since: datetime, known: Mapping[str, Member]) -> ProvisioningFailure | None:
+        if not self.person_id and self.group is None:
+            return None
+        return ProvisioningFailure(self._person(known), since, self.words, self.group)
+
+    def _person(self, known: Mapping[str, Member]) -> Member | None:
         if not self.person_id:
             return None
         return known.get(self.person_id) or Member(external_id=self.person_id, user_name=self.login or None)
@@ -68,24 +68,9 @@ def failures(
     return outstanding([*failed, *succeeded], known)
 
 
-def outstanding(events: Iterable[Event], known: Mapping[str, Member]) -> tuple[ProvisioningFailure, ...]:
-    """The first failure of each subject after its last success, in order of time, with the last reason."""
-    standing: dict[object, ProvisioningFailure] = {}
-    for event in sorted(events, key=lambda event: (event.at, event.succeeded)):
-        if event.succeeded:
-            standing.pop(event.subject, None)
-        elif event.person_id or event.group is not None:
-            first = standing.get(event.subject)
-            since = first.since if first else event.at
-            standing[event.subject] = ProvisioningFailure(
-                event.person(known), since, event.words, event.group
-            )
-    return tuple(sorted(standing.values(), key=lambda one: (one.since, str(one.person), one.group or "")))
-
-
 def event(document: JsonObject) -> Event:
     """An event of the log (schema LogEvent). Raises ReadError where it makes no sense."""
-    kind, at = document.get("eventType"), wire.moment(document.get("published"))
+    kind, at = document.get("eventType"), moment(document.get("published"))
     outcome = document.get("outcome")
     family = next((one for one in FAMILIES if isinstance(kind, str) and kind.startswith(one)), None)
     if family is None or at is None or not isinstance(outcome, dict):
@@ -109,9 +94,9 @@ def _events(
     client: OktaClient, result: str, since: datetime, until: datetime, application: str = ""
 ) -> list[Event]:
     """Events of a bounded time in order, whose query ends, as a query for what is to come does not."""
-    about = f" and target.id eq {literal(application)}" if application else ""
+    about = f" and target.id eq {filters.scim(application)}" if application else ""
     terms = [
-        f"eventType sw {literal(family)} and outcome.result eq {literal(result)}{about}"
+        f"eventType sw {filters.scim(family)} and outcome.result eq {filters.scim(result)}{about}"
         for family in FAMILIES
     ]
     params = [
@@ -141,4 +126,4 @@ def _name(target: Mapping[str, object]) -> str:
 
 def _text(resource: Mapping[str, object], name: str) -> str:
     value = resource.get(name)
-    return value if isinstance(value, str) and wire.is_text(value) else ""
+    return value if isinstance(value, str) and is_text(value) else ""

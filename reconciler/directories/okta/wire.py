@@ -5,10 +5,10 @@ Null where there must be something is a ReadError, never a guess: a right that i
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from reconciler.errors import ReadError
+from reconciler.http.shapes import needed, optional_moment, shown, text, texts
 from reconciler.http.words import quoted
 from reconciler.model import Member
 from reconciler.policy.document import AttributeNames
@@ -51,26 +51,24 @@ class Reader:
         """A user (schema User of Okta's OpenAPI description). Raises ReadError where it makes no sense."""
         id_ = identifier(user, "user")
         what = f"user {quoted(id_)}"
-        status = _needed(user, "status", what, "status", SEES_PEOPLE)
+        status = needed(user.get("status"), f"Okta answered {what} whose status", SEES_PEOPLE)
         profile = user.get("profile")
         if not isinstance(profile, dict):
-            raise ReadError(f"Okta answered {what} whose profile is {_shown(profile)}", SEES_PEOPLE)
-        login = _needed(profile, "login", what, "profile.login", SEES_PEOPLE)
+            raise ReadError(f"Okta answered {what} whose profile is {shown(profile)}", SEES_PEOPLE)
+        login = needed(profile.get("login"), f"Okta answered {what} whose profile.login", SEES_PEOPLE)
         names = self.names
         return Member(
             external_id=_text(profile, names.external_id, what) if names.external_id else id_,
             user_name=_text(profile, names.user_name, what) if names.user_name else login,
             active=self._active(status),
             status=status,
-            since=_moment(user, "statusChanged", what),
+            since=optional_moment(user.get("statusChanged"), f"Okta answered {what} whose statusChanged"),
             display_name=_text(profile, names.display_name, what)
             if names.display_name
             else _name(profile, what),
             email=_text(profile, names.email or "email", what),
             attributes=tuple(
-                sorted(
-                    (name, value) for name in set(self.attributes) for value in _values(profile, name, what)
-                )
+                sorted((name, one) for name in set(self.attributes) for one in _texts(profile, name, what))
             ),
         )
 
@@ -87,13 +85,13 @@ def group(resource: JsonObject) -> Group:
     what = f"group {quoted(id_)}"
     profile = resource.get("profile")
     if not isinstance(profile, dict):
-        raise ReadError(f"Okta answered {what} whose profile is {_shown(profile)}", SEES_GROUPS)
-    name = _needed(profile, "name", what, "profile.name", SEES_GROUPS)
+        raise ReadError(f"Okta answered {what} whose profile is {shown(profile)}", SEES_GROUPS)
+    name = needed(profile.get("name"), f"Okta answered {what} whose profile.name", SEES_GROUPS)
     count: object = resource
     for step in ("_embedded", "stats", "usersCount"):
         count = count.get(step) if isinstance(count, dict) else None
     if not isinstance(count, int) or isinstance(count, bool) or count < 0:
-        raise ReadError(f"Okta answered {what} whose usersCount is {_shown(count)}", SEES_GROUPS)
+        raise ReadError(f"Okta answered {what} whose usersCount is {shown(count)}", SEES_GROUPS)
     return Group(id_, name, count)
 
 
@@ -103,44 +101,13 @@ def group_name(resource: JsonObject) -> str:
     name = profile.get("name") if isinstance(profile, dict) else None
     if not isinstance(name, str) or not name:
         what = f"group {quoted(identifier(resource, 'group'))}"
-        raise ReadError(f"Okta answered {what} whose profile.name is {_shown(name)}", SEES_GROUPS)
+        raise ReadError(f"Okta answered {what} whose profile.name is {shown(name)}", SEES_GROUPS)
     return name
 
 
 def identifier(resource: JsonObject, kind: str) -> str:
     """The `id` of a resource. Raises ReadError where it has none."""
-    value = resource.get("id")
-    if not isinstance(value, str) or not value or not is_text(value):
-        raise ReadError(f"Okta answered a {kind} whose id is {_shown(value)}")
-    return value
-
-
-def moment(text: object) -> datetime | None:
-    """A time as Okta writes them, aware; None where it is none."""
-    if not isinstance(text, str):
-        return None
-    try:
-        parsed = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return parsed if parsed.tzinfo else None
-
-
-def is_text(value: str) -> bool:
-    """Whether it can be written at all: JSON may escape halves of characters."""
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _moment(resource: JsonObject, name: str, what: str) -> datetime | None:
-    value = resource.get(name)
-    parsed = moment(value)
-    if value is not None and parsed is None:
-        raise ReadError(f"Okta answered {what} whose {name} is {_shown(value)}")
-    return parsed
+    return needed(resource.get("id"), f"Okta answered a {kind} whose id")
 
 
 def _name(profile: JsonObject, what: str) -> str | None:
@@ -151,48 +118,9 @@ def _name(profile: JsonObject, what: str) -> str | None:
     return " ".join(part for part in parts if part) or None
 
 
-def _needed(resource: JsonObject, name: str, what: str, shown: str, missing: str) -> str:
-    value = resource.get(name)
-    if not isinstance(value, str) or not value or not is_text(value):
-        raise ReadError(f"Okta answered {what} whose {shown} is {_shown(value)}", missing)
-    return value
-
-
 def _text(profile: JsonObject, name: str, what: str) -> str | None:
-    values = list(_values(profile, name, what))
-    if len(values) > 1:
-        raise ReadError(f"Okta answered {what} whose profile.{name} is a list of {len(values)}")
-    return values[0] if values else None
+    return text(profile.get(name), f"Okta answered {what} whose profile.{name}")
 
 
-def _values(profile: JsonObject, name: str, what: str) -> Iterator[str]:
-    """An attribute as text, each entry of it where it is a list; nothing where it is null or empty."""
-    value = profile.get(name)
-    for entry in value if isinstance(value, list) else [value]:
-        match entry:
-            case None | "":
-                continue
-            case bool():
-                yield str(entry).lower()
-            case int() | float():
-                yield str(entry)
-            case str() if is_text(entry):
-                yield entry
-            case _:
-                raise ReadError(f"Okta answered {what} whose profile.{name} is {_shown(entry)}")
-
-
-def _shown(value: object) -> str:
-    match value:
-        case None:
-            return "missing"
-        case str():
-            return f"the text {quoted(value, 60)}"
-        case bool():
-            return str(value).lower()
-        case int() | float():
-            return f"the number {value}"
-        case list():
-            return "a list"
-        case _:
-            return "a JSON object"
+def _texts(profile: JsonObject, name: str, what: str) -> Iterator[str]:
+    return texts(profile.get(name), f"Okta answered {what} whose profile.{name}")

@@ -1,6 +1,6 @@
-"""A file that an identity provider was exported to, as plain data with places; not what the data mean.
+"""The file of an export in JSON, YAML or CSV, as plain data with places; not what the data mean.
 
-Three notations, told apart by the suffix, come out as one document (`schemas/directory.schema.json`). A
+The notations, told apart by the suffix, come out as one document (`schemas/directory.schema.json`). A
 file that was cut short never looks whole: JSON closes its brackets, YAML ends with `...`, CSV counts rows.
 """
 
@@ -12,8 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from reconciler import private
-from reconciler.directories import csv_export, json_export
-from reconciler.directories.csv_export import CUT
+from reconciler.directories.file import csv_text, json_text
+from reconciler.directories.file.csv_text import CUT
 from reconciler.errors import ReadError, SettingsError
 from reconciler.policy import reader, schema
 from reconciler.policy.files import shown
@@ -126,8 +126,8 @@ def _yaml(text: str, name: str) -> MarkedDocument:
 
 
 _NOTATIONS: Mapping[str, Callable[[str, str], MarkedDocument]] = {
-    ".json": json_export.parse,
+    ".json": json_text.parse,
     ".yaml": _yaml,
     ".yml": _yaml,
-    ".csv": csv_export.parse,
+    ".csv": csv_text.parse,
 }

@@ -5,9 +5,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from reconciler import groups
-from reconciler.identity import People
 from reconciler.model import Member, Membership, Role, fold
+from reconciler.people import groups
+from reconciler.people.identity import People
 from reconciler.policy import times
 from reconciler.policy.document import PersonClass, PersonEntry, Policy
 from reconciler.policy.marked import quote
@@ -94,8 +94,8 @@ def tell_apart(policy: Policy, membership: Membership, people: People) -> Classe
     `people` are those on the provider; of anybody else nothing needs to be told.
     """
     declared = sorted(policy.organization.classes.values(), key=lambda one: one.name)
-    entries = _entries(policy.people, people)
-    known = members(membership, people) if declared else {}
+    known = members(membership, people) if declared or policy.people else {}
+    entries = _entries(policy.people, people, known)
     problems: dict[Problem, None] = {}
     inside: dict[str, list[PersonClass]] = defaultdict(list)
     for one in declared:
@@ -141,12 +141,24 @@ def problems(doubts: Iterable[tuple[str, Doubt]]) -> Iterator[Problem]:
         yield Problem(declared[name].at, f"{message}: {_shown(users)}", remedy)
 
 
-def _entries(entries: Iterable[PersonEntry], people: People) -> Mapping[str, Collection[PersonEntry]]:
-    """What the policy says of everybody on the provider, by principal id."""
+def _entries(
+    entries: Iterable[PersonEntry], people: People, known: Mapping[str, Collection[Member]]
+) -> Mapping[str, Collection[PersonEntry]]:
+    """What the policy says of everybody on the provider, by principal id.
+
+    Who is called so by the directory alone is meant, too: their account has the old name until it is mended.
+    """
+    told: dict[str, set[str]] = defaultdict(set)
+    for id_, several in known.items():
+        for member in several:
+            told[fold(member.user_name or "")].add(id_)
     result: dict[str, list[PersonEntry]] = defaultdict(list)
     for entry in entries:
         if person := people.named(entry.user):
             result[person.id].append(entry)
+            continue
+        for id_ in told.get(fold(entry.user), ()):
+            result[id_].append(entry)
     return result
 
 

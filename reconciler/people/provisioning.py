@@ -6,7 +6,7 @@ from datetime import datetime
 
 from reconciler.finding import Finding, Kind
 from reconciler.model import DirectoryGroup, Member, Membership, fold
-from reconciler.population import Match, Population
+from reconciler.people.population import Match, Population
 from reconciler.ports import ProvisioningFailure
 
 _WHOLE = ("group", "")

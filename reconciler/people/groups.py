@@ -27,6 +27,12 @@ def find(wanted: GroupRef, at: Location, membership: Membership) -> DirectoryGro
     return Problem(at, f"the directory has no group '{name}'{meant}", "" if meant else remedy)
 
 
+def could_mean(wanted: GroupRef, id_: str, name: str) -> bool:
+    """Whether a reference can mean the group of this id and name, as long as others are not known."""
+    names = {fold(one) for one in (wanted.name, *wanted.previously)}
+    return id_ == wanted.id or fold(name) in names
+
+
 def _candidates(wanted: GroupRef, groups: Iterable[DirectoryGroup]) -> list[DirectoryGroup]:
     """The groups that a reference can mean: by id if it has one, else by name, else by an earlier name."""
     if wanted.id is not None:

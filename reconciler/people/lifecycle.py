@@ -19,8 +19,8 @@ from reconciler.change import (
 )
 from reconciler.finding import Finding, Kind
 from reconciler.model import DesiredState, LiveState, Principal, fold
+from reconciler.people.population import Leaver, Match, Past, Population
 from reconciler.policy.document import DirectoryKind, Lifecycle, Organization
-from reconciler.population import Leaver, Match, Past, Population
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,8 @@ class _Case:
 
     def is_given(self, id_: str) -> bool:
         """Whether the policy gives somebody a role now: neither only held, nor only ended ones."""
+        if id_ in self.desired.doubtful:
+            return False
         reasons = self.desired.why.get(id_, {}).values()
         return bool(self.desired.holdings(id_)) and any(
             not (reason.ended or reason.withheld) for of_scope in reasons for reason in of_scope
@@ -115,7 +117,7 @@ class _Case:
 
     def repaired(self) -> Iterator[SetAttributes]:
         for match in self.population.matches if self.lifecycle.repairs else ():
-            differences = self._differences(match)
+            differences = tuple(one for one in self._differences(match) if not self._is_kept(match, one))
             if differences and not self._untouched(match):
                 yield SetAttributes(match.principal, differences, _by(match))
 
@@ -168,12 +170,21 @@ class _Case:
                     "is it another person by this name, or `directory.attributes.external_id` another one?"
                 )
                 yield Finding(Kind.ATTRIBUTE, user, message, remedy)
-            if self.lifecycle.repairs and not self._untouched(match):
-                continue
+            is_repaired = self.lifecycle.repairs and not self._untouched(match)
             remedy = "" if self.lifecycle.repairs else "see `lifecycle: {attributes: repair}`"
             for change in self._differences(match):
                 message = _differs(change.attribute, change.before, change.after)
-                yield Finding(Kind.ATTRIBUTE, user, message, remedy)
+                if self._is_kept(match, change):
+                    yield Finding(Kind.ATTRIBUTE, user, message, _renaming(change))
+                elif not is_repaired:
+                    yield Finding(Kind.ATTRIBUTE, user, message, remedy)
+
+    def _is_kept(self, match: Match, change: AttributeChange) -> bool:
+        """Whether somebody stays called as the policy calls them: else they would be rid of what it says.
+
+        Their class, their end and their grants are written by userName and by nothing else.
+        """
+        return change.attribute is Attribute.USER_NAME and match.principal.id in self.population.named
 
     def _untouched(self, match: Match) -> bool:
         """Whether no run writes their attributes, whatever the policy says of others."""
@@ -209,6 +220,14 @@ def _since(leaver: Leaver) -> str:
 
 def _by(match: Match) -> str:
     return "as in the directory, by externalId" if match.agrees else "as in the directory, by userName"
+
+
+def _renaming(change: AttributeChange) -> str:
+    """What to do about a rename that waits for the policy."""
+    return (
+        f"the policy names '{change.before}': name '{change.after}' in its place, and write "
+        f"`people: [{{user: {change.after}, previously: [{change.before}]}}]`"
+    )
 
 
 def _groups(names: Iterable[str]) -> str:

@@ -1,4 +1,4 @@
-"""Group membership from an export of the identity provider: a file in JSON, YAML or CSV. Reads only.
+"""The export of an identity provider as a directory: the groups in it, and who there is.
 
 How old it is, is told by the export itself and by nothing else: a checkout or a restored cache makes the
 file's own time new.
@@ -10,9 +10,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from reconciler.directories import export
+from reconciler.directories.file import export
 from reconciler.errors import ReadError
 from reconciler.model import DirectoryGroup, Member, Membership, fold
+from reconciler.people.groups import could_mean
 from reconciler.policy import times
 from reconciler.policy.document import AttributeNames, DirectorySettings, GroupRef
 from reconciler.policy.files import shown
@@ -50,7 +51,7 @@ class FileDirectory:
         export.refuse(content.problems)
         found = tuple(content.groups())
         return Membership(
-            tuple(group for group in found if any(_could_mean(ref, group) for ref in groups)),
+            tuple(group for group in found if any(could_mean(ref, group.id, group.name) for ref in groups)),
             frozenset(group.name for group in found),
             content.everybody() if everybody else None,
         )
@@ -82,11 +83,6 @@ def _moment(document: MarkedDocument) -> datetime:
         wrong = f"the time {quote(text)} {times.fault(text)[0]}"
         export.refuse([Problem(document.at(steps), wrong, "write such as 2026-11-26T06:00:00Z")])
     return times.begin(text)
-
-
-def _could_mean(ref: GroupRef, group: DirectoryGroup) -> bool:
-    names = {fold(name) for name in (ref.name, *ref.previously)}
-    return group.id == ref.id or fold(group.name) in names
 
 
 @dataclass(slots=True)

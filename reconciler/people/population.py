@@ -7,14 +7,21 @@ and their account stay as they are, and a problem says why.
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
-from reconciler import groups
 from reconciler.errors import ReadError
-from reconciler.identity import People
 from reconciler.model import LiveState, Member, Membership, Principal, fold, provisional
+from reconciler.people import groups
+from reconciler.people.identity import People
 from reconciler.policy.document import DirectoryKind, Policy
 from reconciler.problem import Problem
+
+LAST = datetime.max.replace(tzinfo=UTC)
+"""The last moment that there is: whoever plans as of the year 9999 sees no grace end after it."""
+
+
+UNSET = datetime(1970, 1, 1, tzinfo=UTC)
+"""Directories write a time long ago (year 1, 1601) for "not set": nobody has been gone since before this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +108,8 @@ class Population:
     """Who is known not to be one of the strangers."""
     exempt: frozenset[str] = frozenset()
     """Whose account no run touches."""
+    named: frozenset[str] = frozenset()
+    """Whom the policy names by the userName that they have: by another, it would not know them any more."""
     problems: tuple[Problem, ...] = ()
 
     def entitles(self, person: Principal) -> bool:
@@ -325,6 +334,7 @@ class _Sorting:
             held=frozenset(self.frozen | {one.principal.id for one in leavers if self._keeps(one)}),
             told_apart=apart,
             exempt=exempt,
+            named=self._named(),
             problems=tuple(sorted(self.problems)),
         )
 
@@ -385,9 +395,11 @@ class _Sorting:
     def _leaver(self, account: Principal, listed: Member | None, *, doubtful: bool) -> Leaver:
         """With the beginning of their grace: the directory's word, else the ledger's, else now."""
         told = (listed.since if listed else None, self.past.told.get(account.id))
-        since = next((one for one in told if one and one <= self.now), None)
+        since = next((one for one in told if one and UNSET <= one <= self.now), None)
         grace = timedelta(days=self.policy.organization.lifecycle.grace)
-        return Leaver(account, listed, since, (since or self.now) + grace, doubtful)
+        begun = since or self.now
+        ends = begun + grace if grace < LAST - begun else LAST
+        return Leaver(account, listed, since, ends, doubtful)
 
     def _person(self, account: Principal) -> Member | None:
         """The person whose account it is."""
@@ -429,6 +441,18 @@ class _Sorting:
         names = self.machines.union(map(fold, self.policy.organization.guardrails.protected))
         exempt = {id_ for id_, account in self.live.people.items() if fold(account.user_name) in names}
         return frozenset(exempt | {self.own_user} if self.own_user else exempt)
+
+    def _named(self) -> frozenset[str]:
+        """Whose class, end, grant or required role hangs on their userName."""
+        names = {
+            *(entry.user for entry in self.policy.people),
+            *(grant.user for grant in self.policy.grants if self.now <= grant.expires),
+            *self.policy.organization.guardrails.required_admins,
+        }
+        folded = set(map(fold, names))
+        return frozenset(
+            id_ for id_, account in self.live.people.items() if fold(account.user_name) in folded
+        )
 
     def _on_grant(self) -> frozenset[str]:
         """Who has a temporary grant that is running: the policy knows them, if the directory does not."""

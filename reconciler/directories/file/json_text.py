@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
-from reconciler.directories.csv_export import CUT
+from reconciler.directories.file.csv_text import CUT
 from reconciler.policy.marked import MarkedDocument, Places, Steps, path_text, quote, unread
 from reconciler.problem import Location, Problem
 
