@@ -395,7 +395,7 @@ class _Sorting:
     def _leaver(self, account: Principal, listed: Member | None, *, doubtful: bool) -> Leaver:
         """With the beginning of their grace: the directory's word, else the ledger's, else now."""
         told = (listed.since if listed else None, self.past.told.get(account.id))
-        since = next((one for one in told if one and UNSET <= one <= self.now), None)
+        since = next((one for one in told if one and UNSET < one <= self.now), None)
         grace = timedelta(days=self.policy.organization.lifecycle.grace)
         begun = since or self.now
         ends = begun + grace if grace < LAST - begun else LAST

@@ -163,6 +163,17 @@ def test_past_their_end_nothing_gives_anybody_anything_and_that_is_the_reason(
     assert (state.given, state.problems) == (0, ())
 
 
+def test_an_end_takes_from_everybody_whose_it_is_and_from_nobody_else() -> None:
+    over, staying = ([f"{word}{number}" for number in range(20)] for word in ("over", "staying"))
+    state = expand(
+        *(person(name, ends=OVER) for name in over),
+        binding("eng", web="viewer"),
+        groups=membership(group("eng", *over, *staying)),
+        live=live({name: holds(web="viewer") for name in (*over, *staying)}),
+    )
+    assert state.roles == by_id({name: holds(web="viewer") for name in staying})
+
+
 def test_the_end_counts_from_the_moment_after_the_last() -> None:
     state = expand(person("ann", ends=NOW), binding("eng", web="admin"))
     assert state.roles == by_id({"ann": holds(web="admin")})

@@ -44,7 +44,7 @@ from reconciler.model import (
 )
 from reconciler.people import identity, lifecycle, population
 from reconciler.people.lifecycle import Course
-from reconciler.people.population import Past, Population
+from reconciler.people.population import UNSET, Past, Population
 from reconciler.policy.document import (
     Binding,
     DirectoryKind,
@@ -584,8 +584,15 @@ THREE_DAYS = replace(EVERYTHING, grace=3)
         (NOW - 2 * DAY, 0, "roles and account are left alone until 2026-11-24 12:00 UTC"),
         (NOW - 3 * DAY, 1, ""),
         (NOW + DAY, 0, "roles and account are left alone until 2026-11-26 12:00 UTC"),
+        (UNSET, 0, "roles and account are left alone until 2026-11-26 12:00 UTC"),
     ],
-    ids=["never told", "told two days ago", "told three days ago", "told by a clock that is ahead"],
+    ids=[
+        "never told",
+        "told two days ago",
+        "told three days ago",
+        "told by a clock that is ahead",
+        "no time",
+    ],
 )
 def test_who_is_listed_no_more_keeps_roles_and_account_until_the_grace_is_over(
     told: datetime | None, changes: int, remedy: str
@@ -878,8 +885,9 @@ def test_an_externalid_on_one_side_alone_contradicts_nothing() -> None:
         ({"people": (PersonEntry("Ann@acme.example", PLACE, ends=NOW + DAY),)}, ()),
         ({"required": ("ann@acme.example",)}, ()),
         ({}, (grant("ann", "admin", starts=NOW + DAY),)),
+        ({}, (grant("ann", "admin", expires=NOW),)),
     ],
-    ids=["in an entry of a person", "as a required admin", "in a grant to come"],
+    ids=["in an entry of a person", "as a required admin", "in a grant to come", "in a grant's last moment"],
 )
 def test_who_is_named_by_the_policy_is_renamed_only_once_it_names_them_otherwise(
     named: Mapping[str, Any], entries: tuple[TemporaryGrant, ...]
@@ -888,8 +896,9 @@ def test_who_is_named_by_the_policy_is_renamed_only_once_it_names_them_otherwise
     seen = life([ann, BOB], server(account(), BOBS), VIEWERS, *entries, eng=[ann], **named)
     name = AttributeChange(Attribute.DISPLAY_NAME, "Ann", "Lee")
     assert seen.changes == (SetAttributes(account(), (name,), "as in the directory, by externalId"),)
-    assert [(one.subject, one.message, one.remedy) for one in seen.course.findings] == [
+    assert [(one.kind, one.subject, one.message, one.remedy) for one in seen.course.findings] == [
         (
+            Kind.ATTRIBUTE,
             "ann@acme.example",
             "userName is 'ann@acme.example' here, and 'lee@acme.example' in the directory",
             "the policy names 'ann@acme.example': name 'lee@acme.example' in its place, and write "
