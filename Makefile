@@ -46,8 +46,8 @@ sbom: $(ENVIRONMENT)  ## write what the program is made of to build/sbom.cdx.jso
 	@$(BIN)/python -m pip --python build/sbom/bin/python install --quiet --no-deps --require-hashes -r requirements/runtime.txt
 	@$(BIN)/cyclonedx-py environment --validate --pyproject pyproject.toml -o build/sbom.cdx.json build/sbom
 
-mutants: build/mutation/.made  ## change the core in hundreds of places, and tell which changes no unit test notices
-	@build/mutation/bin/python .ci/mutants.py
+mutants: build/mutation/.made  ## change what decides (or ONLY="plan drift") bit by bit, and tell what no unit test notices
+	@build/mutation/bin/python .ci/mutants.py $(ONLY)
 
 build/mutation/.made: requirements/dev.txt requirements/mutation.txt
 	@python=$$(sh .ci/find-python "$(PYTHON)") && "$$python" -m venv --clear build/mutation

@@ -1,5 +1,7 @@
 """Mutation testing as `make mutants` runs it: mutmut on a copy, survivors and counts; no part of CI.
 
+Arguments are the names of modules that are to be mutated, such as `plan`; without any, all are.
+
 mutmut passes over decorated functions, and much of what matters here is a property. So in the copy each
 `@property` above `def stage` becomes `def stage_` and `stage = property(stage_)`, which mutmut does see; a
 `@cached_property` does, too, for a value that was kept from before the mutation would hide it. What stands
@@ -13,7 +15,7 @@ import subprocess
 import sys
 import tomllib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -22,11 +24,18 @@ MADE = ("build", "dist", ".git", ".venv", ".*_cache", ".hypothesis", ".reconcile
 """What a copy does without."""
 
 
-def mutated() -> list[str]:
-    """The modules that are mutated, as paths from the root."""
+def mutated(names: Collection[str] = ()) -> list[str]:
+    """The modules that are mutated, or those of them with these names, as paths from the root."""
     with (ROOT / "pyproject.toml").open("rb") as file:
         paths: list[str] = tomllib.load(file)["tool"]["mutmut"]["only_mutate"]
-    return paths
+    if unknown := set(names) - {Path(path).stem for path in paths}:
+        sys.exit(f"not among the modules that are mutated (pyproject.toml): {', '.join(sorted(unknown))}")
+    return [path for path in paths if not names or Path(path).stem in names]
+
+
+def dotted(path: str) -> str:
+    """The module at a path, as mutmut's names of its mutants begin."""
+    return path.removesuffix(".py").replace("/", ".")
 
 
 def copy() -> None:
@@ -78,20 +87,21 @@ def mutmut(*arguments: str) -> str:
     return ran.stdout
 
 
-def results() -> dict[str, str]:
-    """What became of each mutant (killed, survived, timeout ...) by its name."""
+def results(modules: Collection[str]) -> dict[str, str]:
+    """What became of each mutant of these modules (killed, survived, timeout ...) by its name."""
     lines = mutmut("results", "--all", "true").splitlines()
-    return dict(line.strip().split(": ") for line in lines if line.strip())
+    found = (line.strip().split(": ") for line in lines if line.strip())
+    beginnings = tuple(f"{module}." for module in modules)
+    return {name: result for name, result in found if name.startswith(beginnings)}
 
 
-def report(found: Mapping[str, str]) -> Iterator[str]:
+def report(found: Mapping[str, str], modules: Iterable[str]) -> Iterator[str]:
     """Every mutant that was not killed, as a diff; then the counts by module and of all."""
     for mutant, result in found.items():
         if result != "killed":
             yield f"{mutmut('show', mutant).strip()}\n"
-    for path in mutated():
-        module = path.removesuffix(".py").replace("/", ".")
-        yield f"{path}: {counts(result for name, result in found.items() if name.startswith(module + '.'))}"
+    for module in modules:
+        yield f"{module}: {counts(result for name, result in found.items() if name.startswith(module + '.'))}"
     yield f"all: {counts(found.values())}"
 
 
@@ -106,12 +116,14 @@ def counts(found: Iterable[str]) -> str:
 
 def main() -> int:
     """The exit code: mutants that survive are told, and are no failure."""
+    names = sys.argv[1:]
+    modules = list(map(dotted, mutated(names)))
     copy()
     try:
-        mutmut("run")
+        mutmut("run", *(f"{module}.*" for module in modules if names))
     except subprocess.CalledProcessError as failed:
         return failed.returncode
-    for line in report(results()):
+    for line in report(results(modules), modules):
         print(line)
     return 0
 

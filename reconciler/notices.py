@@ -143,7 +143,7 @@ class _Desk:
         )
 
     def _long_over(self, end: datetime) -> bool:
-        return self.now > end and (self.now - end) / _DAY > self.policy.organization.notice.ended
+        return (self.now - end) / _DAY > self.policy.organization.notice.ended
 
 
 def _of(account: ServiceAccount, message: str, remedy: str, since: datetime | None = None) -> Finding:

@@ -1,6 +1,7 @@
-"""How hypothesis searches, anew for people and always the same in a pipeline; and how to be nobody."""
+"""How hypothesis searches, anew for people and always the same in a pipeline; being nobody, and elsewhere."""
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,3 +27,13 @@ def without_privileges(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
         os.seteuid(NOBODY)
     yield
     os.seteuid(former)
+
+
+@pytest.fixture
+def far_from_utc() -> Iterator[None]:
+    """On a machine whose clock shows nine hours more than UTC."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", "UTC-9")
+        time.tzset()
+        yield
+    time.tzset()

@@ -17,7 +17,7 @@ SHOWN = 3
 """How many people a message lists before it only counts."""
 
 _UNSET = datetime(1970, 1, 1, tzinfo=UTC)
-"""Directories write a time long ago (year 1, 1601) for "not set": nobody's time ended before this."""
+"""Directories write a time long ago (year 1, 1601, or this) for "not set": nobody's time ended by then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +232,7 @@ def _moment(told: str) -> datetime | None:
         moment = times.end(told)
     except ValueError:
         return None
-    return moment if moment >= _UNSET else None
+    return moment if moment > _UNSET else None
 
 
 def _shown(users: list[str]) -> str:

@@ -153,7 +153,7 @@ class _Case:
         for match in self.population.returners:
             if match.principal.id in self.population.returning:
                 continue
-            message, remedy = f"is inactive here, and active in the directory, {self.membership(match)}", ""
+            message = f"is inactive here, and active in the directory, {self.membership(match)}"
             if match.contradicted:
                 message += "; not brought back, for the externalId is another: it may be somebody else's name"
                 remedy = "let the identity provider correct the externalId, or the userName"

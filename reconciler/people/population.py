@@ -291,10 +291,12 @@ class _Sorting:
 
     def _possible_rename(self, person: Member, accounts: list[Principal]) -> None:
         names = ", ".join(account.user_name for account in accounts)
+        is_so = "have the directory tell their userName"
+        if person.user_name:
+            is_so = f"write `people: [{{user: {person.user_name}, previously: [{accounts[0].user_name}]}}]`"
         self._dispute(
             f"possible rename: {_described(person)} of the directory may be {names} on the server",
-            f"if so, write `people: [{{user: {person}, previously: [{accounts[0].user_name}]}}]`; if not, "
-            "let somebody take the roles of the other account, or deactivate it",
+            f"if so, {is_so}; if not, let somebody take the roles of the other account, or deactivate it",
             [person],
             [account.id for account in accounts],
         )
@@ -393,7 +395,7 @@ class _Sorting:
     def _leaver(self, account: Principal, listed: Member | None, *, doubtful: bool) -> Leaver:
         """With the beginning of their grace: the directory's word, else the ledger's, else now."""
         told = (listed.since if listed else None, self.past.told.get(account.id))
-        since = next((one for one in told if one and UNSET <= one <= self.now), None)
+        since = next((one for one in told if one and UNSET < one <= self.now), None)
         grace = timedelta(days=self.policy.organization.lifecycle.grace)
         begun = since or self.now
         ends = begun + grace if grace < LAST - begun else LAST
@@ -496,8 +498,8 @@ def _described(person: Member) -> str:
     return f"'{person}'{beside}"
 
 
-def _rank(person: Member) -> tuple[str, str, str]:
-    return (fold(str(person)), person.external_id or "", person.principal_id or "")
+def _rank(person: Member) -> tuple[str, str]:
+    return (fold(str(person)), person.external_id or "")
 
 
 def _name(account: Principal) -> tuple[str, str]:

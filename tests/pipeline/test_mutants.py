@@ -57,8 +57,24 @@ def test_what_is_mutated_and_the_tests_that_should_notice_exist() -> None:
         *settings["only_mutate"],
         *settings["pytest_add_cli_args_test_selection"],
         *settings["also_copy"],
+        *(argument.partition("=")[2] for argument in settings["pytest_add_cli_args"] if "ignore" in argument),
     ]
     assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+def test_modules_are_mutated_by_name_or_all_of_them() -> None:
+    everything = CONFIGURATION["tool"]["mutmut"]["only_mutate"]
+    assert MUTANTS["mutated"]() == everything
+    named = MUTANTS["mutated"](["plan", "drift"])
+    assert set(named) < set(everything)
+    assert {Path(path).stem for path in named} == {"plan", "drift"}
+
+
+def test_a_module_that_is_not_mutated_is_told() -> None:
+    with pytest.raises(
+        SystemExit, match=r"not among the modules that are mutated \(pyproject.toml\): plans$"
+    ):
+        MUTANTS["mutated"](["plans", "drift"])
 
 
 def test_properties_become_methods_and_all_else_stays() -> None:

@@ -1,6 +1,8 @@
 """Who is in which class of people, and what holds for them: the strictest of each."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from build import END, NOW, at, group, membership, organization, person, person_class, policy, principal
@@ -163,6 +165,14 @@ def test_the_end_is_the_earlier_of_what_policy_and_directory_say() -> None:
     assert told(entry).of("u-ann").end == End(SOON, at(4, "people.yaml")), "also without a class"
 
 
+@pytest.mark.parametrize(
+    "knowing", [{"end": TOLD}, {"end_required": True}], ids=["one that is told ends", "one that needs them"]
+)
+def test_the_end_by_the_policy_is_that_of_the_class_that_goes_by_ends(knowing: Mapping[str, Any]) -> None:
+    found = told(person_class("a"), person_class("b", **knowing), person("ann", "a", "b", ends=SOON))
+    assert found.of("u-ann").end == End(SOON, at(1, "people.yaml"), "b")
+
+
 def test_an_end_on_a_day_is_the_end_of_that_day_and_time_is_over_after_it() -> None:
     found = told(person_class(groups=["eng"], end=TOLD), groups=ann((TOLD, " 2026-11-27 "))).of("u-ann")
     assert found.end == End(END, at(50, "organization.yaml"), "contractor")
@@ -177,7 +187,16 @@ def test_only_the_class_whose_attribute_it_is_ends_anybodys_time() -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["soon", "31.12.2026", "2026-12-31T10:00", "2026-02-30", "0001-01-01T00:00:00Z", "1601-01-01", "\x1b[2J"],
+    [
+        "soon",
+        "31.12.2026",
+        "2026-12-31T10:00",
+        "2026-02-30",
+        "0001-01-01T00:00:00Z",
+        "1601-01-01",
+        "1970-01-01T00:00:00Z",
+        "\x1b[2J",
+    ],
 )
 def test_an_end_that_nobody_understands_leaves_in_doubt_whether_time_is_over(value: str) -> None:
     one = person_class(groups=["eng"], end=TOLD)
@@ -207,7 +226,7 @@ def test_doubts_are_told_once_for_each_class_with_the_first_names() -> None:
     doubts = [
         *((name, Doubt(one)) for name in ("zoe", "Bob", "cid", "ann")),
         ("eve", Doubt(one, "soon")),
-        ("dan", Doubt(other)),
+        *((name, Doubt(other)) for name in ("dan", "Dan", "eve")),
     ]
     remedy = "write their `ends:` under `people:` of a policy file"
     assert sorted(classes.problems(doubts)) == [
@@ -223,7 +242,7 @@ def test_doubts_are_told_once_for_each_class_with_the_first_names() -> None:
         ),
         Problem(
             at(60, "organization.yaml"),
-            "no end is known of people of the class 'temp': dan",
+            "no end is known of people of the class 'temp': Dan, dan, eve",
             remedy,
         ),
     ]

@@ -163,6 +163,17 @@ def test_past_their_end_nothing_gives_anybody_anything_and_that_is_the_reason(
     assert (state.given, state.problems) == (0, ())
 
 
+def test_an_end_takes_from_everybody_whose_it_is_and_from_nobody_else() -> None:
+    over, staying = ([f"{word}{number}" for number in range(20)] for word in ("over", "staying"))
+    state = expand(
+        *(person(name, ends=OVER) for name in over),
+        binding("eng", web="viewer"),
+        groups=membership(group("eng", *over, *staying)),
+        live=live({name: holds(web="viewer") for name in (*over, *staying)}),
+    )
+    assert state.roles == by_id({name: holds(web="viewer") for name in staying})
+
+
 def test_the_end_counts_from_the_moment_after_the_last() -> None:
     state = expand(person("ann", ends=NOW), binding("eng", web="admin"))
     assert state.roles == by_id({"ann": holds(web="admin")})
@@ -240,6 +251,18 @@ def test_an_end_that_nobody_understands_freezes_too_and_nobody_else() -> None:
     assert [problem.remedy for problem in state.problems] == ["correct it there to a date such as 2026-12-31"]
 
 
+def test_past_an_end_by_the_policy_nobody_is_frozen_for_what_the_directory_says_of_it() -> None:
+    member = Member("u-ann", attributes=(("contractEnd", "soon"),))
+    state = expand(
+        person_class(groups=["contractors"], end="contractEnd"),
+        person("ann", ends=OVER),
+        binding("eng", web="admin"),
+        groups=membership(group("contractors", member), group("eng", "ann")),
+        live=live({"ann": holds("admin")}),
+    )
+    assert (state.roles, state.problems) == ({}, ())
+
+
 def test_who_has_nothing_and_is_given_nothing_may_lack_an_end() -> None:
     assert expand(REQUIRED, binding("none", web="viewer"), groups=membership(group("none"), *ANN.groups)) == (
         expand(binding("none", web="viewer"), groups=membership(group("none"), *ANN.groups))
@@ -281,6 +304,21 @@ def test_without_the_group_of_a_class_nobody_gains_or_loses_what_bindings_give(
         {"bob": holds(web="viewer"), "cid": holds(web="admin", app="viewer"), "dot": holds(web="contributor")}
     )
     assert [problem.at for problem in state.problems] == [CONTRACTORS]
+
+
+def test_without_the_group_of_a_class_every_stranger_of_other_groups_is_told_all_the_same() -> None:
+    known = [f"p{number}" for number in range(30)]
+    state = expand(
+        person_class(groups=["contractors"]),
+        binding("eng", web="viewer"),
+        groups=membership(group("eng", *known, "gone", "lost")),
+        live=live({name: holds(web="viewer") for name in known}),
+    )
+    assert state.roles == by_id({name: holds(web="viewer") for name in known})
+    assert [problem.message for problem in state.problems] == [
+        "the directory has no group 'contractors'",
+        "members of the group 'eng' are not on the server: u-gone, u-lost",
+    ]
 
 
 # Service accounts

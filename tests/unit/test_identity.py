@@ -28,6 +28,12 @@ def together(*records: Member) -> frozenset[Member]:
         ([ANN, Member(user_name="ANN@acme.example")], replace(ANN, user_name="ANN@acme.example")),
         ([ANN, replace(ANN, user_name="lee@acme.example")], replace(ANN, user_name=None)),
         ([ANN, replace(ANN, display_name="Anna")], replace(ANN, display_name=None)),
+        ([replace(ANN, email="a@x"), replace(ANN, email="A@x"), ANN], replace(ANN, email="A@x")),
+        ([replace(ANN, email="a@x"), replace(ANN, email="b@x")], ANN),
+        (
+            [Member("u-ann", active=False), Member("u-ann", user_name="ann@acme.example", email="a@x")],
+            Member("u-ann", user_name="ann@acme.example", active=False, email="a@x"),
+        ),
         (
             [replace(ANN, attributes=(("type", "staff"),)), replace(ANN, attributes=(("city", "Bonn"),))],
             replace(ANN, attributes=(("city", "Bonn"), ("type", "staff"))),
@@ -40,7 +46,17 @@ def together(*records: Member) -> frozenset[Member]:
             replace(ANN, active=False, status="SUSPENDED", since=NOW),
         ),
     ],
-    ids=["half a record", "a name alone", "renamed meanwhile", "named in two ways", "attributes", "inactive"],
+    ids=[
+        "half a record",
+        "a name alone",
+        "renamed meanwhile",
+        "named in two ways",
+        "an e-mail in two cases",
+        "two e-mails",
+        "an id of the server",
+        "attributes",
+        "inactive",
+    ],
 )
 def test_records_of_one_person_become_one(records: list[Member], one: Member) -> None:
     assert together(*records) == together(*records[::-1]) == {one}

@@ -11,6 +11,7 @@ import pytest
 from build import (
     NOW,
     UNLIMITED,
+    WEB,
     at,
     binding,
     grant,
@@ -38,11 +39,12 @@ from reconciler.model import (
     Member,
     Membership,
     Principal,
+    Provenance,
     fold,
 )
 from reconciler.people import identity, lifecycle, population
 from reconciler.people.lifecycle import Course
-from reconciler.people.population import Past, Population
+from reconciler.people.population import UNSET, Past, Population
 from reconciler.policy.document import (
     Binding,
     DirectoryKind,
@@ -57,8 +59,11 @@ from reconciler.problem import Problem
 
 DAY = timedelta(days=1)
 EVERYTHING = Lifecycle(creates=True, deactivates=True, reactivates=True, repairs=True)
+DELETING = replace(EVERYTHING, delete_after=90)
+JOINING = Lifecycle(creates=True)
 REPORT = Lifecycle()
-PLACE = at()
+PLACE = at(40, "organization.yaml")
+"""Where the directory stands in the policy."""
 VIEWERS = binding("eng", "viewer", line=5)
 
 
@@ -108,8 +113,9 @@ class Life:
         return [(finding.kind, finding.subject, finding.message) for finding in self.course.findings]
 
     @property
-    def problems(self) -> list[str]:
-        return [problem.message for problem in self.population.problems]
+    def problems(self) -> list[tuple[str, str]]:
+        assert {problem.at for problem in self.population.problems} <= {PLACE}
+        return [(problem.message, problem.remedy) for problem in self.population.problems]
 
 
 def life(
@@ -136,6 +142,7 @@ def life(
         ),
         directory=DirectorySettings(kind),
         lifecycle=rules,
+        places={("directory",): PLACE},
     )
     asks = replace(policy(*(entries or (VIEWERS,)), of=of), people=people, service_accounts=machines)
     listed = None if directory is None else frozenset(directory)
@@ -148,6 +155,15 @@ def life(
 
 BOB, BOBS = person("bob"), account("bob")
 """Somebody who stays, and whose externalId shows that it is the same on both sides."""
+
+
+PASSED_ON = Finding(
+    Kind.ATTRIBUTE,
+    "ann@acme.example",
+    "externalId is 'x-ann' here, and 'x-other' in the directory",
+    "is it another person by this name, or `directory.attributes.external_id` another one?",
+)
+"""What is told of Ann's account where the directory has another person by her name."""
 
 
 # Joiners.
@@ -173,13 +189,14 @@ def test_a_joiner_in_several_groups_is_created_once() -> None:
         server(),
         VIEWERS,
         binding("ops", web="admin"),
+        binding("all", app="viewer"),
         eng=[ann],
-        groups=(group("ops", ann),),
+        groups=(group("ops", ann), group("all", ann)),
     )
     assert [(change.principal.id, change.why) for change in seen.course.changes] == [
-        ("new:ann@acme.example", "in the groups eng and ops")
+        ("new:ann@acme.example", "in the groups all, eng and ops")
     ]
-    assert seen.asked.roles == {"new:ann@acme.example": holds("viewer", web="admin")}
+    assert seen.asked.roles == {"new:ann@acme.example": holds("viewer", web="admin", app="viewer")}
 
 
 def test_who_is_in_no_group_of_a_binding_is_not_created_whatever_else_names_them() -> None:
@@ -222,6 +239,25 @@ def test_an_inactive_stranger_is_no_problem() -> None:
     assert (seen.asked.problems, seen.population.strangers) == ((), ())
 
 
+def test_strangers_are_sorted_by_what_they_are_called() -> None:
+    ann, cid, nameless = person(external_id="x-z"), person("Cid"), Member(external_id="x-bea", active=True)
+    seen = life([cid, nameless, ann, BOB], server(BOBS), eng=[cid, nameless, ann], rules=REPORT)
+    assert seen.population.strangers == (ann, cid, nameless)
+
+
+def test_nobody_is_passed_over_for_who_is_inactive_or_a_stranger_in_the_same_group() -> None:
+    names = [f"p{number}" for number in range(30)]
+    gone, here = [left(f"gone-{name}") for name in names], [person(name) for name in names]
+    accounts = [account(name) for name in names]
+    seen = life([*gone, *here, person()], server(*accounts), eng=[*gone, *here, person()], rules=REPORT)
+    assert seen.asked.roles == {one.id: holds("viewer") for one in accounts}
+    several = life([*gone, *here], server(), eng=[*gone, *here], rules=REPORT)
+    assert [problem.message for problem in several.asked.problems] == [
+        "members of the group 'eng' are not on the server: "
+        "p0@acme.example, p10@acme.example, p11@acme.example and 27 more"
+    ]
+
+
 def test_a_status_that_nobody_knows_does_not_keep_a_joiner_out() -> None:
     ann = person(active=None, status="ACTIVATING")
     assert len(life([ann], server(), eng=[ann]).changes) == 1
@@ -234,20 +270,57 @@ def test_a_protected_name_is_not_created() -> None:
 
 
 def test_an_account_of_that_name_is_the_joiners_own_and_no_second_is_made() -> None:
-    ann = person(external_id="x-new")
+    ann = person(external_id="x-other")
     seen = life([ann, BOB], server(account(), BOBS), eng=[ann, BOB])
     assert seen.changes == ()
     assert seen.asked.roles["u-ann"] == holds("viewer")
-    assert seen.told == [
-        (
-            Kind.ATTRIBUTE,
-            "ann@acme.example",
-            "externalId is 'x-ann' here, and 'x-new' in the directory",
-        )
-    ]
+    assert seen.course.findings == (PASSED_ON,)
+
+
+CONTRACTORS = PersonEntry("ann@acme.example", at(), ("contractor",))
+
+
+@pytest.mark.parametrize(
+    ("rule", "entry"),
+    [
+        (person_class(named=True), CONTRACTORS),
+        (person_class(groups=("contractors",)), CONTRACTORS),
+        (person_class(), replace(CONTRACTORS, ends=NOW - DAY)),
+        (person_class(end_required=True), CONTRACTORS),
+    ],
+    ids=["a class that has to be named", "a class of unknown people", "past their end", "without an end"],
+)
+def test_who_is_given_nothing_is_neither_created_nor_brought_back(
+    rule: PersonClass, entry: PersonEntry
+) -> None:
+    ann = person()
+    rules: dict[str, Any] = {"eng": [ann], "classes": (rule,), "people": (entry,)}
+    joins = life([ann, BOB], server(BOBS), **rules)
+    assert (joins.changes, joins.course.live, joins.asked.roles) == ((), server(BOBS), {})
+    returns = life([ann, BOB], server(inactive(), BOBS), **rules)
+    assert (returns.changes, returns.asked.roles) == ((), {})
+
+
+def test_what_a_lost_group_holds_for_somebody_is_no_reason_to_bring_them_back() -> None:
+    seen = life(
+        [person(), BOB],
+        server(inactive(), BOBS, ann=holds("admin")),
+        VIEWERS,
+        binding("lost", "admin"),
+        eng=[person()],
+        classes=(person_class(named=True),),
+        people=(CONTRACTORS,),
+    )
+    assert (seen.changes, seen.asked.roles) == ((), {"u-ann": holds("admin")})
 
 
 # Possible renames.
+
+
+RENAMED = (
+    "if so, write `people: [{user: lee@acme.example, previously: [ann@acme.example]}]`; if not, "
+    "let somebody take the roles of the other account, or deactivate it"
+)
 
 
 @pytest.mark.parametrize("rules", [EVERYTHING, REPORT], ids=["all allowed", "report"])
@@ -273,18 +346,42 @@ def test_a_stranger_who_may_be_somebody_renamed_is_not_created_and_the_other_los
     )
     assert seen.changes == ()
     assert seen.asked.roles["u-ann"] == holds("admin", web="viewer")
-    remedy = (
-        "if so, write `people: [{user: lee@acme.example, previously: [ann@acme.example]}]`; if not, "
-        "let somebody take the roles of the other account, or deactivate it"
-    )
     assert seen.population.problems == (
         Problem(
             PLACE,
             "possible rename: 'lee@acme.example' (x-lee) of the directory may be ann@acme.example "
             "on the server",
-            remedy,
+            RENAMED,
         ),
     )
+
+
+def test_a_stranger_who_may_be_one_of_several_is_asked_of_all_of_them() -> None:
+    lee = Member(user_name="lee@acme.example", active=True, display_name="Ann")
+    twins = account("cid", external_id=None, display_name="Ann"), account(external_id=None)
+    seen = life([lee, BOB], server(*twins, BOBS, ann=holds("admin"), cid=holds("viewer")), eng=[lee])
+    assert seen.changes == ()
+    assert seen.asked.roles == {"u-ann": holds("admin"), "u-cid": holds("viewer")}
+    assert seen.population.problems == (
+        Problem(
+            PLACE,
+            "possible rename: 'lee@acme.example' of the directory may be ann@acme.example, cid@acme.example "
+            "on the server",
+            RENAMED,
+        ),
+    )
+
+
+def test_a_stranger_without_a_username_is_asked_about_by_the_id() -> None:
+    lee = Member(external_id="x-lee", active=True, display_name="Ann")
+    seen = life([lee, BOB], server(account(external_id=None), BOBS), eng=[lee])
+    assert seen.problems == [
+        (
+            "possible rename: 'x-lee' of the directory may be ann@acme.example on the server",
+            "if so, have the directory tell their userName; if not, let somebody take the roles of the other "
+            "account, or deactivate it",
+        )
+    ]
 
 
 def test_an_externalid_that_counts_proves_that_it_is_no_rename() -> None:
@@ -301,10 +398,49 @@ def test_externalids_that_are_another_attribute_here_than_there_prove_nothing_an
     assert seen.changes == ()
     assert seen.asked.roles == {"u-ann": holds("admin"), "u-bob": holds("viewer")}
     assert seen.problems == [
-        "nobody is created: the externalId of 1 of the people on the server is not the directory's, and of 0 "
-        "it is",
-        "possible rename: 'lee@acme.example' (x-lee) of the directory may be ann@acme.example on the server",
+        (
+            "nobody is created: the externalId of 1 of the people on the server is not the directory's, and "
+            "of 0 it is",
+            "say which attribute of the directory it should be: `directory.attributes.external_id`",
+        ),
+        (
+            "possible rename: 'lee@acme.example' (x-lee) of the directory may be ann@acme.example on the "
+            "server",
+            RENAMED,
+        ),
     ]
+
+
+def test_externalids_that_prove_nothing_are_no_problem_where_nobody_joins() -> None:
+    seen = life([BOB], server(account("bob", external_id="bob.nick")), eng=[BOB])
+    assert (seen.problems, seen.asked.roles) == ([], {"u-bob": holds("viewer")})
+
+
+def test_externalids_that_prove_nothing_tell_nobody_apart_from_a_stranger() -> None:
+    bob, live = account("bob", external_id="bob.nick"), {"ann": holds("viewer")}
+    seen = life([person("lee"), BOB], server(account(), bob, **live), eng=[person("lee")])
+    assert (seen.changes, seen.asked.roles) == ((), {"u-ann": holds("viewer")})
+    agreed = life([person("lee"), BOB], server(account(), BOBS, **live), eng=[person("lee")], rules=JOINING)
+    assert agreed.asked.roles == {"new:lee@acme.example": holds("viewer")}
+
+
+@pytest.mark.parametrize(
+    ("other", "machines"),
+    [
+        (account("cid", external_id=None, display_name="Lee"), ()),
+        (inactive(external_id=None, display_name="Lee"), ()),
+        (account(external_id=None, display_name="Lee"), (True,)),
+    ],
+    ids=["somebody whom the directory lists", "somebody inactive", "a service account"],
+)
+def test_a_stranger_who_is_called_like_somebody_who_is_not_missing_is_created(
+    other: Principal, machines: tuple[bool, ...]
+) -> None:
+    lee, cid = person("lee"), person("cid", display_name="Lee")
+    bots = (machine(),) if machines else ()
+    seen = life([lee, cid, BOB], server(other, BOBS), eng=[lee, BOB], rules=JOINING, machines=bots)
+    assert [change.principal.user_name for change in seen.course.changes] == ["lee@acme.example"]
+    assert seen.problems == []
 
 
 def test_one_account_that_was_passed_on_by_name_does_not_make_all_externalids_doubtful() -> None:
@@ -357,6 +493,22 @@ def test_who_is_listed_as_inactive_loses_everything_and_the_account() -> None:
     assert seen.told == []
 
 
+def test_who_left_at_this_very_moment_has_left_and_is_told_in_words_where_the_directory_has_none() -> None:
+    ann = person(active=False, since=NOW)
+    seen = life([ann, BOB], server(account(), BOBS))
+    assert seen.changes == (
+        SetActive(account(), False, "inactive in the directory since 2026-11-23 12:00 UTC"),
+    )
+
+
+@pytest.mark.usefixtures("far_from_utc")
+def test_moments_are_told_in_utc_wherever_the_program_runs() -> None:
+    seen = life([left(since=NOW), BOB], server(account(), BOBS))
+    assert [change.why for change in seen.course.changes] == [
+        "DEPROVISIONED in the directory since 2026-11-23 12:00 UTC"
+    ]
+
+
 def test_who_is_listed_no_more_loses_everything_and_the_account() -> None:
     seen = life([BOB], server(account(), BOBS, ann=holds("admin")), eng=[BOB])
     assert seen.asked.roles == {"u-bob": holds("viewer")}
@@ -396,13 +548,18 @@ def test_who_is_in_a_group_is_no_leaver_though_the_listing_of_everybody_lacks_th
 
 def test_a_directory_that_does_not_list_everybody_makes_nobody_a_leaver_but_whom_it_calls_inactive() -> None:
     live = server(account(), account("cid"), ann=holds("admin"), cid=holds("admin"))
-    seen = life(None, live, eng=[left("cid")])
-    assert [change.principal.id for change in seen.course.changes] == ["u-cid"]
+    for groups in {"eng": [left("cid")]}, {"groups": (group("ops", left("cid")),)}:
+        seen = life(None, live, **groups)
+        assert [change.principal.id for change in seen.course.changes] == ["u-cid"]
 
 
 def test_a_directory_that_lists_nobody_is_no_answer() -> None:
-    with pytest.raises(ReadError, match="lists not a single person"):
+    with pytest.raises(ReadError) as raised:
         life([], server(account()))
+    assert (raised.value.message, raised.value.hint) == (
+        "the directory lists not a single person, so nobody can be told to have left",
+        "check the rights that it is read with",
+    )
 
 
 def test_people_in_groups_are_no_listing_of_everybody() -> None:
@@ -427,8 +584,15 @@ THREE_DAYS = replace(EVERYTHING, grace=3)
         (NOW - 2 * DAY, 0, "roles and account are left alone until 2026-11-24 12:00 UTC"),
         (NOW - 3 * DAY, 1, ""),
         (NOW + DAY, 0, "roles and account are left alone until 2026-11-26 12:00 UTC"),
+        (UNSET, 0, "roles and account are left alone until 2026-11-26 12:00 UTC"),
     ],
-    ids=["never told", "told two days ago", "told three days ago", "told by a clock that is ahead"],
+    ids=[
+        "never told",
+        "told two days ago",
+        "told three days ago",
+        "told by a clock that is ahead",
+        "no time",
+    ],
 )
 def test_who_is_listed_no_more_keeps_roles_and_account_until_the_grace_is_over(
     told: datetime | None, changes: int, remedy: str
@@ -522,15 +686,35 @@ def test_the_account_of_nobody_who_is_exempt_is_touched(sparing: Mapping[str, An
 def test_an_exempt_account_is_told_only_where_the_directory_calls_it_inactive(
     sparing: Mapping[str, Any],
 ) -> None:
-    assert life([BOB], server(account(), BOBS), **sparing).told == []
-    [(kind, name, _)] = life([BOB, left()], server(account(), BOBS), **sparing).told
-    assert (kind, name) == (Kind.LEAVER, "ann@acme.example")
+    live, on_grant = server(account(), account("dan"), BOBS), grant("dan", "admin")
+    unlisted = Finding(Kind.UNKNOWN, "dan@acme.example", "is active here, and not in the directory")
+    assert life([BOB], live, VIEWERS, on_grant, **sparing).course.findings == (unlisted,)
+    assert life([BOB, left(since=NOW - DAY)], live, VIEWERS, on_grant, **sparing).course.findings == (
+        Finding(
+            Kind.LEAVER,
+            "ann@acme.example",
+            "is active here, and DEPROVISIONED in the directory",
+            since=NOW - DAY,
+        ),
+        unlisted,
+    )
 
 
 def test_who_is_on_a_temporary_grant_need_not_be_in_the_directory() -> None:
     seen = life([BOB], server(account(), BOBS, ann=holds("admin")), VIEWERS, grant("ann", "admin"))
     assert (seen.changes, seen.asked.roles) == ((), {"u-ann": holds("admin")})
     assert seen.told == [(Kind.UNKNOWN, "ann@acme.example", "is active here, and not in the directory")]
+
+
+@pytest.mark.parametrize(
+    "times",
+    [{"starts": NOW}, {"expires": NOW}, {"starts": NOW - DAY, "expires": NOW + DAY}],
+    ids=["from its first moment", "to its last", "in between"],
+)
+def test_a_running_grant_keeps_the_account_of_who_is_not_in_the_directory(times: Mapping[str, Any]) -> None:
+    admin, past = grant("ann", "admin", **times), Past(deactivated={"u-ann": NOW - 999 * DAY})
+    for ann in account(), inactive():
+        assert life([BOB], server(ann, BOBS), VIEWERS, admin, rules=DELETING, past=past).changes == ()
 
 
 def test_a_service_account_loses_nothing_by_what_the_directory_says_of_its_person() -> None:
@@ -559,16 +743,24 @@ def test_a_returner_gets_the_roles_and_then_the_account() -> None:
     assert seen.told == []
 
 
+def test_a_directory_that_says_neither_active_nor_how_means_everybody_whom_it_lists_to_be_here() -> None:
+    ann = person(active=None)
+    assert life([ann, BOB], server(inactive(), BOBS), eng=[ann]).changes == (
+        SetActive(inactive(), True, "active in the directory, in the group eng"),
+    )
+
+
 def test_without_the_policys_leave_a_returner_is_told_and_entitled_to_nothing() -> None:
     seen = life([person(), BOB], server(inactive(), BOBS), eng=[person()], rules=REPORT)
     assert (seen.changes, seen.asked.roles) == ((), {})
-    assert seen.told == [
-        (
+    assert seen.course.findings == (
+        Finding(
             Kind.RETURNER,
             "ann@acme.example",
             "is inactive here, and active in the directory, in the group eng",
-        )
-    ]
+            "activate the account, or write `lifecycle: {returners: reactivate}`",
+        ),
+    )
 
 
 @pytest.mark.parametrize(
@@ -600,15 +792,23 @@ def test_who_may_be_past_the_end_of_their_time_does_not_return_to_what_the_accou
 
 
 def test_an_account_is_not_given_back_to_somebody_else_of_the_same_name() -> None:
-    ann = person(external_id="x-other")
-    seen = life([ann, BOB], server(inactive(), BOBS), eng=[ann])
-    assert (seen.changes, seen.asked.roles) == ((), {})
-    assert [kind for kind, _, _ in seen.told] == [Kind.ATTRIBUTE, Kind.RETURNER]
+    ann, back = person(external_id="x-other"), person("aby")
+    seen = life([ann, back, BOB], server(inactive(), inactive("aby"), BOBS), eng=[ann, back])
+    assert [change.principal.id for change in seen.course.changes] == ["u-aby"]
+    assert seen.asked.roles == {"u-aby": holds("viewer")}
+    assert seen.course.findings == (
+        PASSED_ON,
+        Finding(
+            Kind.RETURNER,
+            "ann@acme.example",
+            "is inactive here, and active in the directory, in the group eng; not brought back, for the "
+            "externalId is another: it may be somebody else's name",
+            "let the identity provider correct the externalId, or the userName",
+        ),
+    )
 
 
 # Deletion.
-
-DELETING = replace(EVERYTHING, delete_after=90)
 
 
 @pytest.mark.parametrize(
@@ -668,14 +868,26 @@ def test_names_and_e_mail_become_the_directorys_by_externalid() -> None:
     assert seen.asked.roles == {"u-ann": holds("viewer")}
 
 
+def test_an_externalid_on_one_side_alone_contradicts_nothing() -> None:
+    ann = person(display_name="Anna")
+    for there, here in (ann, account(external_id=None)), (replace(ann, external_id=None), account()):
+        (change,) = life([there, BOB], server(here, BOBS), eng=[there]).changes
+        assert change == SetAttributes(
+            here,
+            (AttributeChange(Attribute.DISPLAY_NAME, "Ann", "Anna"),),
+            "as in the directory, by userName",
+        )
+
+
 @pytest.mark.parametrize(
     ("named", "entries"),
     [
         ({"people": (PersonEntry("Ann@acme.example", PLACE, ends=NOW + DAY),)}, ()),
         ({"required": ("ann@acme.example",)}, ()),
         ({}, (grant("ann", "admin", starts=NOW + DAY),)),
+        ({}, (grant("ann", "admin", expires=NOW),)),
     ],
-    ids=["in an entry of a person", "as a required admin", "in a grant to come"],
+    ids=["in an entry of a person", "as a required admin", "in a grant to come", "in a grant's last moment"],
 )
 def test_who_is_named_by_the_policy_is_renamed_only_once_it_names_them_otherwise(
     named: Mapping[str, Any], entries: tuple[TemporaryGrant, ...]
@@ -684,8 +896,9 @@ def test_who_is_named_by_the_policy_is_renamed_only_once_it_names_them_otherwise
     seen = life([ann, BOB], server(account(), BOBS), VIEWERS, *entries, eng=[ann], **named)
     name = AttributeChange(Attribute.DISPLAY_NAME, "Ann", "Lee")
     assert seen.changes == (SetAttributes(account(), (name,), "as in the directory, by externalId"),)
-    assert [(one.subject, one.message, one.remedy) for one in seen.course.findings] == [
+    assert [(one.kind, one.subject, one.message, one.remedy) for one in seen.course.findings] == [
         (
+            Kind.ATTRIBUTE,
             "ann@acme.example",
             "userName is 'ann@acme.example' here, and 'lee@acme.example' in the directory",
             "the policy names 'ann@acme.example': name 'lee@acme.example' in its place, and write "
@@ -724,14 +937,22 @@ def test_a_grant_that_is_over_keeps_nobody_from_being_renamed() -> None:
 def test_without_the_policys_leave_each_difference_is_told() -> None:
     ann = person(user_name="lee@acme.example", display_name="Lee")
     seen = life([ann, BOB], server(account(), BOBS), rules=REPORT)
-    assert seen.told == [
-        (Kind.ATTRIBUTE, "ann@acme.example", "displayName is 'Ann' here, and 'Lee' in the directory"),
-        (
+    assert seen.changes == ()
+    remedy = "see `lifecycle: {attributes: repair}`"
+    assert seen.course.findings == (
+        Finding(
+            Kind.ATTRIBUTE,
+            "ann@acme.example",
+            "displayName is 'Ann' here, and 'Lee' in the directory",
+            remedy,
+        ),
+        Finding(
             Kind.ATTRIBUTE,
             "ann@acme.example",
             "userName is 'ann@acme.example' here, and 'lee@acme.example' in the directory",
+            remedy,
         ),
-    ]
+    )
 
 
 @pytest.mark.parametrize(
@@ -742,8 +963,9 @@ def test_without_the_policys_leave_each_difference_is_told() -> None:
         (account(), person(email=None, display_name=None)),
         (account(), person(email="ann@acme.example")),
         (account(display_name="Zoe\u0301"), person(display_name="Zo\u00e9")),
-        (account(), left()),
-        (inactive(), person()),
+        (account(), replace(left(), display_name="Lee")),
+        (inactive(), person(display_name="Lee")),
+        (inactive(), replace(left(), display_name="Lee")),
     ],
     ids=[
         "a userName in other letter case",
@@ -753,6 +975,7 @@ def test_without_the_policys_leave_each_difference_is_told() -> None:
         "an accent written another way",
         "leavers",
         "who is inactive here",
+        "who is inactive on both sides",
     ],
 )
 def test_what_is_no_difference_of_attributes(here: Principal, there: Member) -> None:
@@ -760,6 +983,19 @@ def test_what_is_no_difference_of_attributes(here: Principal, there: Member) -> 
     seen = life([there, BOB], server(here, BOBS), rules=replace(REPORT, repairs=True))
     assert not any(isinstance(change, SetAttributes) for change in seen.changes)
     assert not any(kind is Kind.ATTRIBUTE for kind, _, _ in seen.told)
+
+
+def test_a_returner_comes_back_under_the_directorys_name() -> None:
+    lee = person(display_name="Lee")
+    seen = life([lee, BOB], server(inactive(), BOBS), eng=[lee])
+    assert seen.changes == (
+        SetAttributes(
+            inactive(),
+            (AttributeChange(Attribute.DISPLAY_NAME, "Ann", "Lee"),),
+            "as in the directory, by externalId",
+        ),
+        SetActive(inactive(), True, "active in the directory, in the group eng"),
+    )
 
 
 def test_what_an_account_lacks_is_no_difference_although_others_have_it() -> None:
@@ -770,13 +1006,17 @@ def test_what_an_account_lacks_is_no_difference_although_others_have_it() -> Non
 
 
 def test_an_account_of_that_name_is_not_made_that_of_somebody_else() -> None:
-    ann = person(external_id="x-other", display_name="Ann Other")
-    seen = life([ann, BOB], server(account(), BOBS), eng=[ann])
-    assert seen.changes == ()
-    assert [message for _, _, message in seen.told] == [
-        "displayName is 'Ann' here, and 'Ann Other' in the directory",
-        "externalId is 'x-ann' here, and 'x-other' in the directory",
-    ]
+    ann, aby = person(external_id="x-other", display_name="Ann Other"), person("aby", display_name="Abigail")
+    seen = life([ann, aby, BOB], server(account(), account("aby"), BOBS), eng=[ann])
+    assert [change.principal.id for change in seen.course.changes] == ["u-aby"]
+    assert seen.course.findings == (
+        Finding(
+            Kind.ATTRIBUTE,
+            "ann@acme.example",
+            "displayName is 'Ann' here, and 'Ann Other' in the directory",
+        ),
+        PASSED_ON,
+    )
 
 
 def test_nobody_is_renamed_to_the_name_of_another_account() -> None:
@@ -787,12 +1027,44 @@ def test_nobody_is_renamed_to_the_name_of_another_account() -> None:
     assert seen.changes == ()
     assert seen.asked.roles == {"u-ann": holds("admin"), "u-cid": holds("admin")}
     assert seen.problems == [
-        "'cid@acme.example' (x-ann) is 'ann@acme.example' on the server by externalId, and "
-        "'cid@acme.example' by userName"
+        (
+            "'cid@acme.example' (x-ann) is 'ann@acme.example' on the server by externalId, and "
+            "'cid@acme.example' by userName",
+            "the identity provider must rename one of the accounts, or correct its externalId",
+        )
     ]
 
 
 # Directories that contradict themselves.
+
+
+def test_who_can_not_be_told_loses_what_an_ended_grant_gave_down_to_what_a_group_gives() -> None:
+    def of_two_people(**held: str) -> DesiredState:
+        twins = person(), person(external_id="x-other")
+        grants = [grant("ann", "viewer", web="contributor", app="admin", expires=NOW - DAY, line=9)]
+        live = server(account(), BOBS, ann=holds(held.pop("all", ""), **held))
+        gives = binding("eng", web="viewer", app="admin", line=5)
+        seen = life([*twins, BOB], live, gives, *grants, eng=[twins[0], BOB])
+        assert (seen.changes, seen.asked.holdings("u-bob")) == ((), holds(web="viewer", app="admin"))
+        return seen.asked
+
+    def over(role: str) -> Provenance:
+        return provenance("ann@acme.example", role, line=9, reason="INC-1", until=NOW - DAY, ended=True)
+
+    by_group = provenance("eng", "viewer", line=5)
+    lost = of_two_people(all="viewer", web="contributor", app="admin")
+    assert lost.holdings("u-ann") == holds(web="viewer", app="admin")
+    assert lost.why["u-ann"] == {ORGANIZATION: (over("viewer"),), WEB: (by_group, over("contributor"))}
+    kept = of_two_people(all="admin", web="admin")
+    assert kept.holdings("u-ann") == holds("admin", web="admin"), "more than the grant gave"
+    assert "u-ann" not in kept.why
+
+
+def test_what_a_class_withholds_takes_nothing_from_who_can_not_be_told() -> None:
+    twins = person(), person(external_id="x-other")
+    live, rule = server(account(), BOBS, ann=holds("viewer")), person_class(named=True)
+    seen = life([*twins, BOB], live, eng=twins, classes=(rule,), people=(CONTRACTORS,))
+    assert seen.asked.roles == {"u-ann": holds("viewer")}
 
 
 def test_two_people_of_one_account_change_nothing_about_it() -> None:
@@ -801,8 +1073,11 @@ def test_two_people_of_one_account_change_nothing_about_it() -> None:
         seen = life([ann, other, BOB], server(account(), BOBS, ann=holds("admin")), eng=[other])
         assert (seen.changes, seen.asked.roles) == ((), {"u-ann": holds("admin")})
         assert seen.problems == [
-            "the directory has 2 people who are 'ann@acme.example' on the server: "
-            "'ann@acme.example' (x-ann), 'ann@acme.example' (x-other)"
+            (
+                "the directory has 2 people who are 'ann@acme.example' on the server: "
+                "'ann@acme.example' (x-ann), 'ann@acme.example' (x-other)",
+                "the identity provider must let one of them go by another name",
+            )
         ]
 
 
@@ -815,17 +1090,40 @@ def test_one_externalid_on_two_accounts_changes_nothing_about_either() -> None:
     )
     assert (seen.changes, seen.asked.roles) == ((), {"u-ann": holds("admin"), "u-cid": holds(web="admin")})
     assert seen.problems == [
-        "2 accounts on the server have the externalId of 'ann@acme.example' (x-ann): ann@acme.example, "
-        "cid@acme.example"
+        (
+            "2 accounts on the server have the externalId of 'ann@acme.example' (x-ann): ann@acme.example, "
+            "cid@acme.example",
+            "the identity provider must correct the externalId of all but one",
+        )
     ]
 
 
 def test_two_people_with_one_username_are_not_created() -> None:
     one, other = person(external_id="x-1"), person(external_id="x-2", user_name="ANN@acme.example")
     seen = life([one, other, BOB], server(BOBS), eng=[one, other])
-    assert seen.changes == ()
+    assert (seen.changes, seen.population.held) == ((), frozenset())
     assert seen.problems == [
-        "the directory has 2 people with one userName: 'ann@acme.example' (x-1), 'ANN@acme.example' (x-2)"
+        (
+            "the directory has 2 people with one userName: "
+            "'ann@acme.example' (x-1), 'ANN@acme.example' (x-2)",
+            "the identity provider must rename all but one",
+        )
+    ]
+
+
+def test_of_people_with_one_username_nobody_loses_the_account_that_is_theirs_by_externalid() -> None:
+    one, other, third = person(external_id="1"), person(external_id="2"), person(external_id=None)
+    lee = account("lee", external_id="1")
+    live = server(lee, BOBS, lee=holds("admin"), bob=holds("admin"))
+    seen = life([other, one, third, BOB], live, eng=[other])
+    assert (seen.changes, seen.asked.roles, seen.population.held) == (
+        (),
+        {"u-lee": holds("admin")},
+        frozenset({"u-lee"}),
+    )
+    assert [message for message, _ in seen.problems] == [
+        "the directory has 3 people with one userName: "
+        "'ann@acme.example', 'ann@acme.example' (1), 'ann@acme.example' (2)"
     ]
 
 
@@ -853,14 +1151,15 @@ def test_an_account_that_may_be_a_strangers_is_not_deactivated() -> None:
     past = Past(deactivated={"u-fay": NOW - 9 * DAY})
     seen = life([stranger, BOB], live, eng=[stranger], rules=rules, past=past)
     assert seen.changes == ()
-    assert seen.told == [
-        (
+    assert seen.course.findings == (
+        Finding(
             Kind.LEAVER,
             "dan@acme.example",
             "is active here, and not in the directory, unless it is somebody in a group who is not on the "
             "server",
-        )
-    ]
+            "see to it that everybody in the groups of bindings has an account",
+        ),
+    )
 
 
 def test_a_leaver_loses_what_a_group_that_is_lost_could_have_given() -> None:

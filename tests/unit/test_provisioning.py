@@ -70,6 +70,14 @@ def test_a_person_without_a_name_is_told_by_the_id_and_why() -> None:
     assert found.message.endswith("and not on the server; the directory has no userName for them")
 
 
+def test_a_person_whom_the_server_lacks_is_told_with_all_their_groups() -> None:
+    of = replace(organization(), directory=DirectorySettings(DirectoryKind.OKTA))
+    told = Membership((group("ops", DAN), group("eng", DAN)), people=frozenset([*EVERYBODY, DAN]))
+    who = population.of(policy(binding("ops", "viewer"), binding("eng", "admin"), of=of), told, SERVER, NOW)
+    (found,) = provisioning.findings(who, told, None, ())
+    assert found.message == "is in the directory (eng, ops), and not on the server"
+
+
 def test_memberships_are_compared_by_person_either_way_round() -> None:
     found = findings(ANN, here=["bob"], failures=[failure(ANN, "full", group="ENG"), failure(BOB, "old")])
     lacks = "is in the group 'eng' of the directory, and not in the server's; its log says: full"
