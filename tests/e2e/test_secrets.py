@@ -423,7 +423,7 @@ import sys
 from reconciler import planning
 from reconciler.cli import main
 
-def prepare(policy, provider, directory, now):
+def prepare(policy, provider, directory, *others):
     client = provider._client
     seen = [provider, directory, client, client._transport, client._transport._http, client.__dict__]
     raise RuntimeError(f"no plan: {seen!r}")
