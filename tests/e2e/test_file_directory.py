@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 from reconciler import sandbox
 from reconciler.cli import cli
 from reconciler.errors import ExitCode
+from reconciler.http.reach import Reach
 from reconciler.sandbox import seed
 from reconciler.sandbox.server import Server
 
@@ -42,8 +43,12 @@ def from_file() -> None:
     file.write_text(text.replace("directory: {kind: scim}", "directory: {kind: file}"), encoding="utf-8")
 
 
+NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
+"""A day on which the policy's temporary grants are as these tests know them."""
+
+
 def now(**ago: float) -> str:
-    return (datetime.now(UTC) - timedelta(**ago)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return (NOW - timedelta(**ago)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def as_json(members: Mapping[str, list[str]], exported: str = "") -> str:
@@ -59,7 +64,8 @@ def as_csv(members: Mapping[str, list[str]]) -> str:
 
 def plan(server: Server, *arguments: str, **variables: str) -> Result:
     environment = {"CIRCLECI_SCIM_URL": server.url, "CIRCLECI_SCIM_TOKEN": server.token, **variables}
-    return CliRunner().invoke(cli, ["plan", "policies/acme", *arguments], env=environment)
+    clock = Reach(now=lambda: NOW)
+    return CliRunner().invoke(cli, ["plan", "policies/acme", *arguments], env=environment, obj=clock)
 
 
 def changes(result: Result) -> Any:
