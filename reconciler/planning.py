@@ -75,6 +75,14 @@ def read(
     return Sides(live, membership, people, asked, course)
 
 
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """Both sides as they were read, and the plan that would bring them together."""
+
+    sides: Sides
+    prepared: Prepared
+
+
 def prepare(
     policy: Policy,
     provider: ProviderReader,
@@ -83,6 +91,18 @@ def prepare(
     past: Past | None = None,
     pushed: Directory | None = None,
 ) -> Prepared:
+    """The plan of a `survey`, which says what the parameters mean."""
+    return survey(policy, provider, directory, now, past, pushed).prepared
+
+
+def survey(
+    policy: Policy,
+    provider: ProviderReader,
+    directory: Directory,
+    now: datetime,
+    past: Past | None = None,
+    pushed: Directory | None = None,
+) -> Survey:
     """Read both sides and plan what would bring them together at the moment `now` (aware).
 
     For `past` and what it raises see `read`. `pushed` are the groups on the server itself, where `directory`
@@ -96,7 +116,7 @@ def prepare(
     )
     asked = replace(sides.asked, findings=(*sides.asked.findings, *undone))
     prepared = _checked(policy, asked, sides.course.live, provider, now, sides.course.changes, token_user)
-    return replace(prepared, leavers=sides.course.told)
+    return Survey(replace(sides, asked=asked), replace(prepared, leavers=sides.course.told))
 
 
 def prepare_undo(

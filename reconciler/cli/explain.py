@@ -7,13 +7,22 @@ from functools import partial
 from pathlib import Path
 
 import click
-from click.core import ParameterSource
 
-from reconciler import blame, explanation, ledger, planning
+from reconciler import blame, explanation, overview, planning
 from reconciler.cli import terminal
-from reconciler.cli.run import Run, format_option, ledger_option, moment, prepare, proved, reach, show
+from reconciler.cli.run import (
+    Run,
+    evidence,
+    format_option,
+    ledger_option,
+    moment,
+    prepare,
+    proved,
+    reach,
+    show,
+)
 from reconciler.directories import choose
-from reconciler.errors import ExitCode, LedgerError, SettingsError
+from reconciler.errors import ExitCode, SettingsError
 from reconciler.explanation import Answer, Case, Explanation, Question, UnknownError
 from reconciler.history import PastRun
 from reconciler.model import ORGANIZATION, Role, Scope
@@ -72,8 +81,7 @@ def command(
             f"'{path}' is no folder of policies, and with these options no person is named",
             "leave --role, --project and --organization out to ask about one person",
         )
-    given = context.get_parameter_source("ledger_path") is not ParameterSource.DEFAULT
-    inquiry = _Inquiry(asked, _past(ledger_path, given=given))
+    inquiry = _Inquiry(asked, evidence(context, ledger_path))
     run = Run.of(path)
     run.each(inquiry.work)
     inquiry.settle(run)
@@ -118,16 +126,7 @@ class _Inquiry:
         past = proved(policy, provider.server, lambda: self.runs)
         with choose.opened(policy, client, readings, os.environ, reach()) as directory:
             sides = planning.read(policy, provider, directory, now, past)
-        return Case(
-            policy,
-            provider.server,
-            sides.course.live,
-            sides.membership,
-            sides.asked,
-            now,
-            self.runs,
-            sides.course.changes,
-        )
+        return overview.case(policy, provider.server, sides, now, self.runs)
 
 
 def _fail(error: UnknownError) -> ExitCode:
@@ -159,17 +158,3 @@ def _asked(words: Sequence[str], question: Question | None) -> tuple[Asked, Path
         lambda case: [explanation.person(case, explanation.find(case, name))],
         Path(*words[1:] or (DEFAULT,)),
     )
-
-
-def _past(path: Path, *, given: bool) -> Sequence[PastRun]:
-    """The runs of the ledger. It is evidence where there is one, and nothing depends on it.
-
-    Raises SettingsError where the ledger that was asked for can't be read.
-    """
-    if not given and not os.path.lexists(path):
-        return ()
-    try:
-        return ledger.past(path)
-    except LedgerError as error:
-        terminal.note(f"no run is told: {error.message}")
-        return ()

@@ -12,14 +12,16 @@ from pathlib import Path
 from typing import TypeVar
 
 import click
+from click.core import ParameterSource
 
-from reconciler import history, ledger, planning, settings
-from reconciler.cli import report_failure
+from reconciler import history, ledger, overview, planning, settings
+from reconciler.cli import report_failure, terminal
 from reconciler.directories import choose
 from reconciler.directories.scim import ScimDirectory
 from reconciler.errors import (
     ExitCode,
     GuardrailError,
+    LedgerError,
     PartlyAppliedError,
     PolicyError,
     ReconcilerError,
@@ -28,9 +30,10 @@ from reconciler.errors import (
 from reconciler.history import PastRun
 from reconciler.http.reach import Reach
 from reconciler.naming import RoleNames
+from reconciler.overview import Overview
 from reconciler.people import lifecycle
 from reconciler.people.population import Past
-from reconciler.planning import Prepared
+from reconciler.planning import Prepared, Survey
 from reconciler.policy import source
 from reconciler.policy.document import DirectoryKind, DirectorySettings, Organization, Policy
 from reconciler.policy.files import shown
@@ -214,12 +217,38 @@ def planned(
 
     The ledger is read for what it proves of the past, as far as that matters.
     """
-    past = proved(policy, provider.server, lambda: _runs(ledger_path))
-    is_own = policy.organization.directory.kind is DirectoryKind.SCIM
-    pushed = None if is_own else ScimDirectory(client, DirectorySettings(), readings)
-    with choose.opened(policy, client, readings, os.environ, reach()) as directory:
-        prepared = planning.prepare(policy, provider, directory, as_of or moment(), past, pushed)
-    return replace(prepared, as_of=as_of)
+    survey = _surveyed(policy, client, provider, readings, as_of or moment(), lambda: _runs(ledger_path))
+    return replace(survey.prepared, as_of=as_of)
+
+
+def overviewed(
+    policy: Policy,
+    client: Client,
+    provider: ProviderReader,
+    readings: Readings,
+    *,
+    runs: Sequence[PastRun],
+) -> Overview:
+    """The same plan, with both sides and what `evidence` tells of the past: all that a report may show."""
+    now = moment()
+    survey = _surveyed(policy, client, provider, readings, now, lambda: runs)
+    return overview.of(policy, provider.server, survey, now, runs)
+
+
+def evidence(context: click.Context, ledger_path: Path) -> Sequence[PastRun]:
+    """The runs of the ledger: evidence where there is one, and nothing that is written depends on it.
+
+    A ledger that was tampered with is said, and tells nothing. Raises SettingsError where the ledger that
+    was asked for can't be read.
+    """
+    given = context.get_parameter_source("ledger_path") is not ParameterSource.DEFAULT
+    if not given and not os.path.lexists(ledger_path):
+        return ()
+    try:
+        return ledger.past(ledger_path)
+    except LedgerError as error:
+        terminal.note(f"no run is told: {error.message}")
+        return ()
 
 
 def proved(policy: Policy, server: str, runs: Callable[[], Sequence[PastRun]]) -> Past | None:
@@ -240,6 +269,21 @@ def _runs(ledger_path: Path) -> Sequence[PastRun]:
     Raises LedgerError where a record of it was edited, removed or moved.
     """
     return ledger.past(ledger_path) if os.path.lexists(ledger_path) else ()
+
+
+def _surveyed(
+    policy: Policy,
+    client: Client,
+    provider: ProviderReader,
+    readings: Readings,
+    now: datetime,
+    runs: Callable[[], Sequence[PastRun]],
+) -> Survey:
+    past = proved(policy, provider.server, runs)
+    is_own = policy.organization.directory.kind is DirectoryKind.SCIM
+    pushed = None if is_own else ScimDirectory(client, DirectorySettings(), readings)
+    with choose.opened(policy, client, readings, os.environ, reach()) as directory:
+        return planning.survey(policy, provider, directory, now, past, pushed)
 
 
 def _prepared(

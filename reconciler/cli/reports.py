@@ -1,0 +1,87 @@
+"""Where a result goes: to standard output in one format, to files in as many as are asked for."""
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from reconciler import private
+from reconciler.errors import SettingsError
+from reconciler.policy.files import shown
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+Renderers = Mapping[str, Callable[[], str]]
+"""How to write a result in each format that the command has."""
+
+ENDINGS = {
+    ".txt": "text",
+    ".md": "markdown",
+    ".json": "json",
+    ".html": "html",
+    ".xml": "junit",
+    ".sarif": "sarif",
+    ".csv": "csv",
+}
+"""The format of a file by the ending of its name."""
+
+
+def options(*formats: str) -> Callable[[F], F]:
+    """The options `--format` (parameter `output`) and `--report` (`files`), with these formats."""
+    endings = [ending for ending, name in ENDINGS.items() if name in formats]
+
+    def checked(
+        context: click.Context, parameter: click.Parameter, files: tuple[Path, ...]
+    ) -> tuple[Path, ...]:
+        for file in files:
+            if file.suffix not in endings:
+                raise click.BadParameter(
+                    f"'{file}' does not say in which format: let it end in {', '.join(endings)}",
+                    context,
+                    parameter,
+                )
+        return files
+
+    def add(command: F) -> F:
+        command = click.option(
+            "--report",
+            "files",
+            metavar="FILE",
+            multiple=True,
+            type=click.Path(path_type=Path, readable=False),
+            callback=checked,
+            help=f"Also write the result to a file in the format of its ending: {', '.join(endings)}. "
+            "May be given several times.",
+        )(command)
+        return click.option(
+            "--format",
+            "output",
+            type=click.Choice(formats),
+            default="text",
+            show_default=True,
+            help="What standard output is given; it is one document unless it is text.",
+        )(command)
+
+    return add
+
+
+def deliver(output: str, files: Iterable[Path], renderers: Renderers, *, shown_already: bool = False) -> None:
+    """Print the result in the format `output`, and write each of the files in the one that its ending says.
+
+    `shown_already` says that the text was printed as it came. Raises SettingsError where a file can't be
+    written: after everything else was.
+    """
+    if not (shown_already and output == "text"):
+        click.echo(renderers[output]().removesuffix("\n"))
+    faults = []
+    for file in files:
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            private.write(file, renderers[ENDINGS[file.suffix]]().removesuffix("\n") + "\n")
+        except (OSError, ValueError) as error:
+            faults.append(f"{shown(file)}: {getattr(error, 'strerror', None) or error}")
+    if faults:
+        raise SettingsError(
+            f"no report could be written to {'; '.join(faults)}", "name files that can be written"
+        )
