@@ -1,9 +1,10 @@
 """How roles are spelled on the provider: (scope, role) to a string and back. Pure."""
 
+import re
 from collections.abc import Iterable, Mapping
 
 from reconciler.model import ORGANIZATION, Role, Scope, fold
-from reconciler.policy.document import Organization
+from reconciler.policy.document import Organization, RoleStorage
 
 
 class RoleNames:
@@ -31,3 +32,26 @@ class RoleNames:
     def items(self) -> Iterable[tuple[tuple[Scope, Role], str]]:
         """Every (scope, role) with its spelling."""
         return self._names.items()
+
+
+def projects(names: Iterable[str], storage: RoleStorage) -> tuple[str, ...]:
+    """What the provider calls the projects whose roles are among these spellings, sorted.
+
+    A spelling that means a role in the organization means no project's.
+    """
+    template, of_organization = _pattern(storage.project), _pattern(storage.organization)
+    found: dict[str, str] = {}
+    for name in sorted(names):
+        match = template.fullmatch(name)
+        if match and not of_organization.fullmatch(name):
+            found.setdefault(fold(match["project"]), match["project"])
+    return tuple(sorted(found.values()))
+
+
+def _pattern(template: str) -> re.Pattern[str]:
+    """What a spelling by a template looks like. A placeholder that is there twice says the same twice."""
+    text = re.escape(template)
+    for name, what in (("role", "|".join(map(str, Role))), ("project", ".+")):
+        placeholder = re.escape(f"{{{name}}}")
+        text = text.replace(placeholder, f"(?P<{name}>{what})", 1).replace(placeholder, f"(?P={name})")
+    return re.compile(text, re.IGNORECASE | re.DOTALL)

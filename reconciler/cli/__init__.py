@@ -1,6 +1,7 @@
 """The command line: one file per command, loaded when it is called; and the one place that exits."""
 
 import importlib
+import keyword
 import logging
 import os
 import sys
@@ -22,13 +23,14 @@ COMMANDS = {
     "plan": "show what would change, write nothing",
     "apply": "converge the server with the policy",
     "explain": "tell what somebody has and should have, and why",
+    "import": "write a policy from what is live, to start from",
     "undo": "plan the way back from a run",
     "history": "list past runs, show one, verify the ledger",
     "doctor": "check connection, token, server, roles and directory; write nothing",
     "sandbox": "run a SCIM server on loopback, alone or around a command",
     "schema": "print a JSON Schema of policies, plans or exports",
 }
-"""Each command's name, which is also its module's, and its one line of help."""
+"""Each command's name, which is also its module's (`import_` for one), and its one line of help."""
 
 
 class Commands(click.Group):
@@ -40,7 +42,8 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command = importlib.import_module(f"reconciler.cli.{cmd_name}").command
+        module = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name
+        command = importlib.import_module(f"reconciler.cli.{module}").command
         assert isinstance(command, click.Command)
         return command
 
