@@ -43,6 +43,7 @@ from reconciler.model import (
 from reconciler.overview import Overview
 from reconciler.people import classes
 from reconciler.policy.document import Mode, TemporaryGrant
+from reconciler.problem import Location
 
 
 class Cause(StrEnum):
@@ -240,6 +241,16 @@ def of(overview: Overview, written: Written = MappingProxyType({})) -> Drifted:
         tuple(replace(one, findings=desk.findings(one.principal)) for one in people),
         tuple(change for change in every if isinstance(change, CreateGroup)),
     )
+
+
+def lines(overview: Overview) -> list[Location]:
+    """The lines of policy whose age may tell since when somebody lacks something."""
+    if last_whole(overview.runs) is None:
+        return []
+    planned = overview.prepared.plan
+    people = (*planned.people, *planned.withheld_people)
+    gains = (scope for change in people for scope in change.scopes if scope.gains)
+    return [reason.at for scope in gains for reason in scope.why]
 
 
 def last_whole(runs: Sequence[PastRun]) -> PastRun | None:

@@ -21,6 +21,7 @@ COMMANDS = {
     "validate": "check policy files: schema and meaning",
     "plan": "show what would change, write nothing",
     "apply": "converge the server with the policy",
+    "drift": "report what differs, how and since when; write nothing",
     "explain": "tell what somebody has and should have, and why",
     "undo": "plan the way back from a run",
     "history": "list past runs, show one, verify the ledger",
