@@ -142,6 +142,8 @@ class DriftedPerson:
     accounts: tuple[DriftedAccount, ...] = ()
     findings: tuple[Finding, ...] = ()
     """What else of theirs somebody should look at."""
+    loses_everything: bool = False
+    """Whether they have something, and should have nothing at all."""
 
     @property
     def causes(self) -> frozenset[Cause]:
@@ -226,7 +228,9 @@ def of(overview: Overview, written: Written = MappingProxyType({})) -> Drifted:
     roles = plan.whole(change for change in every if isinstance(change, SetRoles))
     found: dict[str, DriftedPerson] = {
         change.principal.id: DriftedPerson(
-            change.principal, tuple(desk.scope(change.principal, one) for one in change.scopes)
+            change.principal,
+            tuple(desk.scope(change.principal, one) for one in change.scopes),
+            loses_everything=desk.loses_everything(change),
         )
         for change in roles
     }
@@ -321,6 +325,11 @@ class _Desk:
 
     def findings(self, principal: Principal) -> tuple[Finding, ...]:
         return tuple(self._findings.get(fold(principal.user_name), ()))
+
+    def loses_everything(self, change: SetRoles) -> bool:
+        lost = {one.scope for one in change.scopes if not one.after}
+        held = self.overview.case.live.holdings(change.principal.id)
+        return bool(held) and lost.issuperset(held) and not any(one.gains for one in change.scopes)
 
     # Roles.
 

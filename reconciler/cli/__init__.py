@@ -1,5 +1,6 @@
 """The command line: one file per command, loaded when it is called; and the one place that exits."""
 
+import errno
 import importlib
 import logging
 import os
@@ -16,6 +17,9 @@ from reconciler.report.plain import printable
 
 INTERRUPTED = 130
 """What a shell expects of a program that Ctrl-C ended."""
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What a system says of a disk that takes no more."""
 
 COMMANDS = {
     "validate": "check policy files: schema and meaning",
@@ -49,6 +53,20 @@ class Commands(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
+    def main(self, *args: Any, **more: Any) -> Any:
+        """The outermost boundary: standard output may be a file on a disk that is full, also for `--help`."""
+        try:
+            return super().main(*args, **more)
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            _drop_output()
+            with suppress(OSError):  # standard error may be on the same disk
+                click.echo(
+                    f"error: the result could not be written: {(error.strerror or '').lower()}", err=True
+                )
+            sys.exit(ExitCode.UNEXPECTED)
+
     def invoke(self, ctx: click.Context) -> Any:
         """The boundary: an expected failure becomes words on standard error and an exit code."""
         try:
@@ -58,6 +76,12 @@ class Commands(click.Group):
         except KeyboardInterrupt:
             click.echo("error: interrupted", err=True)
             sys.exit(INTERRUPTED)
+
+
+def _drop_output() -> None:
+    """Let go of what could not be written, or Python tries again at its end and says so in its own words."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def fail(error: ReconcilerError) -> NoReturn:
@@ -106,7 +130,7 @@ class _Lines(logging.Handler):
     """Each record in one harmless line."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        with suppress(BrokenPipeError):  # that nobody listens any more must not end a run half-way
+        with suppress(OSError):  # that nobody can read it any more must not end a run half-way
             click.echo(f"debug: {printable(record.getMessage())}", err=True)
 
 

@@ -17,12 +17,13 @@ from reconciler.overview import Overview
 from reconciler.policy.document import Policy
 from reconciler.policy.files import shown
 from reconciler.report import drift as report
+from reconciler.report import junit
 
 
 @click.command("drift")
 @path_argument
 @ledger_option
-@reports.options("text", "json")
+@reports.options("text", "json", "junit")
 @click.pass_context
 def command(
     context: click.Context, path: Path, ledger_path: Path, output: str, files: Sequence[Path]
@@ -63,6 +64,7 @@ def command(
         {
             "text": lambda: "\n".join(report.lines(found, run.failures)),
             "json": lambda: json.dumps(run.document(report.data(shown(path), found, run.failures)), indent=2),
+            "junit": lambda: junit.drift(found, run.failures, run.problems),
         },
     )
     run.exit()

@@ -92,8 +92,9 @@ def since(since: Since | None) -> str:
 
 
 def notes(one: DriftedScope | DriftedAccount, mode: str) -> list[str]:
-    """What is known of how it came about and of what runs did about it; the first says how and since when."""
-    told = [f"{one.cause}, {since(one.since)}"]
+    """What is known of how it came about and of what runs did about it; nothing where nothing is."""
+    is_known = one.cause is not Cause.UNKNOWN or one.since is not None
+    told = [f"{one.cause}, {since(one.since)}"] if is_known else []
     if isinstance(one, DriftedScope) and one.cause is Cause.CHANGED and one.left is not None:
         told.append(f"run {one.left.id} of {time(one.left.moment)} left {people.roles(one.left_as)}")
     if one.contested:
@@ -144,12 +145,9 @@ def _organization(found: Drifted) -> Iterator[str]:
         yield text.verdict(prepared)
     for cause, number in found.causes.items():
         yield f"  {cause}: {counted_people(number)}"
-    if found.overview.runs:
-        last = found.last
-        right = f"run {last.id} of {time(last.moment)}" if last else "none that the ledger tells of"
-        yield f"last run that left everything right: {right}"
-    for person in found.people:
-        yield from _person(person, prepared.plan.mode)
+    yield f"last run that left everything right: {_last(found)}"
+    for one in found.people:
+        yield from person(one, prepared.plan.mode)
     if found.groups:
         yield ""
         yield from (f"the group {group.name} is missing" for group in found.groups)
@@ -163,10 +161,18 @@ def _organization(found: Drifted) -> Iterator[str]:
     yield from _standing(found)
 
 
-def _person(person: DriftedPerson, mode: str) -> Iterator[str]:
+def _last(found: Drifted) -> str:
+    if found.last is not None:
+        return f"{found.last.id} of {time(found.last.moment)}"
+    return "none that the ledger tells of" if found.overview.runs else "unknown, for no ledger tells of any"
+
+
+def person(person: DriftedPerson, mode: str) -> Iterator[str]:
+    """What is known of one person, in lines, after an empty one."""
     yield ""
     if person.change is not None:
-        [row] = people.rows([person.change])
+        emptied = {person.principal.id} if person.loses_everything else frozenset[str]()
+        [row] = people.rows([person.change], emptied)
         yield f"{row.user} {row.verb}"
         for scope, one in zip(row.scopes, person.scopes, strict=True):
             yield f"  {scope.scope}: {scope.before} -> {scope.after}" + (
