@@ -165,7 +165,8 @@ class Admin:
     until: datetime | None = None
     """When all that gives it has ended, aware; None where something has no end, or nothing gives it."""
     given: bool = True
-    """Whether the policy gives it to them."""
+    """Whether the policy gives it to them; else it takes it, unless they are held as they are."""
+    protected: bool = False
 
 
 Written = Mapping[tuple[str, int], datetime]
@@ -198,7 +199,10 @@ class Drifted:
         case = self.overview.case
         ids = guardrails.admins(case.live, case.live.roles)
         people = sorted((case.live.people[id_] for id_ in ids), key=_name)
-        return tuple(_admin(one, case.desired.why.get(one.id, {}).get(ORGANIZATION, ())) for one in people)
+        return tuple(
+            _admin(one, case.desired.why.get(one.id, {}).get(ORGANIZATION, ()), one.id in case.protected)
+            for one in people
+        )
 
     @cached_property
     def grants(self) -> tuple[TemporaryGrant, ...]:
@@ -214,10 +218,10 @@ class Drifted:
         counts = {cause: sum(cause in causes for causes in told) for cause in Cause}
         return {cause: number for cause, number in counts.items() if number}
 
-    @property
-    def trend(self) -> Sequence[PastRun]:
+    @cached_property
+    def trend(self) -> tuple[PastRun, ...]:
         """The past runs but for those that took another back; `begun.changes` tells how much drift."""
-        return [run for run in self.overview.runs if not run.begun.undoes]
+        return tuple(run for run in self.overview.runs if not run.begun.undoes)
 
 
 def of(overview: Overview, written: Written = MappingProxyType({})) -> Drifted:
@@ -343,7 +347,7 @@ class _Desk:
         if told.run is not None and stands and told.run.begun.undoes:
             return Cause.TAKEN_BACK, Since(told.run.moment, evidence=told.run)
         if over := self._over(principal, change):
-            return self._ended(over, change, right)
+            return self._ended(over, right, told)
         if any(reason.entry == DIRECTORY for reason in change.why):
             return Cause.LEAVER, _later(self._left(principal), right)
         if not principal.entitled:
@@ -352,7 +356,7 @@ class _Desk:
             return Cause.NOT_APPLIED, begun
         if stands:
             return Cause.NOT_APPLIED, right
-        if self._is_nobodys(change) and self._is_of_this_policy(right):
+        if self._is_nobodys(change) and self._is_of_this_policy(right, told):
             return Cause.CHANGED, right
         return Cause.UNKNOWN, right
 
@@ -369,13 +373,13 @@ class _Desk:
         ended = (one for one in change.why if one.ended and one.until and one.role >= max(change.before))
         return max(ended, key=lambda one: one.until or self._now, default=None)
 
-    def _ended(self, over: Provenance, change: ScopeChange, right: Since | None) -> tuple[Cause, Since]:
+    def _ended(self, over: Provenance, right: Since | None, told: _Told) -> tuple[Cause, Since]:
         """Where a run left it right after the end, somebody gave it anew, if the policy was the same."""
         cause = Cause.TIME_ENDED if over.entry == "end" else Cause.GRANT_ENDED
         assert over.until is not None
         if right is None or right.moment <= over.until:
             return cause, Since(over.until, evidence=over)
-        return (Cause.CHANGED if self._is_of_this_policy(right) else cause), right
+        return (Cause.CHANGED if self._is_of_this_policy(right, told) else cause), right
 
     def _begun(self, change: ScopeChange, right: Since | None) -> Since | None:
         """When what is asked for began to be so, where that is after it was right for the last time."""
@@ -399,14 +403,15 @@ class _Desk:
         """Whether what somebody has too much of is given to nobody by any entry of the policy."""
         return change.loses and max(change.before) not in self._givable.get(change.scope, ())
 
-    def _is_of_this_policy(self, right: Since | None) -> bool:
-        """Whether the run that left it right was of this very policy, and could hold nobody."""
-        is_same = (
-            right is not None
+    def _is_of_this_policy(self, right: Since | None, told: _Told) -> bool:
+        """Whether the run that left it right was of this very policy, held nobody, and was the last here."""
+        return (
+            told.missed is None
+            and right is not None
             and isinstance(right.evidence, PastRun)
             and right.evidence.begun.tree == self.overview.case.policy.tree
+            and not self.overview.case.policy.organization.lifecycle.grace
         )
-        return is_same and not self.overview.case.policy.organization.lifecycle.grace
 
     # Accounts.
 
@@ -545,7 +550,9 @@ def _later(one: Since | None, other: Since | None) -> Since | None:
     return max(known, key=lambda since: since.moment, default=None)
 
 
-def _admin(principal: Principal, why: Iterable[Provenance]) -> Admin:
+def _admin(principal: Principal, why: Iterable[Provenance], is_protected: bool) -> Admin:
+    if is_protected:
+        return Admin(principal, protected=True)
     giving = [one for one in why if one.role is Role.ADMIN and not one.ended and not one.withheld]
     ends = [one.until for one in giving]
     lasting = [end for end in ends if end is not None]

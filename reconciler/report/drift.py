@@ -203,6 +203,8 @@ def _standing(found: Drifted) -> Iterator[str]:
 
 def _admin(admin: Admin, now: datetime) -> str:
     name = admin.principal.user_name
+    if admin.protected:
+        return f"{name} (protected)"
     if not admin.given:
         return f"{name} (given by nothing in the policy)"
     if admin.until is None:
@@ -307,6 +309,7 @@ def _admin_data(admin: Admin) -> Document:
     return {
         "user": admin.principal.user_name,
         "given": admin.given,
+        "protected": admin.protected,
         "until": admin.until.isoformat() if admin.until else None,
     }
 
