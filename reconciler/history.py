@@ -111,6 +111,8 @@ class Begun:
     """The guardrails that somebody overruled for it."""
     leavers: tuple[Leaver, ...] | None = None
     """Who was active on the server and known to no directory any more; None where that was not asked."""
+    problems: int | None = None
+    """How many problems kept its policy from being resolved whole; None: an older version did not note it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,6 +354,7 @@ def _begun(record: Record) -> Begun:
         undoes=_part({"undoes": None, **record}, "undoes", str, NoneType),
         approved=_texts(record, "approved"),
         leavers=_leavers(_part({"leavers": None, **record}, "leavers", list, NoneType)),
+        problems=_part({"problems": None, **record}, "problems", int, NoneType),
     )
 
 

@@ -362,6 +362,7 @@ def _started(plan: Plan, origin: Origin) -> Record:
         "tree": plan.tree,
         "fingerprint": plan.fingerprint,
         "changes": len(plan.changes),
+        "problems": len(plan.problems),
         "who": origin.who,
         "commit": origin.commit,
         "pipeline": origin.pipeline,

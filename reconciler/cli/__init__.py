@@ -1,5 +1,6 @@
 """The command line: one file per command, loaded when it is called; and the one place that exits."""
 
+import errno
 import importlib
 import keyword
 import logging
@@ -18,10 +19,14 @@ from reconciler.report.plain import printable
 INTERRUPTED = 130
 """What a shell expects of a program that Ctrl-C ended."""
 
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What a system says of a disk that takes no more."""
+
 COMMANDS = {
     "validate": "check policy files: schema and meaning",
     "plan": "show what would change, write nothing",
     "apply": "converge the server with the policy",
+    "drift": "report what differs, how and since when; write nothing",
     "explain": "tell what somebody has and should have, and why",
     "import": "write a policy from what is live, to start from",
     "undo": "plan the way back from a run",
@@ -51,6 +56,20 @@ class Commands(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
+    def main(self, *args: Any, **more: Any) -> Any:
+        """The outermost boundary: standard output may be a file on a disk that is full, also for `--help`."""
+        try:
+            return super().main(*args, **more)
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            _drop_output()
+            with suppress(OSError):  # standard error may be on the same disk
+                click.echo(
+                    f"error: the result could not be written: {(error.strerror or '').lower()}", err=True
+                )
+            sys.exit(ExitCode.UNEXPECTED)
+
     def invoke(self, ctx: click.Context) -> Any:
         """The boundary: an expected failure becomes words on standard error and an exit code."""
         try:
@@ -60,6 +79,12 @@ class Commands(click.Group):
         except KeyboardInterrupt:
             click.echo("error: interrupted", err=True)
             sys.exit(INTERRUPTED)
+
+
+def _drop_output() -> None:
+    """Let go of what could not be written, or Python tries again at its end and says so in its own words."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def fail(error: ReconcilerError) -> NoReturn:
@@ -108,7 +133,7 @@ class _Lines(logging.Handler):
     """Each record in one harmless line."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        with suppress(BrokenPipeError):  # that nobody listens any more must not end a run half-way
+        with suppress(OSError):  # that nobody can read it any more must not end a run half-way
             click.echo(f"debug: {printable(record.getMessage())}", err=True)
 
 

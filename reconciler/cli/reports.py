@@ -73,15 +73,20 @@ def deliver(output: str, files: Iterable[Path], renderers: Renderers, *, shown_a
     written: after everything else was.
     """
     if not (shown_already and output == "text"):
-        click.echo(renderers[output]().removesuffix("\n"))
+        click.echo(_ended(renderers[output]()), nl=False)
     faults = []
     for file in files:
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            private.write(file, renderers[ENDINGS[file.suffix]]().removesuffix("\n") + "\n")
+            private.write(file, _ended(renderers[ENDINGS[file.suffix]]()))
         except (OSError, ValueError) as error:
             faults.append(f"{shown(file)}: {getattr(error, 'strerror', None) or error}")
     if faults:
         raise SettingsError(
             f"no report could be written to {'; '.join(faults)}", "name files that can be written"
         )
+
+
+def _ended(text: str) -> str:
+    """A text with one line break at its end, unless there is nothing to be said."""
+    return text.removesuffix("\n") + "\n" if text else ""

@@ -60,7 +60,7 @@ def note(line: str) -> None:
     """Say something on standard error in the middle of a run."""
     try:
         click.echo(printable(line), err=True)
-    except BrokenPipeError:  # that nobody listens any more must not end a run half-way
+    except OSError:  # that nobody can read it any more must not end a run half-way
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 

@@ -1,14 +1,18 @@
 """`reconciler validate`: what is wrong with policy files. Its problems are its result, not its failure."""
 
 import sys
+from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 import click
 
+from reconciler.cli import reports
 from reconciler.errors import ExitCode
 from reconciler.policy import source
 from reconciler.policy.files import shown
 from reconciler.policy.source import Folder, Loaded
+from reconciler.report import junit, sarif
 from reconciler.report import problems as report
 from reconciler.report.plain import printable
 from reconciler.report.problems import counted
@@ -16,30 +20,33 @@ from reconciler.report.problems import counted
 
 @click.command("validate")
 @click.argument("paths", metavar="[PATH]...", nargs=-1, type=click.Path(path_type=Path, readable=False))
-@click.option(
-    "--format",
-    "output",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="How to print problems.",
-)
-def command(paths: tuple[Path, ...], output: str) -> None:
+@reports.options("text", "json", "junit", "sarif")
+def command(paths: tuple[Path, ...], output: str, files: Sequence[Path]) -> None:
     """Check policy files: their form and what they mean together.
 
     PATH is the folder of an organization, a folder of such folders, or a single file; `policies/`
     if none is given. Prints one line for each problem. Reads files only: no server, no token.
 
-    Exits 0 where all is well, 6 where anything is wrong.
+    Exits 0 where all is well, 6 where anything is wrong, 2 where a report could not be written.
     """
     loaded = source.load_all(paths or (Path("policies"),))
-    if output == "json":
-        click.echo(report.as_json(loaded.problems))
-    else:
-        for line in report.lines(loaded.problems):
-            click.echo(line)
-    for line in _summary(loaded):
-        click.echo(line, err=True)
+    problems = loaded.problems
+    try:
+        reports.deliver(
+            output,
+            files,
+            {
+                "text": lambda: "\n".join(report.lines(problems)),
+                "json": lambda: report.as_json(problems),
+                "junit": lambda: junit.validate(
+                    [file for one in loaded.folders for file in one.files], problems
+                ),
+                "sarif": lambda: sarif.validate(problems, version("reconciler")),
+            },
+        )
+    finally:
+        for line in _summary(loaded):
+            click.echo(line, err=True)
     sys.exit(ExitCode.INVALID if loaded.problems else ExitCode.DONE)
 
 

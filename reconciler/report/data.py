@@ -102,10 +102,11 @@ def _change(change: Change) -> Document:
 
 
 def _scope(change: ScopeChange) -> Document:
-    return {**scope_change_data(change), "why": [_reason(reason) for reason in change.why]}
+    return {**scope_change_data(change), "why": [reason(one) for one in change.why]}
 
 
-def _reason(reason: Provenance) -> Document:
+def reason(reason: Provenance) -> Document:
+    """An entry of the policy that gives, gave or withholds a role, as plain data."""
     return {
         "entry": reason.entry,
         "name": reason.name,

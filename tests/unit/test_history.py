@@ -43,6 +43,7 @@ def begun(**changes: Any) -> Begun:
         "undoes": None,
         "approved": (),
         "leavers": None,
+        "problems": None,
         "at": "2026-11-23T12:00:00.000Z",
         **changes,
     }
@@ -212,6 +213,8 @@ def test_a_record_that_can_t_be_is_told_with_its_line(events: Sequence[Json]) ->
         {"fingerprint": {}},
         {"changes": "2"},
         {"changes": True},
+        {"problems": True},
+        {"problems": "0"},
         {"who": ["ann"]},
         {"commit": 7},
         {"undoes": 7},

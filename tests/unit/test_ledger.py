@@ -97,6 +97,7 @@ def test_a_run_is_told_record_by_record(path: Path) -> None:
             "tree": "",
             "fingerprint": planned(live(BEFORE), {**BEFORE, "bob": {}, "cat": CAT}).fingerprint,
             "changes": 2,
+            "problems": 0,
             "who": "ann",
             "commit": "c0ffee",
             "pipeline": "https://ci.example/7",

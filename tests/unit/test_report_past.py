@@ -94,6 +94,7 @@ def test_as_data_a_run_is_told_whole() -> None:
                 "tree": "7" * 32,
                 "fingerprint": "f" * 32,
                 "changes": 2,
+                "problems": None,
                 "who": "ann",
                 "commit": "c0ffee",
                 "pipeline": "https://ci.example/7",

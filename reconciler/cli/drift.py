@@ -1,0 +1,80 @@
+"""`reconciler drift`: who has something else than they should, how and since when. Has no way to write."""
+
+import json
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import click
+
+from reconciler import blame, drifted
+from reconciler.blame import Commit
+from reconciler.cli import reports
+from reconciler.cli.run import Run, evidence, ledger_option, overviewed, path_argument, prepare
+from reconciler.drifted import Drifted, Written
+from reconciler.errors import ExitCode
+from reconciler.overview import Overview
+from reconciler.policy.document import Policy
+from reconciler.policy.files import shown
+from reconciler.report import drift as report
+from reconciler.report import junit
+
+
+@click.command("drift")
+@path_argument
+@ledger_option
+@reports.options("text", "json", "junit")
+@click.pass_context
+def command(
+    context: click.Context, path: Path, ledger_path: Path, output: str, files: Sequence[Path]
+) -> None:
+    """Report who has something else than the policy gives them, how that came about and since when.
+
+    Made for a schedule: writes nothing to any server. PATH is the folder of an organization or a folder of
+    such folders; `policies/` if none is given. The server is told by the environment, as for `plan`.
+
+    Since when somebody differs is told as far as it is known: by the ledger, where there is one, by the
+    policy, by the directory and by git.
+
+    \b
+    Exit codes:
+      0    no drift
+      2    the command line or the environment is wrong, or a report could not be written
+      3    there is drift, be it that a run would mend it, a guardrail refuse it or the mode leave it
+      6    the policy is invalid, or names what does not exist
+      7    the server or the directory could not be read whole
+      130  interrupted
+    Of several, the gravest counts: 7 before 6 before 3.
+    """  # noqa: D301 (the control character is click's sign for "leave these lines as they are")
+    runs = evidence(context, ledger_path)
+    run = Run.of(path)
+    found: list[Drifted] = []
+
+    def work(policy: Policy) -> ExitCode:
+        overview = prepare(policy, partial(overviewed, runs=runs))
+        found.append(drifted.of(overview, _written(overview)))
+        if overview.prepared.plan.problems:
+            return ExitCode.INVALID
+        return ExitCode.DRIFT if found[-1].found else ExitCode.DONE
+
+    run.each(work)
+    reports.deliver(
+        output,
+        files,
+        {
+            "text": lambda: "\n".join(report.lines(found, run.failures)),
+            "json": lambda: json.dumps(run.document(report.data(shown(path), found, run.failures)), indent=2),
+            "junit": lambda: junit.drift(found, run.failures, run.problems),
+        },
+    )
+    run.exit()
+
+
+def _written(overview: Overview) -> Written:
+    """When lines of policy that may tell something were written, as far as git knows for certain."""
+    writers = blame.writers(drifted.lines(overview))
+    return {
+        place: writer.at
+        for place, writer in writers.items()
+        if isinstance(writer, Commit) and writer.at is not None and not writer.or_earlier
+    }
