@@ -9,6 +9,7 @@ import click
 from reconciler import private
 from reconciler.errors import SettingsError
 from reconciler.policy.files import shown
+from reconciler.report.markdown import Dialect
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -85,3 +86,8 @@ def deliver(output: str, files: Iterable[Path], renderers: Renderers, *, shown_a
         raise SettingsError(
             f"no report could be written to {'; '.join(faults)}", "name files that can be written"
         )
+
+
+def dialect() -> Dialect:
+    """The Markdown of the code host that CI says this runs for."""
+    return Dialect()
