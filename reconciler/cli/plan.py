@@ -1,5 +1,6 @@
 """`reconciler plan`: who would gain and lose what, and why. Has no way to write."""
 
+import json
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -8,13 +9,14 @@ import click
 
 from reconciler import planfile
 from reconciler.cli import terminal
-from reconciler.cli.run import Run, check, format_option, ledger_option, path_argument, planned, prepare, show
+from reconciler.cli.reports import deliver, dialect, options
+from reconciler.cli.run import Run, check, ledger_option, path_argument, planned, prepare
 from reconciler.errors import ExitCode
 from reconciler.planning import Prepared
 from reconciler.policy import times
 from reconciler.policy.document import Policy
 from reconciler.policy.files import shown
-from reconciler.report import data
+from reconciler.report import data, markdown, text
 from reconciler.report.data import Document
 
 
@@ -52,9 +54,15 @@ class Moment(click.ParamType[datetime]):
     "to be looked at, not carried out.",
 )
 @ledger_option
-@format_option
+@options("text", "markdown", "json")
 def command(
-    path: Path, exit_code: bool, out: Path | None, as_of: datetime | None, ledger_path: Path, output: str
+    path: Path,
+    exit_code: bool,
+    out: Path | None,
+    as_of: datetime | None,
+    ledger_path: Path,
+    output: str,
+    files: tuple[Path, ...],
 ) -> None:
     """Show what would change, people first. Writes nothing.
 
@@ -104,10 +112,16 @@ def command(
 
     run.each(work)
     document = run.document(data.plans(place, plans, run.failures))
-    if output == "json":
-        show(document)
-    if out:
-        write(out, document, whole=bool(run.policies) and len(plans) == len(run.policies))
+    renderers = {
+        "text": lambda: "\n".join(text.plans(plans, run.failures, run.problems)),
+        "markdown": lambda: markdown.plans(plans, run.failures, run.problems, dialect()),
+        "json": lambda: json.dumps(document, indent=2),
+    }
+    try:
+        deliver(output, files, renderers, shown_already=True)
+    finally:
+        if out:
+            write(out, document, whole=bool(run.policies) and len(plans) == len(run.policies))
     run.exit()
 
 

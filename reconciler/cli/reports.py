@@ -9,6 +9,7 @@ import click
 from reconciler import private
 from reconciler.errors import SettingsError
 from reconciler.policy.files import shown
+from reconciler.report.markdown import Dialect
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -90,3 +91,8 @@ def deliver(output: str, files: Iterable[Path], renderers: Renderers, *, shown_a
 def _ended(text: str) -> str:
     """A text with one line break at its end, unless there is nothing to be said."""
     return text.removesuffix("\n") + "\n" if text else ""
+
+
+def dialect() -> Dialect:
+    """The Markdown of the code host that CI says this runs for."""
+    return Dialect()

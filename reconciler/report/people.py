@@ -19,7 +19,32 @@ from reconciler.change import (
 from reconciler.model import DIRECTORY, Provenance, Roles
 from reconciler.plan import after
 from reconciler.planning import Prepared
+from reconciler.problem import Location
 from reconciler.undo import ENTRY as UNDO
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """What something outside is called, such as a group, where it stands among our words."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A line of policy among words."""
+
+    at: Location
+
+    def __str__(self) -> str:
+        return f"{self.at.file}:{self.at.line}"
+
+
+Words = tuple[str | Name | Place, ...]
+"""A reason in pieces: joined, they are its words. A renderer may show each kind in its own way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +54,11 @@ class ScopeRow:
     scope: str
     before: str
     after: str
-    why: str
+    told: Words
+
+    @property
+    def why(self) -> str:
+        return "".join(map(str, self.told))
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +152,7 @@ def roles(held: Roles) -> str:
     return " + ".join(str(role) for role in sorted(held, reverse=True)) or "none"
 
 
-def _why(change: SetRoles, scope: ScopeChange) -> str:
+def _why(change: SetRoles, scope: ScopeChange) -> Words:
     highest = max(scope.after, default=0)
     if scope.why and scope.why[0].entry == UNDO:
         return _source(scope.why[0])
@@ -133,33 +162,43 @@ def _why(change: SetRoles, scope: ScopeChange) -> str:
     ends = [reason for reason in idle if reason.entry in ("end", DIRECTORY)]
     over = [_source(reason) for reason in ends[:1] or idle]
     if not change.principal.entitled and not scope.after:
-        return "not active"
+        return ("not active",)
     if scope.loses and not given and not over:
-        return "nothing in the policy gives more" if scope.after else "nothing in the policy gives it"
+        return ("nothing in the policy gives more" if scope.after else "nothing in the policy gives it",)
     if not scope.gains and not scope.loses:
-        return "one role is enough; " + "".join(given[:1]) if given else "one role is enough"
-    return "; ".join([*(over if scope.loses else ()), *given[:1]])
+        return _joined([("one role is enough",), *given[:1]])
+    return _joined([*(over if scope.loses else ()), *given[:1]])
 
 
-def _source(reason: Provenance) -> str:
-    place = f"{reason.at.file}:{reason.at.line}"
+def _joined(reasons: Iterable[Words]) -> Words:
+    """Several reasons as one."""
+    pieces = [piece for reason in reasons for piece in ("; ", *reason)]
+    return tuple(pieces[1:])
+
+
+def _source(reason: Provenance) -> Words:
+    place: Words = (" (", Place(reason.at), ")")
     until = f"{reason.until.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if reason.until else ""
+    group: Words = ("group ", Name(reason.name))
     match reason.entry:
         case str(entry) if entry == UNDO:
-            return f"undoes run {reason.name} ({place})"
+            return ("undoes run ", Name(reason.name), *place)
         case "temporary grant":
             return (
-                f"temporary grant {'ended' if reason.ended else 'until'} {until}, {reason.reason} ({place})"
+                f"temporary grant {'ended' if reason.ended else 'until'} {until}, {reason.reason}",
+                *place,
             )
         case "service account":
-            return f"service account, {reason.reason} ({place})"
+            return (f"service account, {reason.reason}", *place)
         case str(entry) if entry == DIRECTORY:
-            return f"{reason.name} ({place})"
+            return (reason.name, *place)
+        case "end" if not reason.person_class:
+            return (f"access until {until}", *place)
         case "end":
-            return f"{reason.person_class or 'access'} until {until} ({place})"
+            return (Name(reason.person_class), f" until {until}", *place)
         case _ if reason.withheld:
-            return f"group {reason.name} gives {reason.person_class} nothing ({place})"
+            return (*group, " gives ", Name(reason.person_class), " nothing", *place)
         case _ if reason.asked is not None:
-            return f"group {reason.name} ({place}), {reason.role} at most as {reason.person_class}"
+            return (*group, *place, f", {reason.role} at most as ", Name(reason.person_class))
         case _:
-            return f"group {reason.name} ({place})"
+            return (*group, *place)

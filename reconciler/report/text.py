@@ -16,11 +16,13 @@ from reconciler.change import (
     SetAttributes,
     SetRoles,
 )
+from reconciler.errors import ReconcilerError
 from reconciler.finding import Finding, Kind
 from reconciler.guardrails import Violation, admins, admins_after
 from reconciler.plan import Plan
 from reconciler.planning import Prepared
 from reconciler.policy.document import Mode
+from reconciler.problem import Problem
 from reconciler.report import people
 from reconciler.report.plain import printable
 from reconciler.report.problems import counted
@@ -53,6 +55,22 @@ def plan(prepared: Prepared) -> list[str]:
     return [printable(line) for line in lines]
 
 
+def plans(
+    prepared: Sequence[Prepared], failures: Sequence[tuple[str, ReconcilerError]], problems: Sequence[Problem]
+) -> list[str]:
+    """All organizations of a run, those that could not be planned, and what is wrong with policy files."""
+    parts = [plan(one) for one in prepared]
+    parts += [_failure(organization, error) for organization, error in failures]
+    parts += [[str(problem) for problem in problems]] if problems else []
+    lines = [line for part in parts for line in ("", *part)]
+    return [printable(line) for line in lines[1:]]
+
+
+def _failure(organization: str, error: ReconcilerError) -> list[str]:
+    hint = [f"hint: {error.hint}"] if error.hint else []
+    return [f"no plan for {organization}: {error.message}", *hint]
+
+
 def heading(prepared: Prepared) -> str:
     """Which organization, on which server, how far a run may go, and as of when if that is not now."""
     plan, as_of = prepared.plan, prepared.as_of
@@ -69,12 +87,12 @@ def verdict(prepared: Prepared) -> str:
         return f"no drift: {prepared.settled}"
     if not plan.changes:
         return f"drift, none of which mode {plan.mode} mends"
-    lines = [f"{counted_people(len(plan.people))}: {_verbs(prepared)}"] if plan.people else []
-    lines += [_counted_accounts(plan)] if plan.accounts else []
+    lines = [f"{counted_people(len(plan.people))}: {verbs(prepared)}"] if plan.people else []
+    lines += [counted_accounts(plan)] if plan.accounts else []
     return "\n".join([*lines, _admins(prepared)])
 
 
-def _verbs(prepared: Prepared) -> str:
+def verbs(prepared: Prepared) -> str:
     """How many people gain, move, lose and so on."""
     counts = Counter(people.verb(change) for change in prepared.plan.people)
     told = {verb: f"{n} {_VERBS[verb][n != 1]}" for verb in _VERBS if (n := counts[verb])}
@@ -95,7 +113,7 @@ def _admins(prepared: Prepared) -> str:
     return printable("; ".join(parts))
 
 
-def _counted_accounts(plan: Plan) -> str:
+def counted_accounts(plan: Plan) -> str:
     """`1 account is created, 2 are deactivated`."""
     counts = Counter(people.participle(change) for change in plan.accounts)
     parts = [f"{number} {'is' if number == 1 else 'are'} {done}" for done, number in counts.items()]

@@ -23,7 +23,7 @@ from reconciler.change import ScopeChange
 from reconciler.model import ORGANIZATION, Provenance, Role
 from reconciler.planning import Prepared
 from reconciler.report import people
-from reconciler.report.people import PersonRow, ScopeRow
+from reconciler.report.people import Name, PersonRow, Place, ScopeRow
 
 ENG = provenance("eng", "admin", line=4)
 OPS = provenance("ops", "viewer", line=9)
@@ -62,9 +62,14 @@ def test_a_row_has_one_line_for_each_scope() -> None:
             "Ann@acme.example",
             "moves",
             (
-                ScopeRow("organization", "admin + contributor + viewer", "viewer", "group ops (team.yaml:9)"),
-                ScopeRow("web", "none", "admin", "group eng (team.yaml:4)"),
-                ScopeRow("app", "viewer", "none", "nothing in the policy gives it"),
+                ScopeRow(
+                    "organization",
+                    "admin + contributor + viewer",
+                    "viewer",
+                    ("group ", Name("ops"), " (", Place(OPS.at), ")"),
+                ),
+                ScopeRow("web", "none", "admin", ("group ", Name("eng"), " (", Place(ENG.at), ")")),
+                ScopeRow("app", "viewer", "none", ("nothing in the policy gives it",)),
             ),
         ),
     )

@@ -1,0 +1,83 @@
+"""What of a document fits into so many bytes: what must be said whole, the rest row by row. Knows no plan."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Rows under a title, of which the first are open, the others folded or left out, and counted."""
+
+    title: str
+    rows: tuple[str, ...]
+    """Each is shown whole or not at all; the most important come first."""
+    told: Callable[[int], str]
+    """What the rows from the one of this index on are, in words of ours alone: `12 more people: 12 gain`."""
+    head: str = ""
+    """What stands above the rows, such as the head of a table."""
+    open: int = 25
+    """How many rows are there to be seen at once; where nothing folds, no more than these are shown."""
+    rank: int = 0
+    """Parts of a lower one are given room first."""
+
+    def text(self, shown: int, *, folds: bool) -> str:
+        """The part with so many of its rows."""
+        opened = min(shown, self.open) if folds else shown
+        pieces = [self.title, self._table(0, opened)]
+        if shown > opened:
+            summary = f"<summary>{self.told(opened)}</summary>"
+            pieces += [f"<details>{summary}", self._table(opened, shown), "</details>"]
+        if shown < len(self.rows):
+            pieces.append(f"Left out here: {self.told(shown)}.")
+        return "\n\n".join(piece for piece in pieces if piece)
+
+    def fitting(self, limit: int, *, folds: bool) -> int:
+        """How many rows fit into so many bytes, of which none takes the fewest."""
+        low, high = 0, len(self.rows) if folds else min(self.open, len(self.rows))
+        if size(self.text(high, folds=folds)) <= limit:
+            return high
+        while high - low > 1:
+            middle = (low + high) // 2
+            if size(self.text(middle, folds=folds)) <= limit:
+                low = middle
+            else:
+                high = middle
+        return low
+
+    def _table(self, begin: int, end: int) -> str:
+        rows = self.rows[begin:end]
+        return "\n".join([*([self.head] if self.head else []), *rows]) if rows else ""
+
+
+Block = str | Part
+"""A string is said whole."""
+
+
+def size(text: str) -> int:
+    """In bytes of UTF-8: no text has fewer of them than characters or UTF-16 code units.
+
+    So what fits by this measure fits whichever a host goes by.
+    """
+    return len(text.encode("utf-8"))
+
+
+def fitted(blocks: Sequence[Block], limit: int, *, folds: bool) -> str | None:
+    """The document within `limit` bytes; None where not even what must be said whole fits."""
+    texts = [block if isinstance(block, str) else block.text(0, folds=folds) for block in blocks]
+    left = limit - size("\n\n".join(texts))
+    if left < 0:
+        return None
+    parts = [(index, block) for index, block in enumerate(blocks) if isinstance(block, Part)]
+    parts.sort(key=lambda part: part[1].rank)
+    for position, (index, part) in enumerate(parts):
+        rivals = sum(1 for _, other in parts[position:] if other.rank == part.rank)
+        least = size(texts[index])
+        shown = part.fitting(least + left // rivals, folds=folds)
+        texts[index] = part.text(shown, folds=folds)
+        left -= size(texts[index]) - least
+    return "\n\n".join(texts)
+
+
+def cut(text: str, limit: int) -> str:
+    """As much of a text as fits, in whole characters."""
+    return text.encode("utf-8")[: max(limit, 0)].decode("utf-8", "ignore")
