@@ -113,7 +113,7 @@ class DriftedScope:
     contested: bool = False
     """Whether run after run wrote what should be, and somebody else changed it back."""
     withheld: bool = False
-    """Whether the mode leaves it as it is, or a part of it."""
+    """Whether the mode leaves it as it is."""
 
     @property
     def scope(self) -> Scope:
@@ -505,8 +505,12 @@ class _Desk:
 
     @cached_property
     def _withheld(self) -> frozenset[tuple[str, Scope]]:
-        people = self.overview.prepared.plan.withheld_people
-        return frozenset((change.principal.id, one.scope) for change in people for one in change.scopes)
+        planned = self.overview.prepared.plan
+        left, carried = (
+            {(change.principal.id, one.scope) for change in people for one in change.scopes}
+            for people in (planned.withheld_people, planned.people)
+        )
+        return frozenset(left - carried)
 
     @cached_property
     def _findings(self) -> Mapping[str, Sequence[Finding]]:

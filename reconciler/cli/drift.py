@@ -17,7 +17,7 @@ from reconciler.overview import Overview
 from reconciler.policy.document import Policy
 from reconciler.policy.files import shown
 from reconciler.report import drift as report
-from reconciler.report import junit
+from reconciler.report import drift_junit
 
 
 @click.command("drift")
@@ -44,7 +44,7 @@ def command(
       6    the policy is invalid, or names what does not exist
       7    the server or the directory could not be read whole
       130  interrupted
-    Of several, the gravest counts: 7 before 6 before 3.
+    Of several, the gravest counts: what could not be read, then the policy, then drift.
     """  # noqa: D301 (the control character is click's sign for "leave these lines as they are")
     runs = evidence(context, ledger_path)
     run = Run.of(path)
@@ -64,7 +64,7 @@ def command(
         {
             "text": lambda: "\n".join(report.lines(found, run.failures)),
             "json": lambda: json.dumps(run.document(report.data(shown(path), found, run.failures)), indent=2),
-            "junit": lambda: junit.drift(found, run.failures, run.problems),
+            "junit": lambda: drift_junit.document(found, run.failures, run.problems),
         },
     )
     run.exit()

@@ -17,6 +17,7 @@ from reconciler.drifted import (
     Since,
 )
 from reconciler.errors import ReconcilerError
+from reconciler.guardrails import Violation
 from reconciler.history import CONTESTED, PastRun
 from reconciler.model import PROVISIONAL, Provenance
 from reconciler.policy.document import TemporaryGrant
@@ -106,6 +107,12 @@ def notes(one: DriftedScope | DriftedAccount, mode: str) -> list[str]:
     return told
 
 
+def refusal(violation: Violation) -> list[str]:
+    """A guardrail that a run would break now."""
+    first, *rest = text.refusal(violation)
+    return [f"a run would be {first}", *rest]
+
+
 def time(moment: datetime) -> str:
     """A moment to the minute, UTC."""
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
@@ -156,8 +163,7 @@ def _organization(found: Drifted) -> Iterator[str]:
         yield from ("", "not resolved, so nobody loses what it could have given:")
         yield from (f"  {problem}" for problem in prepared.plan.problems)
     for violation in prepared.violations:
-        would = text.refusal(violation)
-        yield from ("", would[0].replace("refused by", "would be refused by", 1), *would[1:])
+        yield from ("", *refusal(violation))
     yield from _standing(found)
 
 
@@ -260,6 +266,7 @@ def _person_data(person: DriftedPerson) -> Document:
         "id": None if principal.id.startswith(PROVISIONAL) else principal.id,
         "user": principal.user_name,
         "active": principal.active,
+        "loses_everything": person.loses_everything,
         "scopes": [_scope_data(one) for one in person.scopes],
         "account": [
             {**change_data(one.change), "why": one.change.why, **_known(one)} for one in person.accounts

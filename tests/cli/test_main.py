@@ -32,9 +32,10 @@ def test_every_command_explains_itself(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "codes"),
     [
-        ("validate", ["0", "6"]),
+        ("validate", ["0", "6", "2"]),
         ("plan", ["0", "1", "2", "3", "4", "6", "7", "130"]),
         ("apply", ["0", "1", "2", "4", "5", "6", "7", "8", "130"]),
+        ("drift", ["0", "2", "3", "6", "7", "130"]),
         ("explain", ["0", "2", "6", "7", "130"]),
         ("history", ["0", "1", "2"]),
     ],
@@ -96,6 +97,22 @@ def test_a_plan_that_nobody_reads_ends_as_any_other(tmp_path: Path) -> None:
             check=False,
         )
     assert (done.returncode, done.stderr) == (ExitCode.DRIFT, "")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["schema", "policy"], ["drift", "--help"]])
+def test_a_result_that_a_full_disk_does_not_take_is_said_in_words(arguments: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "reconciler", *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (
+        ExitCode.UNEXPECTED,
+        "error: the result could not be written: no space left on device\n",
+    )
 
 
 def test_help_imports_nothing_that_is_slow() -> None:

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree as Xml
 
 import pytest
 from click.testing import CliRunner, Result
@@ -198,3 +199,49 @@ def test_validate_imports_no_library_that_it_does_not_need() -> None:
     program = f"import sys, reconciler.cli.validate; print(*{unneeded} & sys.modules.keys())"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "\n"
+
+
+# Reports
+
+
+def test_every_format_tells_each_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(TEN_MISTAKES)
+    junit = Xml.fromstring(validate(".", "--format", "junit").stdout)
+    sarif = json.loads(validate(".", "--format", "sarif").stdout)
+    assert (junit.get("tests"), junit.get("failures")) == ("10", "10")
+    assert len(sarif["runs"][0]["results"]) == 10
+
+
+def test_reports_are_written_beside_what_is_printed(acme: Path) -> None:
+    (acme / "organization.yaml").write_text(HEAD.replace("report", "reprot"))
+    (acme / "web.yaml").write_text("version: 1\n")
+    result = validate("acme", "--report", "test-results/policy/junit.xml", "--report", "validate.sarif")
+    problem = "acme/organization.yaml:3:7 mode"
+    assert (result.exit_code, result.stdout.startswith(f"{problem}: "), result.stderr) == (
+        6,
+        True,
+        "1 problem in 1 file\n",
+    )
+    cases = Xml.parse("test-results/policy/junit.xml").iter("testcase")
+    assert [(case.get("name"), len(case)) for case in cases] == [(problem, 1), ("acme/web.yaml", 0)]
+    [run] = json.loads(Path("validate.sarif").read_text())["runs"]
+    assert [one["ruleId"] for one in run["results"]] == ["policy/organization"]
+
+
+@pytest.mark.usefixtures("acme")
+def test_a_valid_policy_is_a_report_without_problems() -> None:
+    files = ["a.txt", "a.xml", "a.sarif", "a.json"]
+    result = validate("acme", *(word for file in files for word in ("--report", file)))
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert Path("a.txt").read_text() == ""
+    assert Xml.parse("a.xml").getroot().get("failures") == "0"
+    assert json.loads(Path("a.sarif").read_text())["runs"][0]["results"] == []
+    assert json.loads(Path("a.json").read_text())["valid"] is True
+
+
+@pytest.mark.usefixtures("acme")
+def test_a_report_that_can_t_be_written_is_an_error_after_everything_else() -> None:
+    result = validate("acme", "--report", "acme/organization.yaml/a.xml")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("acme is valid: ")
+    assert "error: no report could be written to acme/organization.yaml/a.xml: " in result.stderr
