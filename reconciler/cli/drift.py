@@ -17,13 +17,13 @@ from reconciler.overview import Overview
 from reconciler.policy.document import Policy
 from reconciler.policy.files import shown
 from reconciler.report import drift as report
-from reconciler.report import drift_junit
+from reconciler.report import drift_junit, drift_markdown
 
 
 @click.command("drift")
 @path_argument
 @ledger_option
-@reports.options("text", "json", "junit")
+@reports.options("text", "markdown", "json", "junit")
 @click.pass_context
 def command(
     context: click.Context, path: Path, ledger_path: Path, output: str, files: Sequence[Path]
@@ -63,6 +63,7 @@ def command(
         files,
         {
             "text": lambda: "\n".join(report.lines(found, run.failures)),
+            "markdown": lambda: drift_markdown.document(found, run.failures, run.problems, reports.dialect()),
             "json": lambda: json.dumps(run.document(report.data(shown(path), found, run.failures)), indent=2),
             "junit": lambda: drift_junit.document(found, run.failures, run.problems),
         },

@@ -152,7 +152,7 @@ def _organization(found: Drifted) -> Iterator[str]:
         yield text.verdict(prepared)
     for cause, number in found.causes.items():
         yield f"  {cause}: {counted_people(number)}"
-    yield f"last run that left everything right: {_last(found)}"
+    yield f"last run that left everything right: {last(found)}"
     for one in found.people:
         yield from person(one, prepared.plan.mode)
     if found.groups:
@@ -167,7 +167,8 @@ def _organization(found: Drifted) -> Iterator[str]:
     yield from _standing(found)
 
 
-def _last(found: Drifted) -> str:
+def last(found: Drifted) -> str:
+    """The last run that left everything right."""
     if found.last is not None:
         return f"{found.last.id} of {time(found.last.moment)}"
     return "none that the ledger tells of" if found.overview.runs else "unknown, for no ledger tells of any"
@@ -196,7 +197,7 @@ def _standing(found: Drifted) -> Iterator[str]:
     """What is so whether or not anything drifted: admins, temporary grants, past runs."""
     now = found.overview.case.now
     yield ""
-    admins = [_admin(one, now) for one in found.admins]
+    admins = [admin(one, now) for one in found.admins]
     more = f" and {len(admins) - ADMINS_SHOWN} more" if len(admins) > ADMINS_SHOWN else ""
     names = ", ".join(admins[:ADMINS_SHOWN]) or "nobody"
     yield f"{counted(len(admins), 'organization admin')}: {names}{more}"
@@ -207,7 +208,8 @@ def _standing(found: Drifted) -> Iterator[str]:
         yield f"changes of past runs: {trend(found.trend)}"
 
 
-def _admin(admin: Admin, now: datetime) -> str:
+def admin(admin: Admin, now: datetime) -> str:
+    """An admin, and until when they are, or why they still are."""
     name = admin.principal.user_name
     if admin.protected:
         return f"{name} (protected)"
@@ -218,13 +220,21 @@ def _admin(admin: Admin, now: datetime) -> str:
     return f"{name} ({remaining(admin.until - now)} left)"
 
 
-def _grant(grant: TemporaryGrant, now: datetime) -> str:
-    roles = ", ".join(f"{one.scope} {one.role}" for one in grant.roles)
+def given(grant: TemporaryGrant) -> str:
+    """What a temporary grant gives: `organization admin, web viewer`."""
+    return ", ".join(f"{one.scope} {one.role}" for one in grant.roles)
+
+
+def lasting(grant: TemporaryGrant, now: datetime) -> str:
+    """From when until when, and how long that is from now."""
     if grant.starts is not None and grant.starts > now:
-        when = f"begins in {remaining(grant.starts - now)}, until {time(grant.expires)}"
-    else:
-        when = f"until {time(grant.expires)}, {remaining(grant.expires - now)} left"
-    return f"{grant.user}: {roles}, {when}, {grant.reason} ({grant.at.file}:{grant.at.line})"
+        return f"begins in {remaining(grant.starts - now)}, until {time(grant.expires)}"
+    return f"until {time(grant.expires)}, {remaining(grant.expires - now)} left"
+
+
+def _grant(grant: TemporaryGrant, now: datetime) -> str:
+    place = f"{grant.at.file}:{grant.at.line}"
+    return f"{grant.user}: {given(grant)}, {lasting(grant, now)}, {grant.reason} ({place})"
 
 
 def _run(run: PastRun) -> str:

@@ -175,8 +175,8 @@ def people_part(
         admin = ", **becomes admin**" if id_ in seated else ", **no longer admin**" if id_ in unseated else ""
         rows.append(_person(change, person, admin, link))
     verbs = [person.verb for person in shown]
-    head = _head("Who", "", "Where", "Before", "After", "Why")
-    return Part(title, tuple(rows), lambda index: _told("people", index, verbs), head, rank=rank)
+    titles = head("Who", "", "Where", "Before", "After", "Why")
+    return Part(title, tuple(rows), lambda index: _told("people", index, verbs), titles, rank=rank)
 
 
 def accounts_part(title: str, rows: Sequence[people.AccountRow], *, rank: int = ACCOUNTS) -> Part:
@@ -184,16 +184,14 @@ def accounts_part(title: str, rows: Sequence[people.AccountRow], *, rank: int = 
     shown = tuple(row([span(one.user), one.verb, prose(one.why)]) for one in rows)
     verbs = [one.verb for one in rows]
     return Part(
-        title, shown, lambda index: _told("accounts", index, verbs), _head("Account", "", "Why"), rank=rank
+        title, shown, lambda index: _told("accounts", index, verbs), head("Account", "", "Why"), rank=rank
     )
 
 
-def groups_part(changes: Iterable[Change]) -> Part:
-    """The groups that a plan creates."""
+def groups_part(changes: Iterable[Change], title: str = "### Groups that are created") -> Part:
+    """The groups among some changes."""
     created = [f"- {span(change.name)}" for change in changes if isinstance(change, CreateGroup)]
-    return Part(
-        "### Groups that are created", tuple(created), _counter("group", created), open=10, rank=ACCOUNTS
-    )
+    return Part(title, tuple(created), _counter("group", created), open=10, rank=ACCOUNTS)
 
 
 def findings_part(findings: Sequence[Finding], link: Link) -> Part:
@@ -203,9 +201,9 @@ def findings_part(findings: Sequence[Finding], link: Link) -> Part:
         row([one.kind, span(one.subject), _finding(one, link), prose(one.remedy)]) for one in ordered
     )
     kinds = [one.kind.value for one in ordered]
-    head = _head("", "Who or what", "What is so", "What to do")
+    titles = head("", "Who or what", "What is so", "What to do")
     return Part(
-        "### To look at", rows, lambda index: _told("findings", index, kinds), head, open=5, rank=FINDINGS
+        "### To look at", rows, lambda index: _told("findings", index, kinds), titles, open=5, rank=FINDINGS
     )
 
 
@@ -312,7 +310,8 @@ def _finding(finding: Finding, link: Link) -> str:
     return f"{prose(finding.message)}{since}{at}"
 
 
-def _head(*titles: str) -> str:
+def head(*titles: str) -> str:
+    """The head of a table."""
     return f"{row(titles)}\n{row(['---'] * len(titles))}"
 
 
