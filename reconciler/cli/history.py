@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from reconciler import ledger
-from reconciler.cli.run import ledger_option
+from reconciler.cli.run import format_option, ledger_option
 from reconciler.errors import LedgerError, SettingsError
 from reconciler.history import PastRun
 from reconciler.policy.files import shown
@@ -24,7 +24,7 @@ SHORTEST = 4
 @click.option("--verify", is_flag=True, help="Check every record by the hash of the one before it.")
 @click.option("--head", metavar="HASH", help="With --verify: the hash of a record that must be there.")
 @ledger_option
-@click.option("--format", "output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@format_option
 def command(run_id: str | None, verify: bool, head: str | None, ledger_path: Path, output: str) -> None:
     """List the runs in the ledger, or show one: what it wrote, and what became of that.
 

@@ -28,6 +28,18 @@ ENDINGS = {
 """The format of a file by the ending of its name."""
 
 
+def format_option(*formats: str) -> Callable[[F], F]:
+    """The option `--format` alone (parameter `output`), where no file is written."""
+    return click.option(
+        "--format",
+        "output",
+        type=click.Choice(formats),
+        default="text",
+        show_default=True,
+        help="What standard output is given: text for people, or one document, also where something failed.",
+    )
+
+
 def options(*formats: str) -> Callable[[F], F]:
     """The options `--format` (parameter `output`) and `--report` (`files`), with these formats."""
     endings = [ending for ending, name in ENDINGS.items() if name in formats]
@@ -55,14 +67,7 @@ def options(*formats: str) -> Callable[[F], F]:
             help=f"Also write the result to a file in the format of its ending: {', '.join(endings)}. "
             "May be given several times.",
         )(command)
-        return click.option(
-            "--format",
-            "output",
-            type=click.Choice(formats),
-            default="text",
-            show_default=True,
-            help="What standard output is given; it is one document unless it is text.",
-        )(command)
+        return format_option(*formats)(command)
 
     return add
 

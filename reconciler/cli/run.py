@@ -15,7 +15,7 @@ import click
 from click.core import ParameterSource
 
 from reconciler import history, ledger, overview, planning, settings
-from reconciler.cli import report_failure, terminal
+from reconciler.cli import report_failure, reports, terminal
 from reconciler.directories import choose
 from reconciler.directories.scim import ScimDirectory
 from reconciler.errors import (
@@ -56,14 +56,7 @@ Planner = Callable[[Policy, Client, ProviderReader, Readings], Prepared]
 path_argument = click.argument(
     "path", metavar="[PATH]", default="policies", type=click.Path(path_type=Path, readable=False)
 )
-format_option = click.option(
-    "--format",
-    "output",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="Text for people, or one JSON document, also where something failed.",
-)
+format_option = reports.format_option("text", "json")
 ledger_option = click.option(
     "--ledger",
     "ledger_path",
