@@ -12,9 +12,9 @@ from reconciler.cli import terminal
 from reconciler.cli.run import reach
 from reconciler.errors import SettingsError
 from reconciler.hosts import Host, body, comments, credentials
+from reconciler.hosts.comments import PullRequests
 from reconciler.hosts.environment import ABSENT
 from reconciler.hosts.host import LIMITS
-from reconciler.hosts.comments import PullRequests
 from reconciler.policy.files import shown
 
 LARGEST = 16 * 1024 * 1024
@@ -103,8 +103,8 @@ def _host(given: str) -> Host:
     if host is None:
         raise SettingsError(
             "which repository this is about can't be told from the environment",
-            "outside CI, or where the checkout has no remote, name the pull request: --pull-request URL; for "
-            "a GitHub Enterprise or GitLab of your own, set GITHUB_SERVER_URL or CI_SERVER_URL to where it is",
+            "outside CI, or where the checkout has no remote, give --pull-request URL; for a GitHub "
+            "Enterprise or a GitLab of your own, set GITHUB_SERVER_URL or CI_SERVER_URL to its address",
         )
     return host if number is None else replace(host, pull_request=number, from_fork=False)
 
@@ -127,7 +127,7 @@ def _text(file: Path) -> str:
         else:
             with private.opened(file) as stream:
                 content = stream.read(LARGEST + 1)
-        text = content.decode("utf-8")
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise SettingsError(
             f"{name} is no text in UTF-8", "give a report such as `plan --report plan.md`"

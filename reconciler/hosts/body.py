@@ -15,6 +15,7 @@ ROOM = len("[reconciler-comment]: # ()\n\n") + 40
 """The characters that the marker takes at most."""
 
 _NOTICE_ROOM = 250
+# What GitLab, and bots elsewhere, take for a command of whoever comments.
 _COMMAND = re.compile(r"^/(?=[a-z])", re.MULTILINE | re.IGNORECASE)
 
 
@@ -30,7 +31,8 @@ class Body:
 def made(name: str, text: str, limit: int) -> Body:
     """The comment of this name with this text, of `limit` characters at most."""
     start = f"{_marker(name)}\n\n"
-    inert = _COMMAND.sub(r"\\/", text.strip("\n"))
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").strip("\n")
+    inert = _COMMAND.sub(r"\\/", lines)
     if len(start) + len(inert) <= limit:
         return Body(start + inert)
     beginning, how_much = _beginning(inert, limit - len(start) - _NOTICE_ROOM)
