@@ -64,7 +64,8 @@ def command(file: Path, name: str, given: str) -> None:
     """  # noqa: D301 (the control character is click's sign for "leave these lines as they are")
     if not body.NAME.fullmatch(name):
         raise SettingsError(
-            f"'{name}' is no name of a comment", "40 of a-z, 0-9, '.', '_', '-' at most; no dash first"
+            f"'{name}' is no name of a comment",
+            "up to 40 of a-z, 0-9, '.', '_' and '-', a letter or a digit first",
         )
     text = _text(file)
     host = _host(given)

@@ -86,25 +86,31 @@ class Client(Closing):
             url = self._led(what, url, following)
         raise HostError(f"{what}: a page leads to a page that was read before")
 
-    def write(
-        self, method: str, path: str, document: JsonObject, *, repeatable: bool, url: str = ""
-    ) -> JsonObject:
+    def ask(self, path: str, document: JsonObject) -> JsonObject:
+        """One JSON object for another, by a POST that changes nothing."""
+        return self._sent(f"could not ask {self._transport.server}{path}", "POST", path, document, True)
+
+    def write(self, method: str, path: str, document: JsonObject, *, repeatable: bool) -> JsonObject:
         """Send a JSON object and give the one that comes back.
 
         `repeatable`: sending it twice does no more than sending it once. Raises UncertainError else, where
         the answer was lost.
         """
-        what = f"could not write {self._transport.server}{path}"
-        content = json.dumps(document).encode()
-        headers = {"Content-Type": "application/json"}
-        request = Request(method, path, content=content, headers=headers, repeatable=repeatable)
-        return self._object(what, self._answered(what, request, url))
+        return self._sent(
+            f"could not write {self._transport.server}{path}", method, path, document, repeatable
+        )
 
     def delete(self, path: str) -> None:
         """Delete what is at a path."""
         self._answered(
             f"could not delete {self._transport.server}{path}", Request("DELETE", path, repeatable=True)
         )
+
+    def _sent(self, what: str, method: str, path: str, document: JsonObject, repeatable: bool) -> JsonObject:
+        content = json.dumps(document).encode()
+        headers = {"Content-Type": "application/json"}
+        request = Request(method, path, content=content, headers=headers, repeatable=repeatable)
+        return self._object(what, self._answered(what, request))
 
     def _answered(self, what: str, request: Request, url: str = "") -> Reply:
         """An answer under a status of success."""

@@ -36,8 +36,7 @@ class GitHub(PullRequests):
 
     def me(self) -> str:
         """The login; GraphQL tells it to the token of an app as well, which `GET /user` refuses."""
-        query = {"query": "query { viewer { login } }"}
-        document = self._client.write("POST", "/graphql", query, repeatable=True)
+        document = self._client.ask("/graphql", {"query": "query { viewer { login } }"})
         login = text(document, "data", "viewer", "login")
         if not login:
             raise HostError("GitHub does not tell whose token it is", _ADVICE[401])

@@ -68,8 +68,8 @@ class CodeHost(ABC):
     faults: list[Fault] = field(default_factory=list)
     before_post: Callable[[], None] = lambda: None
     """What happens while a comment is on its way."""
-    base: str = ""
-    """Where it is reached, where that is not its usual address."""
+    root: str = ""
+    """The path that its APIs are below: `/api` of GitHub Enterprise."""
     asked: list[str] = field(default_factory=list)
     """Method and path of each request."""
     next_id: int = 100
@@ -119,10 +119,10 @@ class GitHub(CodeHost):
                 {"message": "Bad credentials", "documentation_url": "https://docs.github.com/rest"}, 401
             )
         body = json.loads(request.content) if request.content else {}
-        if path.endswith("/graphql"):
+        if path == f"{self.root}/graphql":
             assert body == {"query": "query { viewer { login } }"}
             return answered({"data": {"viewer": {"login": self.token_author}}})
-        match request.method, path.removeprefix(f"/repos/{REPOSITORY}"):
+        match request.method, path.removeprefix(f"{self.root and self.root + '/v3'}/repos/{REPOSITORY}"):
             case "GET", "/pulls":
                 asked = dict(parse_qsl(request.url.query.decode()))
                 heads = {
