@@ -3,14 +3,14 @@
 import io
 import json
 import os
-import re
+import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx
 import pytest
-from cli.small_world import acme, write_policy
+from cli.small_world import BINDINGS, acme, write_policy
 from click.testing import CliRunner
 from scim.fake_server import BASE, SECRET, Time
 from standins import code_hosts
@@ -589,7 +589,10 @@ def test_a_report_orders_gitlab_nothing() -> None:
 
 
 def test_a_plan_becomes_a_comment_and_a_comment_follows_the_plan() -> None:
+    """Three pushes, each with another policy: what the job of the pull request runs, word for word."""
+    subprocess.run(["git", "init", "-q"], check=True)
     write_policy(Path("policies/acme"))
+    file = Path("policies/acme/web.yaml")
     scim, github = acme(), GitHub()
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -605,15 +608,17 @@ def test_a_plan_becomes_a_comment_and_a_comment_follows_the_plan() -> None:
         assert result.exit_code == 0, result.output
         return result.stdout
 
-    file = Path("policies/acme/web.yaml")
-    for push in ("organization: viewer", "organization: contributor", "organization: admin"):
-        file.write_text(file.read_text().replace("organization: viewer", push))
-        Path("plan.md").write_text(f"```\n{run('plan')}```\n")
+    seen = []
+    for role in ("viewer", "contributor", "admin"):
+        file.write_text(BINDINGS.replace("organization: viewer", f"organization: {role}"))
+        run("plan", "policies/acme", "--out", "plan.json", "--report", "plan.md")
         assert run("comment", "plan.md") == "https://github.com/acme/access/pull/7#issuecomment-101\n"
-        file.write_text(file.read_text().replace(push, "organization: viewer"))
+        [text] = github.texts
+        assert text == f"{MARKER}\n\n{Path('plan.md').read_text()}".rstrip("\n")
+        assert f"(https://github.com/acme/access/blob/{SHA}/policies/acme/web.yaml#L6)" in text
+        seen.append("**becomes admin**" in text)
     assert github.writes == ["POST", "PATCH", "PATCH"]
-    [text] = github.texts
-    assert re.search(r"organization +none -> admin +group eng-web \(policies/acme/web.yaml:6\)", text)
+    assert seen == [False, False, True]
 
 
 def test_what_is_sent_is_json_in_utf_8() -> None:
