@@ -3,6 +3,7 @@
     ReconcilerError          1  unexpected failure
     ├── SettingsError        2  the environment or the command line lacks or misstates something
     ├── LedgerError          1  the ledger can't be written, or was tampered with
+    ├── HostError            1  a code host could not be asked, or did not do what it was asked
     ├── GuardrailError       4  a guardrail refused the plan
     ├── StaleError           5  the plan is not the one that was expected
     ├── PolicyError          6  the policy is invalid
@@ -11,8 +12,8 @@
     │   └── ConflictError    8  ... because somebody else changed the same person meanwhile
     └── PartlyAppliedError   8  the plan was carried out in part
 
-`scim.client` tells ReadError and WriteError further apart. Anything else that escapes is a bug and shows
-its traceback.
+`scim.client` tells ReadError and WriteError further apart, `hosts.client` HostError. Anything else that
+escapes is a bug and shows its traceback.
 """
 
 from collections.abc import Sequence
@@ -55,6 +56,10 @@ class SettingsError(ReconcilerError):
 
 class LedgerError(ReconcilerError):
     """The ledger could not be written to, or is not as it was written."""
+
+
+class HostError(ReconcilerError):
+    """A code host could not be asked, or did not do what it was asked."""
 
 
 class StaleError(ReconcilerError):

@@ -29,6 +29,7 @@ COMMANDS = {
     "drift": "report what differs, how and since when; write nothing",
     "explain": "tell what somebody has and should have, and why",
     "import": "write a policy from what is live, to start from",
+    "comment": "comment on the pull request with a report, once, then edit that",
     "undo": "plan the way back from a run",
     "history": "list past runs, show one, verify the ledger",
     "doctor": "check connection, token, server, roles and directory; write nothing",

@@ -1,13 +1,16 @@
 """Where a result goes: to standard output in one format, to files in as many as are asked for."""
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from reconciler import private
+from reconciler import hosts, private
 from reconciler.errors import SettingsError
+from reconciler.hosts import Kind, body
+from reconciler.hosts.host import LIMITS
 from reconciler.policy.files import shown
 from reconciler.report.markdown import Dialect
 
@@ -99,5 +102,9 @@ def _ended(text: str) -> str:
 
 
 def dialect() -> Dialect:
-    """The Markdown of the code host that CI says this runs for."""
-    return Dialect()
+    """The Markdown of the code host that CI says this runs for; what is safe anywhere where it says nothing.
+
+    Raises SettingsError where a variable that says where a host is makes no sense.
+    """
+    host = hosts.recognized(os.environ)
+    return host.dialect if host else Dialect(limit=LIMITS[Kind.GITHUB] - body.ROOM)

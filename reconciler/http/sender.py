@@ -4,7 +4,7 @@ Who a server is and what its answers mean, its client knows.
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -21,7 +21,8 @@ _log = logging.getLogger(__name__)
 class Sender:
     """Requests to one server, each sent until its result stands. Safe to use from several threads.
 
-    `hide` takes secrets out of text that is told; `asked` reads how long a server asks to wait.
+    `hide` takes secrets out of text that is told; `asked` reads how long a server asks to wait, which is
+    heeded under the statuses `limited`: with these, the server says that it did nothing.
     """
 
     def __init__(
@@ -30,11 +31,13 @@ class Sender:
         patience: Patience,
         hide: Callable[[str], str],
         asked: AskedWait = asked_wait,
+        limited: Collection[int] = (429, 503),
     ) -> None:
         self.transport = transport
         self.patience = patience
         self._hide = hide
         self._asked = asked
+        self._limited = limited
 
     def insist(
         self, request: Request, url: str = "", again: Callable[[], bool] = lambda: True
@@ -77,7 +80,7 @@ class Sender:
         if isinstance(result, Broken):
             return backoff if again and not result.lasting and (safe or not result.sent) else None
         asked = self._asked(result.headers, self.patience.now())
-        if result.status in (429, 503) and asked is not None:
+        if result.status in self._limited and asked is not None:
             return max(asked, backoff)
         if again and (result.status == 429 or (safe and result.status in (408, 500, 502, 503, 504))):
             return backoff

@@ -1,6 +1,5 @@
 """The one verb of Okta's management API that is needed: all pages of a listing, or a ReadError."""
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 
@@ -11,6 +10,7 @@ from reconciler.errors import ReadError
 from reconciler.http import answers
 from reconciler.http.client_credentials import Signs, installed
 from reconciler.http.closing import Closing
+from reconciler.http.links import next_page
 from reconciler.http.patience import Patience
 from reconciler.http.reach import Reach
 from reconciler.http.sender import Sender
@@ -30,8 +30,6 @@ _SCOPES = {
     "/api/v1/users": "okta.users.read",
     "/api/v1/logs": "okta.logs.read",
 }
-_LINK = re.compile(r'<([^>]*)>\s*((?:;\s*[\w-]+\s*=\s*(?:"[^"]*"|[^",;\s]*)\s*)*)')
-_NEXT = re.compile(r';\s*rel\s*=\s*(?:"next"|next)\s*(?:;|$)', re.IGNORECASE)
 
 
 class OktaClient(Closing):
@@ -108,7 +106,7 @@ class OktaClient(Closing):
             reply = self._get(path, params, url)
             page = self._entries(path, reply)
             yield page
-            link = _next(reply.headers.get("link", ""))
+            link = next_page(reply.headers)
             empty = 0 if page else empty + 1
             if link is None or (path == "/api/v1/logs" and not page):  # whose last page leads to the future
                 return
@@ -219,11 +217,6 @@ def _wrong(connection: OktaConnection) -> str:
         variable = connection.front + settings.TOKEN
         return f"the token is wrong, was revoked, or was not used for 30 days; check {variable}"
     return "is the app active, and has it an administrator role?"
-
-
-def _next(header: str) -> str | None:
-    """Where the next page is (RFC 8288); the headers of one name arrive joined by commas."""
-    return next((target for target, rest in _LINK.findall(header) if _NEXT.search(rest)), None)
 
 
 def _key(entry: JsonObject, kind: str) -> str:
