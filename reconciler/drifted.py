@@ -340,7 +340,7 @@ class _Desk:
     def _cause(self, principal: Principal, change: ScopeChange, told: _Told) -> tuple[Cause, Since | None]:
         right = self._right(told)
         if principal.id.startswith(PROVISIONAL):
-            return Cause.UNPROVISIONED, self._unprovisioned(principal)
+            return Cause.UNPROVISIONED, None
         stands = told.run is not None and told.after == change.before
         if told.run is not None and not stands and told.missed is None:
             return Cause.CHANGED, right
@@ -418,7 +418,7 @@ class _Desk:
     def _account_cause(self, change: AccountChange) -> tuple[Cause, Since | None]:
         match change:
             case CreateUser():
-                return Cause.UNPROVISIONED, self._unprovisioned(change.principal)
+                return Cause.UNPROVISIONED, None
             case SetAttributes():
                 return Cause.ATTRIBUTE, None
             case SetActive() if change.after:
@@ -449,10 +449,6 @@ class _Desk:
             return Since(min(told))
         noted = self._leavers.get(principal.id)
         return Since(noted, Bound.BY) if noted else None
-
-    def _unprovisioned(self, principal: Principal) -> Since | None:
-        told = [one.since for one in self.findings(principal) if one.since]
-        return Since(min(told)) if told else None
 
     # What is looked up for everybody.
 

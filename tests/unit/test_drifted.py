@@ -205,6 +205,12 @@ def test_a_run_that_took_another_back_left_what_the_policy_does_not_ask_for() ->
     )
 
 
+def test_what_somebody_changed_after_a_run_took_another_back_was_last_right_before_that() -> None:
+    runs = [WHOLE, run(TUESDAY, wrote("ann", "viewer", ""), undoes="1")]
+    known = found(binding("eng", "viewer"), runs=runs, state=live({"ann": holds("admin")}))
+    assert told(known) == (Cause.CHANGED, after(WHOLE))
+
+
 def test_what_each_of_the_last_runs_wrote_and_is_gone_again_is_contested() -> None:
     runs = [run(MONDAY + timedelta(days=day), wrote("ann", "", "viewer")) for day in range(3)]
     assert only(found(binding("eng", "viewer"), runs=runs)).contested
@@ -288,6 +294,14 @@ def test_a_new_line_tells_nothing_where_an_old_one_gives_the_same() -> None:
     entries = [binding("eng", "viewer", line=4), binding("eng", "viewer", line=5)]
     written = {("team.yaml", 4): TUESDAY, ("team.yaml", 5): MONDAY - timedelta(days=9)}
     assert told(found(*entries, runs=[WHOLE], written=written)) == (Cause.UNKNOWN, after(WHOLE))
+
+
+def test_a_new_line_does_not_tell_how_somebody_came_to_have_more() -> None:
+    entries = [binding("eng", "viewer", line=4), binding("ops", "admin", line=5)]
+    state = live({"ann": holds("admin"), "bob": holds("admin")})
+    groups = membership(group("eng", "ann"), group("ops", "bob"))
+    known = found(*entries, state=state, groups=groups, runs=[WHOLE], written={("team.yaml", 4): TUESDAY})
+    assert told(known) == (Cause.UNKNOWN, after(WHOLE))
 
 
 def test_the_lines_that_may_tell_something_are_those_of_gains_where_a_run_was_whole() -> None:
@@ -374,6 +388,11 @@ def test_somebody_inactive_who_holds_something_is_told_as_such() -> None:
     assert told(known) == (Cause.INACTIVE, None)
 
 
+def test_somebody_inactive_is_told_as_such_though_their_grant_ended_too() -> None:
+    known = found(grant("ann", "viewer", expires=OVER), state=ann(active=False), groups=NOBODY)
+    assert told(known) == (Cause.INACTIVE, None)
+
+
 def test_a_leaver_is_told_since_when_the_directory_says() -> None:
     known = found(binding("eng", "viewer"), state=ann(), groups=directory(GONE), of=of_okta())
     assert told(known) == (Cause.LEAVER, Since(LEFT))
@@ -449,6 +468,12 @@ def test_what_the_mode_leaves_is_drift_and_told_to_be_left() -> None:
         known = found(binding("eng", "viewer"), state=state, groups=groups, of=organization(mode))
         left = {one.principal.id[2:] for one in known.people if one.scopes[0].withheld}
         assert (left, known.found, len(known.people)) == (expected, True, 2)
+
+
+def test_a_lower_role_that_a_mode_leaves_beside_a_higher_one_is_not_all_that_differs() -> None:
+    state = live({"ann": holds("viewer")})
+    known = found(binding("eng", "admin"), state=state, of=organization(Mode.ADDITIVE))
+    assert not only(known).withheld
 
 
 def test_what_somebody_has_too_much_and_too_little_is_one_fact_whatever_a_mode_splits_it_into() -> None:
