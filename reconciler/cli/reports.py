@@ -89,11 +89,17 @@ def deliver(output: str, files: Iterable[Path], renderers: Renderers, *, shown_a
             file.parent.mkdir(parents=True, exist_ok=True)
             private.write(file, _ended(renderers[ENDINGS[file.suffix]]()))
         except (OSError, ValueError) as error:
-            faults.append(f"{shown(file)}: {getattr(error, 'strerror', None) or error}")
+            faults.append(f"{shown(file)}: {_reason(error)}")
     if faults:
         raise SettingsError(
             f"no report could be written to {'; '.join(faults)}", "name files that can be written"
         )
+
+
+def _reason(error: OSError | ValueError) -> str:
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        return "what should be its folder is a file"
+    return getattr(error, "strerror", None) or str(error)
 
 
 def _ended(text: str) -> str:

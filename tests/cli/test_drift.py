@@ -140,6 +140,7 @@ def test_a_report_that_can_t_be_written_is_an_error_after_everything_else() -> N
     done = ran(acme(), "drift", *(word for name in names for word in ("--report", name)))
     assert (done.code, done.out.splitlines()[0]) == (2, "drift: 2 people in acme")
     assert [name for name in names if name in done.err] == names[:2]
+    assert "file/drift.xml: what should be its folder is a file" in done.err
     assert Path("good.json").is_file()
 
 
