@@ -237,7 +237,9 @@ def _changes(prepared: Prepared) -> list[str]:
         return [f"**{prose(text.verdict(prepared))}**", ""]
     lines = []
     if planned.people:
-        lines += [f"**{text.counted_people(len(planned.people))}**: {text.verbs(prepared)}"]
+        lines += [
+            f"**{text.counted_people(len(planned.people))}**: {text.verbs(planned, people.emptied(prepared))}"
+        ]
     if planned.accounts:
         lines += [f"**{text.counted_accounts(planned)}**"]
     if created := sum(1 for change in planned.changes if isinstance(change, CreateGroup)):
