@@ -78,7 +78,8 @@ def _said(policy: Policy, now: datetime) -> Said:
     return {
         ("mode",): organization.mode,
         ("organization_roles",): "managed" if organization.organization_roles_managed else "unmanaged",
-        **{("projects", name): called for name, called in organization.projects.items()},
+        **{("projects", name): THERE for name in organization.projects},
+        **{("projects", name, "id"): called for name, called in organization.projects.items()},
         **_flat(("directory",), organization.directory),
         **_flat(("guardrails",), organization.guardrails),
         **_flat(("roles",), organization.roles),

@@ -269,6 +269,8 @@ def _for_both(policy: Policy, old: Policy | None) -> Policy:
 
 
 def _save(file: Path, ground: Ground, policy: Policy) -> None:
+    if not ground.membership.groups:
+        raise SettingsError("there is no membership to save: no group that the policy names is known", "")
     text, left_out = saved.text(ground.membership, ground.live_for_new, policy, moment())
     try:
         private.write(file, text)

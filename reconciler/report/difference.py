@@ -148,6 +148,8 @@ def difference_of(edit: Edit) -> str:
     if edit.before == THERE or edit.after == THERE:
         return "new" if edit.before is None else "gone"
     if isinstance(edit.before, tuple) or isinstance(edit.after, tuple):
+        if len(edit.removed) == len(edit.added) == 1:
+            return f"{edit.removed[0]} -> {edit.added[0]}"
         parts = [("no longer ", edit.removed), ("now also " if edit.before else "now ", edit.added)]
         return (
             "; ".join(word + ", ".join(names) for word, names in parts if names) or "nothing named any more"
