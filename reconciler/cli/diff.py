@@ -13,7 +13,7 @@ import click
 
 from reconciler import comparison, private, settings
 from reconciler.cli import report_failure, terminal
-from reconciler.cli.reports import deliver, options
+from reconciler.cli.reports import deliver, dialect, options
 from reconciler.cli.run import Run, moment, prepare, reach
 from reconciler.comparison import Comparison, Ground, Source, Standing
 from reconciler.directories import choose
@@ -28,7 +28,7 @@ from reconciler.policy.files import shown
 from reconciler.policy.source import Folder, Loaded
 from reconciler.policy.tree import DISK, Tree
 from reconciler.ports import ProviderReader
-from reconciler.report import difference
+from reconciler.report import difference, difference_markdown
 from reconciler.report.difference import Revisions, Told
 from reconciler.revision import Repository
 from reconciler.scim.client import Client
@@ -66,7 +66,7 @@ NOTHING = Loaded((), ())
 @click.option(
     "--exit-code", is_flag=True, help="Exit 3 where anybody's access changes, or that can't be told."
 )
-@options("text", "json")
+@options("text", "markdown", "json")
 def command(
     base: str,
     head: str,
@@ -116,6 +116,9 @@ def command(
 
     renderers = {
         "text": lambda: "\n".join(difference.whole(revisions, work.told, run.failures, run.problems)),
+        "markdown": lambda: difference_markdown.whole(
+            revisions, work.told, run.failures, run.problems, dialect()
+        ),
         "json": document,
     }
     deliver(output, files, renderers, shown_already=True)

@@ -1,6 +1,6 @@
 """What an edit of policy means, as text and as plain data. Returns lines, prints nothing."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -93,9 +93,9 @@ def difference(told: Told) -> list[str]:
 def opening(told: Told) -> list[str]:
     """What stands above the people: whose policy, what it says differently, how many people change."""
     comparison = told.comparison
-    lines = [heading(comparison)]
+    lines = [_heading(comparison)]
     lines += [told.basis] if told.basis and comparison.prepared is not None else []
-    for title, edits in _by_weight(comparison.edits):
+    for title, edits in by_weight(comparison.edits):
         lines += ["", title, *(f"  {said(edit)}" for edit in edits)]
     if comparison.unmanaged and comparison.standing is Standing.BOTH:
         lines += ["", unmanaged(comparison)]
@@ -125,13 +125,14 @@ def _problems(title: str, problems: Sequence[Problem]) -> list[str]:
     return ["", title, *(f"  {problem}" for problem in problems[:SHOWN]), *more]
 
 
-def heading(comparison: Comparison) -> str:
+def _heading(comparison: Comparison) -> str:
     """Which organization, and how far a run of the new policy may go."""
     prepared = comparison.prepared
     return f"{comparison.organization}, mode {prepared.plan.mode}" if prepared else comparison.organization
 
 
-def _by_weight(edits: Sequence[Edit]) -> Iterable[tuple[str, Sequence[Edit]]]:
+def by_weight(edits: Sequence[Edit]) -> Iterable[tuple[str, Sequence[Edit]]]:
+    """What loosens a check, and the rest, each with its title."""
     loosening = [edit for edit in edits if edit.loosens]
     others = [edit for edit in edits if not edit.loosens]
     return [(title, some) for title, some in (("loosens:", loosening), ("also changes:", others)) if some]
@@ -143,32 +144,40 @@ def said(edit: Edit) -> str:
     return f"{edit.name}: {difference_of(edit)}{place}"
 
 
-def difference_of(edit: Edit) -> str:
-    """What an edit does, without where."""
+def difference_of(edit: Edit, shown: Callable[[str], str] = str) -> str:
+    """What an edit does, without where; `shown` is how a value is written."""
     if edit.before == THERE or edit.after == THERE:
         return "new" if edit.before is None else "gone"
     if isinstance(edit.before, tuple) or isinstance(edit.after, tuple):
         if len(edit.removed) == len(edit.added) == 1:
-            return f"{edit.removed[0]} -> {edit.added[0]}"
+            return f"{shown(edit.removed[0])} -> {shown(edit.added[0])}"
         parts = [("no longer ", edit.removed), ("now also " if edit.before else "now ", edit.added)]
         return (
-            "; ".join(word + ", ".join(names) for word, names in parts if names) or "nothing named any more"
+            "; ".join(word + ", ".join(map(shown, names)) for word, names in parts if names)
+            or "nothing named any more"
         )
-    return f"{_value(edit.before)} -> {_value(edit.after)}"
+    return f"{_value(edit.before, shown)} -> {_value(edit.after, shown)}"
 
 
-def _value(value: Value) -> str:
+def _value(value: Value, shown: Callable[[str], str]) -> str:
     match value:
         case None | "":
             return "none"
         case bool():
-            return str(value).lower()
+            return shown(str(value).lower())
         case _:
-            return str(value)
+            return shown(str(value))
 
 
 def verdict(comparison: Comparison) -> list[str]:
-    """How many people change and how, and what becomes of the organization admins."""
+    """What the edit comes to, and what becomes of the organization admins."""
+    prepared = comparison.prepared
+    admins = [text.admins_told(prepared)] if prepared is not None and tells_admins(comparison) else []
+    return summary(comparison) + admins
+
+
+def summary(comparison: Comparison) -> list[str]:
+    """What the edit comes to: of an organization, or of how many people and how."""
     prepared = comparison.prepared
     if comparison.standing is Standing.BOTH and prepared is None:
         return ["its policy is the same on both sides"]
@@ -188,10 +197,10 @@ def verdict(comparison: Comparison) -> list[str]:
             lines = []
         case _ as never:
             assert_never(never)
-    return lines + (_verdict(comparison, prepared) if prepared is not None else [])
+    return lines + (_people(comparison, prepared) if prepared is not None else [])
 
 
-def _verdict(comparison: Comparison, prepared: Prepared) -> list[str]:
+def _people(comparison: Comparison, prepared: Prepared) -> list[str]:
     plan = prepared.plan
     if not plan.drifted:
         return [prepared.settled + (", as far as the policy could be resolved" if plan.problems else "")]
@@ -199,7 +208,13 @@ def _verdict(comparison: Comparison, prepared: Prepared) -> list[str]:
         return [f"people would have other roles, which mode {plan.mode} does not write"]
     lines = [f"{_counted(comparison, plan)}: {text.verbs(plan, emptied(comparison))}"] if plan.people else []
     lines += [text.counted_accounts(plan)] if plan.accounts else []
-    return [*lines, text.admins_told(prepared)] if comparison.source is not Source.NOWHERE else lines
+    return lines
+
+
+def tells_admins(comparison: Comparison) -> bool:
+    """Whether enough is known to tell how many organization admins there are."""
+    prepared = comparison.prepared
+    return prepared is not None and bool(prepared.plan.changes) and comparison.source is not Source.NOWHERE
 
 
 def _counted(comparison: Comparison, plan: Plan) -> str:

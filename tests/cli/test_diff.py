@@ -274,10 +274,7 @@ def test_organizations_come_and_go() -> None:
         "acme\nhas no policy any more: roles and accounts stay as they are, and no run looks at them"
     )
     assert "has had no policy so far: what people hold on the server is not told here" in beta_part
-    assert (
-        "everybody in platform gains\n  organization  none -> admin   group platform (policies/beta/web.yaml:4)"
-        in beta_part
-    )
+    assert "everybody in platform gains\n  organization  none -> admin   group platform" in beta_part
 
 
 def test_a_folder_that_went_altogether_is_an_organization_that_went() -> None:
@@ -413,3 +410,75 @@ def test_each_report_is_written_beside_the_output() -> None:
     assert code == 0
     assert Path("r/d.txt").read_text(encoding="utf-8") == out
     assert json.loads(Path("r/d.json").read_text(encoding="utf-8"))["format"] == "reconciler.diff/1"
+
+
+def test_markdown_tells_what_a_reviewer_must_see_first(base: str) -> None:
+    edit(WEB, EDITED)
+    edit(HEAD, ORGANIZATION.replace("guardrails: {", "guardrails: {minimum_admins: 1, "))
+
+    code, out, err = alone_with_git("main", "--format", "markdown")
+
+    assert (code, err) == (0, "")
+    expected = f"""\
+from `{base[:12]}`, where the working tree and main part, to the working tree
+
+## What the edit means for `acme`
+
+**everybody in 2 groups changes: 1 gains, 1 loses**
+
+- **loosens 1 check**: `guardrails.minimum_admins`
+- nobody was looked up, as `CIRCLECI_SCIM_URL` is not set: groups are told whole
+- mode enforce
+
+### Loosens
+
+- `guardrails.minimum_admins`: `2` -> `1` (`policies/acme/organization.yaml:5`)
+
+### People
+
+| Who |  | Where | Before | After | Why |
+| --- | --- | --- | --- | --- | --- |
+| `everybody in platform` | loses, **no longer admin** | organization | admin | none | no longer group `platform` (`policies/acme/web.yaml:4`) |
+| `everybody in eng-web` | gains | organization | viewer | contributor | group `eng-web` (`policies/acme/web.yaml:4`) |
+"""  # noqa: E501 - as it is printed
+    assert out == expected
+
+
+def test_markdown_tells_guardrails_problems_and_what_could_not_be_read() -> None:
+    write_policy(Path("policies/beta"), ORGANIZATION.replace("acme", "beta"), BINDINGS)
+    write_policy(Path("policies/gone"), ORGANIZATION.replace("acme", "gone"), "not: valid")
+    commit()
+    git("mv", "policies/gone/web.yaml", "policies/gone/web.txt")
+    edit(WEB, EDITED)
+    edit(Path("policies/beta/web.yaml"), EDITED)
+    servers = {"acme": acme(), "beta": acme(faults=[refusal("GET", 403)] * 9), "gone": acme()}
+
+    result = ran(servers, "diff", "main", "--format", "markdown")
+
+    assert result.code == 7
+    assert "## What the edit means for `beta` can't be told\n\n- **" in result.out
+    assert "**3 people change: 1 gains, 2 lose everything**" in result.out
+    assert "- **refused** by guardrail `minimum_admins`: " in result.out
+    assert "### In the policy of before\n\n- `policies/gone/web.yaml:1`" in result.out
+
+
+def test_an_invalid_policy_in_markdown() -> None:
+    edit(WEB, BINDINGS.replace("admin", "boss"))
+    code, out, _ = alone_with_git("main", "--format", "markdown")
+    assert code == 6
+    assert "## The policy has 2 problems\n\n- `policies/acme/web.yaml:4`" in out
+
+
+def test_thousands_of_people_fit_into_one_comment() -> None:
+    people = [f"person-{number:05}@acme.example" for number in range(5000)]
+    document = {
+        "format": "reconciler.directory/1",
+        "exported": "2026-11-26T06:00:00Z",
+        "groups": [{"name": "eng-web", "members": people}, {"name": "platform", "members": people[:2]}],
+    }
+    Path("m.json").write_text(json.dumps(document), encoding="utf-8")
+    edit(WEB, EDITED)
+    code, out, _ = alone_with_git("main", "--membership", "m.json", "--format", "markdown")
+    assert code == 0
+    assert "**5000 people change: 4998 gain, 2 lose**" in out
+    assert len(out.encode()) <= 65_536

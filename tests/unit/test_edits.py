@@ -21,6 +21,8 @@ from reconciler.policy.document import (
     Organization,
     PersonClass,
 )
+from reconciler.policy.marked import Steps
+from reconciler.problem import Location
 
 PLAIN = organization(guardrails=Guardrails())
 
@@ -101,7 +103,7 @@ def test_the_same_policy_has_no_edits_nor_has_one_in_another_order_and_case() ->
 
 
 def test_what_loosens_comes_first_and_each_edit_tells_where_it_stands() -> None:
-    places = {("guardrails", "removals"): at(7), ("notice", "ending"): at(9)}
+    places: dict[Steps, Location] = {("guardrails", "removals"): at(7), ("notice", "ending"): at(9)}
     before, after = (
         guarded(),
         replace(guarded(removals=Limit(11, 20)), notice=Notice(ending=8), places=places),
