@@ -59,8 +59,8 @@ def show_difference(told: Told) -> None:
             click.echo(line)
         return
     console = Console(highlight=False)
-    for line in difference.opening(told):
-        _line(console, line)
+    for index, line in enumerate(difference.opening(told)):
+        _line(console, line, "" if index else "bold")
     if (prepared := told.comparison.prepared) is not None:
         _changes(console, prepared.plan, difference.emptied(told.comparison))
     for line in difference.closing(told.comparison):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import stat
 import subprocess
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from cli.in_memory import alone, ran
 from cli.small_world import BINDINGS, ORGANIZATION, acme, write_policy
 from cli.small_world import run as run_without
+from cli.terminals import on_terminal
 from scim.fake_server import BASE, refusal
 
 WHO = {"NAME": "ann", "EMAIL": "a@x", "DATE": "2026-11-02T08:30:00Z"}
@@ -393,6 +395,32 @@ def test_the_command_works_from_any_folder_of_the_repository(monkeypatch: pytest
     assert code == 0
     assert "group eng-web (web.yaml:4)" in out
     assert "(../web.yaml" not in out
+
+
+def test_on_a_terminal_people_are_a_table() -> None:
+    edit(WEB, EDITED)
+    code, seen = on_terminal({"NO_COLOR": "1"}, "diff", "main")
+    rows = [re.split(r"  +", line.rstrip()) for line in seen.splitlines() if line.startswith("everybody in")]
+    assert code == 0
+    assert rows == [
+        ["everybody in 2 groups changes: 1 gains, 1 loses"],
+        [
+            "everybody in eng-web",
+            "gains",
+            "organization",
+            "viewer",
+            "contributor",
+            f"group eng-web ({WEB}:4)",
+        ],
+        [
+            "everybody in platform",
+            "loses",
+            "organization",
+            "admin",
+            "none",
+            f"no longer group platform ({WEB}:4)",
+        ],
+    ]
 
 
 def test_hostile_names_are_shown_harmless() -> None:

@@ -233,6 +233,25 @@ def test_an_account_that_the_edit_has_created_is_told_and_gets_its_roles() -> No
     assert compared(head, head, on_server(members)).same
 
 
+def test_an_account_that_is_deactivated_with_and_without_the_edit_is_not_told() -> None:
+    everybody = [Member(user_name=f"{name}@acme.example", active=True) for name in ("ann", "bob")]
+    members = Membership((group("eng", *everybody),), frozenset(["eng"]), frozenset(everybody))
+    of = replace(
+        organization(), directory=DirectorySettings(DirectoryKind.OKTA), lifecycle=Lifecycle(deactivates=True)
+    )
+    base, head = policy(binding("eng", "viewer"), of=of), policy(binding("eng", "admin"), of=of)
+
+    told = compared(base, head, on_server(members))
+    begun = compared(
+        policy(binding("eng", "viewer"), of=replace(of, lifecycle=Lifecycle())), base, on_server(members)
+    )
+
+    assert told.prepared is not None
+    assert told.prepared.plan.accounts == ()
+    assert begun.prepared is not None
+    assert [change.principal.user_name for change in begun.prepared.plan.accounts] == ["cleo@acme.example"]
+
+
 # With nobody looked up.
 
 NOBODY = Ground(Source.NOWHERE)

@@ -93,6 +93,8 @@ LINKS = {
     "up and in again": ("acme/more/link.yaml", "../../../policies/acme/more/real.yaml"),
     "that leads out": ("acme/link.yaml", "../../secret.yaml"),
     "that is absolute": ("acme/link.yaml", "/etc/passwd"),
+    "that is absolute, to what is inside as well": ("acme/link.yaml", "/more/real.yaml"),
+    "beyond the top of the repository": ("acme/link.yaml", "../../../../../etc/passwd"),
     "to nothing": ("acme/link.yaml", "gone.yaml"),
     "to itself": ("acme/link.yaml", "link.yaml"),
     "to a folder": ("acme/link.yaml", "more"),
