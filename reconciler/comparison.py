@@ -100,12 +100,6 @@ class Comparison:
     """Scopes that the policy spoke for and does not any more: roles there stay as they are."""
 
     @property
-    def same(self) -> bool:
-        """Whether the edit means nothing that can be told."""
-        is_both = self.standing is Standing.BOTH
-        return is_both and not self.edits and not self.touches_people and not self.faults
-
-    @property
     def touches_people(self) -> bool:
         """Whether anybody's roles or account would be different, or that can't be told."""
         if self.standing is Standing.UNTOLD:
