@@ -1,10 +1,13 @@
 """How the live state differs from the desired one, as a fact; what to do about it is the plan's."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from deepdiff import DeepDiff
 
-from reconciler.model import DesiredState, Holdings, LiveState, Principal, Provenance, Roles, Scope, fold
+from reconciler.model import DesiredState, LiveState, Principal, Provenance, Roles, Scope, fold
+
+_Held = frozenset[tuple[Scope, Roles]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,21 +61,23 @@ def _person(principal: Principal, desired: DesiredState, live: LiveState) -> Per
                 why.get(scope, ()),
                 entries.get(scope, ()),
             )
-            for scope in _differing(does, should)
+            for scope in _differing(frozenset(does.items()), frozenset(should.items()))
         ),
     )
 
 
-def _differing(does: Holdings, should: Holdings) -> list[Scope]:
+@lru_cache(maxsize=1024)  # thousands of people differ alike
+def _differing(does: _Held, should: _Held) -> tuple[Scope, ...]:
     """The scopes in which two holdings differ, sorted."""
-    scopes = {_key(scope): scope for scope in (*does, *should)}
+    scopes = {_key(scope): scope for scope, _ in (*does, *should)}
     difference = DeepDiff(
-        {_key(scope): roles for scope, roles in does.items()},
-        {_key(scope): roles for scope, roles in should.items()},
+        {_key(scope): roles for scope, roles in does},
+        {_key(scope): roles for scope, roles in should},
         threshold_to_diff_deeper=0,  # else two dicts with little in common differ as a whole, without keys
         ignore_private_variables=False,  # else a project called `__name` is passed over
     )
-    return sorted((scopes[key] for key in difference.affected_root_keys), key=lambda scope: scope.rank)
+    differing = (scopes[key] for key in difference.affected_root_keys)
+    return tuple(sorted(differing, key=lambda scope: scope.rank))
 
 
 def _key(scope: Scope) -> str:

@@ -29,18 +29,18 @@ class Unanswered:
     words: str
 
 
-def ask(folder: Path, *arguments: str, seconds: float = SECONDS) -> bytes | Unanswered:
+def ask(folder: Path, *arguments: str, seconds: float = SECONDS, given: bytes = b"") -> bytes | Unanswered:
     """What a git command prints, given so many seconds. Takes no lock, runs no hook of the checkout.
 
     Nor is a program run that the checkout's settings name. That a command runs no filter, `textconv` or
-    external diff is the caller's care.
+    external diff is the caller's care. `given` is what the command reads from standard input.
     """
     settings = [word for setting in _SETTINGS for word in ("-c", setting)]
     command = ["git", "--no-optional-locks", "--no-pager", *settings, "-C", str(folder), *arguments]
     try:
         done = subprocess.run(
             command,
-            stdin=subprocess.DEVNULL,
+            input=given,
             capture_output=True,
             timeout=seconds,
             env={**os.environ, **_ENVIRONMENT},

@@ -58,14 +58,16 @@ def check(
     *,
     token_user: str | None,
     now: datetime,
+    approvable: bool = True,
 ) -> tuple[Violation, ...]:
     """Every guardrail that the plan breaks; none: it may run.
 
     `desired` and `live` are the states that the plan was made from. `token_user` is the principal id of
     the user whose token writes, if it is one's (`ProviderReader.token_user`); it need not be asked for
-    where the plan takes nothing (`takes`). `now` is aware.
+    where the plan takes nothing (`takes`). `now` is aware. `approvable` says whether anybody could approve
+    the plan: one that nobody is to carry out can't be.
     """
-    case = _Case(plan, desired, live, limits, token_user)
+    case = _Case(plan, desired, live, limits, token_user, approvable)
     found = (
         _minimum_admins(case),
         _required_admins(case),
@@ -109,6 +111,7 @@ class _Case:
     live: LiveState
     limits: Guardrails
     token_user: str | None
+    approvable: bool
 
     @cached_property
     def left(self) -> Mapping[str, Holdings]:
@@ -143,8 +146,9 @@ class _Case:
         self, guardrail: str, measured: int, limit: int, message: str, look: str, people: Iterable[str]
     ) -> Violation:
         """A violation that may be approved for this plan, once somebody has had a `look`."""
-        remedy = f"{look}; or approve this one plan with `apply --approve {self.plan.fingerprint}`"
-        return Violation(guardrail, measured, limit, message, remedy, tuple(people), approvable=True)
+        or_else = f"; or approve this one plan with `apply --approve {self.plan.fingerprint}`"
+        remedy = look + (or_else if self.approvable else "")
+        return Violation(guardrail, measured, limit, message, remedy, tuple(people), self.approvable)
 
 
 def _minimum_admins(case: _Case) -> Violation | None:

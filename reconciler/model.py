@@ -175,6 +175,8 @@ class Provenance:
     """Whether a binding gives this person nothing, since it does not name the class that they are in."""
     since: datetime | None = None
     """The first moment of a temporary grant, aware; None where it names none."""
+    former: bool = False
+    """Whether it is an entry that an edit of the policy takes away (`comparison`)."""
 
 
 Reasons = Mapping[Scope, tuple[Provenance, ...]]

@@ -25,6 +25,7 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 COMMANDS = {
     "validate": "check policy files: schema and meaning",
     "plan": "show what would change, write nothing",
+    "diff": "show what an edit of policy means for people",
     "apply": "converge the server with the policy",
     "drift": "report what differs, how and since when; write nothing",
     "explain": "tell what somebody has and should have, and why",

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import contextmanager
 
 import click
@@ -16,8 +16,10 @@ from rich.text import Text
 
 from reconciler.apply import Progress
 from reconciler.change import Change, Outcome
+from reconciler.plan import Plan
 from reconciler.planning import Prepared
-from reconciler.report import people, text
+from reconciler.report import difference, people, text
+from reconciler.report.difference import Told
 from reconciler.report.plain import printable
 
 COLOURS = {
@@ -47,6 +49,22 @@ def show_plan(prepared: Prepared, *, first: bool) -> None:
     else:
         for line in text.plan(prepared):
             click.echo(line)
+
+
+def show_difference(told: Told) -> None:
+    """Print what an edit means for one organization on standard output, set off from what is above."""
+    click.echo()
+    if not sys.stdout.isatty():
+        for line in difference.difference(told):
+            click.echo(line)
+        return
+    console = Console(highlight=False)
+    for index, line in enumerate(difference.opening(told)):
+        _line(console, line, "" if index else "bold")
+    if (prepared := told.comparison.prepared) is not None:
+        _changes(console, prepared.plan, difference.emptied(told.comparison))
+    for line in difference.closing(told.comparison):
+        _line(console, line)
 
 
 def show_outcomes(outcomes: Sequence[Outcome], organization: str = "") -> None:
@@ -95,15 +113,20 @@ def _show_tables(prepared: Prepared) -> None:
     _line(console, text.heading(prepared), "bold")
     for line in (*text.verdict(prepared).split("\n"), *text.created(plan)):
         _line(console, line)
-    _people(console, people.rows(plan.people, people.emptied(prepared)))
+    _changes(console, plan, people.emptied(prepared))
+    for line in text.trailer(prepared):
+        _line(console, line)
+
+
+def _changes(console: Console, plan: Plan, emptied: Set[str]) -> None:
+    """Everybody whose roles or account change, then those whom the mode leaves as they are."""
+    _people(console, people.rows(plan.people, emptied))
     _accounts(console, people.account_rows(plan.accounts))
     if plan.withheld:
         _line(console, "")
         _line(console, text.withheld(plan))
         _people(console, people.rows(plan.withheld_people))
         _accounts(console, people.account_rows(plan.withheld_accounts))
-    for line in text.trailer(prepared):
-        _line(console, line)
 
 
 def _people(console: Console, rows: Sequence[people.PersonRow]) -> None:

@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from reconciler.policy.tree import DISK, Tree
 from reconciler.problem import Location, Problem
 
 _ORGANIZATION_FILES = ("organization.yaml", "organization.yml")
-_SUFFIXES = (".yaml", ".yml")
+SUFFIXES = (".yaml", ".yml")
+"""How the name of every policy file ends, in whatever case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +39,12 @@ def shown(path: Path) -> str:
     return os.path.relpath(absolute) if inside else str(path)
 
 
-def organization_folders(path: Path) -> tuple[list[Path], list[Problem]]:
+def organization_folders(path: Path, tree: Tree = DISK) -> tuple[list[Path], list[Problem]]:
     """The organization folders at a folder or below it, and what is wrong around them."""
     folders: list[Path] = []
     strays: list[Path] = []
     problems: list[Problem] = []
-    for folder, level in _walk(path):
+    for folder, level in _walk(path, tree):
         problems += level.problems
         if any(_is_head(file) for file in level.files):
             folders.append(folder)
@@ -62,12 +64,12 @@ def organization_folder_of(path: Path) -> Path | None:
     return None
 
 
-def listing(folder: Path) -> Listing:
+def listing(folder: Path, tree: Tree = DISK) -> Listing:
     """The policy files of an organization's folder, sorted, and what is wrong with their arrangement."""
     heads: list[Path] = []
     others: list[Path] = []
     problems: list[Problem] = []
-    for _, level in _walk(folder):
+    for _, level in _walk(folder, tree):
         problems += level.problems
         heads += filter(_is_head, level.files)
         others += (file for file in level.files if not _is_head(file))
@@ -96,42 +98,41 @@ def no_folder(path: Path) -> Problem:
     return Problem(Location(shown(path)), "a file stands where a folder belongs", remedy)
 
 
-def _walk(top: Path) -> Iterator[tuple[Path, _Level]]:
+def _walk(top: Path, tree: Tree) -> Iterator[tuple[Path, _Level]]:
     """Every folder from `top` down, with what is in it. Goes into the folders that the caller leaves."""
     waiting = [top]
     while waiting:
         folder = waiting.pop()
-        level = _look(folder, top)
+        level = _look(folder, top, tree)
         yield folder, level
         waiting += reversed(level.folders)
 
 
-def _look(folder: Path, top: Path) -> _Level:
+def _look(folder: Path, top: Path, tree: Tree) -> _Level:
     level = _Level()
     try:
-        with os.scandir(folder) as entries:
-            found = sorted(entries, key=lambda entry: entry.name)
+        found = sorted(tree.entries(folder), key=lambda entry: entry.name)
     except OSError as error:
         level.problems.append(_unreadable(folder, error))
         return level
     for entry in (entry for entry in found if not entry.name.startswith(".")):
         path = folder / entry.name
-        refused = _refused_link(path, top) if entry.is_symlink() else None
+        refused = _refused_link(path, top, tree) if entry.is_link else None
         if refused:
             level.problems.append(refused)
-        elif entry.is_dir(follow_symlinks=False):
+        elif entry.is_folder:
             level.folders.append(path)
-        elif path.suffix.lower() in _SUFFIXES:
+        elif path.suffix.lower() in SUFFIXES:
             level.files.append(path)
     return level
 
 
-def _refused_link(path: Path, top: Path) -> Problem | None:
+def _refused_link(path: Path, top: Path, tree: Tree) -> Problem | None:
     """The problem of a link that would bring in policy which a reviewer of this folder does not see."""
-    if os.path.isdir(path):
+    if tree.is_folder(path):
         message = "a link to a folder is not followed"
         return Problem(Location(shown(path)), message, "replace it by the folder itself")
-    if path.suffix.lower() in _SUFFIXES and not _inside(path, top):
+    if path.suffix.lower() in SUFFIXES and not _inside(path, top, tree):
         message = "this link leads out of the folder"
         return Problem(Location(shown(path)), message, "replace it by the file that it leads to")
     return None
@@ -143,8 +144,9 @@ def _unreadable(path: Path, error: OSError) -> Problem:
     return Problem(Location(shown(path)), f"the path cannot be read: {reason}", remedy)
 
 
-def _inside(path: Path, top: Path) -> bool:
-    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(top))
+def _inside(path: Path, top: Path, tree: Tree) -> bool:
+    real, around = tree.real(path), tree.real(top)
+    return real is not None and around is not None and real.is_relative_to(around)
 
 
 def _is_head(path: Path) -> bool:

@@ -59,8 +59,11 @@ def read(path: Path, shown: str) -> MarkedDocument:
         content = _content(path, shown)
     except OSError as error:
         content = _unreadable(path, shown, error)
-    if isinstance(content, Problem):
-        return unread(content)
+    return unread(content) if isinstance(content, Problem) else document(content, shown)
+
+
+def document(content: bytes, shown: str) -> MarkedDocument:
+    """Read what a file holds. Whatever is wrong is in the result's problems."""
     try:
         return replace(parse(content.decode(), shown), digest=hashlib.sha256(content).hexdigest())
     except UnicodeDecodeError as error:
@@ -95,13 +98,14 @@ def _content(path: Path, shown: str) -> bytes | Problem:
     if not stat.S_ISREG(status.st_mode):
         return Problem(Location(shown), "this is not a regular file", "write the policy to a plain file")
     if status.st_size > LARGEST_FILE:
-        return _too_large(status.st_size, shown)
+        return too_large(status.st_size, shown)
     with path.open("rb") as file:
         content = file.read(LARGEST_FILE + 1)
-    return content if len(content) <= LARGEST_FILE else _too_large(len(content), shown)
+    return content if len(content) <= LARGEST_FILE else too_large(len(content), shown)
 
 
-def _too_large(size: int, shown: str) -> Problem:
+def too_large(size: int, shown: str) -> Problem:
+    """The problem of a file that has more bytes than are read."""
     message = f"the file has {size:,} bytes, more than the {LARGEST_FILE:,} that a policy file may have"
     return Problem(Location(shown), message, "split it into several files")
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reconciler.errors import PolicyError
-from reconciler.policy import files, reader, rules, schema
+from reconciler.policy import files, rules, schema
 from reconciler.policy.build import Builder
 from reconciler.policy.document import Organization, Policy
 from reconciler.policy.files import Listing, shown
 from reconciler.policy.marked import MarkedDocument
+from reconciler.policy.tree import DISK, Tree
 from reconciler.problem import Location, Problem
 
 
@@ -60,26 +61,27 @@ def load(folder: Path) -> Policy:
     """The policy of one organization's folder. Raises PolicyError with every problem of every file."""
     if not os.path.isdir(folder):
         raise PolicyError([files.no_folder(folder)])
-    found = _read(_Request(folder))
+    found = _read(_Request(folder), DISK)
     if found.problems:
         raise PolicyError(found.problems)
     return found.policy
 
 
-def load_all(paths: Iterable[Path]) -> Loaded:
+def load_all(paths: Iterable[Path], tree: Tree = DISK) -> Loaded:
     """Everything at these paths: organization folders, folders of such folders, or single files.
 
-    A single file is read with its organization, and only its own problems are told.
+    A single file is read with its organization, and only its own problems are told. Of a `tree` that is not
+    this disk, each path is a folder.
     """
     requests: dict[str, _Request] = {}
     problems: set[Problem] = set()
     for path in paths:
-        wanted, more = _requests(path)
+        wanted, more = _requests(path, tree)
         problems.update(more)
         for request in wanted:
-            folder = os.path.realpath(request.folder)
+            folder = str(tree.real(request.folder))
             requests[folder] = request.and_also(requests[folder]) if folder in requests else request
-    folders = tuple(_read(request) for request in requests.values())
+    folders = tuple(_read(request, tree) for request in requests.values())
     problems.update(_named_alike(folders), *(folder.problems for folder in folders))
     return Loaded(folders, tuple(sorted(problems)))
 
@@ -105,9 +107,9 @@ class _Request:
         return self.only is None or Path(os.path.abspath(file)) in self.only
 
 
-def _requests(path: Path) -> tuple[list[_Request], list[Problem]]:
-    if os.path.isdir(path):
-        folders, problems = files.organization_folders(path)
+def _requests(path: Path, tree: Tree) -> tuple[list[_Request], list[Problem]]:
+    if tree.is_folder(path):
+        folders, problems = files.organization_folders(path, tree)
         return [_Request(folder, below=folder != path) for folder in folders], problems
     if not os.path.lexists(path):
         return [], [files.no_folder(path)]
@@ -117,11 +119,11 @@ def _requests(path: Path) -> tuple[list[_Request], list[Problem]]:
     return [_Request(folder, frozenset([Path(os.path.abspath(path))]))], []
 
 
-def _read(request: _Request) -> Folder:
+def _read(request: _Request, tree: Tree) -> Folder:
     """Read a folder as a whole, and keep what was asked for."""
-    listing = files.listing(request.folder)
-    head = _head(listing)
-    others = [_checked(path, "policy") for path in listing.others]
+    listing = files.listing(request.folder, tree)
+    head = _head(listing, tree)
+    others = [_checked(path, "policy", tree) for path in listing.others]
     policy = replace(_policy(head, others), tree=_tree(request.folder, (head, *others)))
     problems = {*listing.problems, *_by_rules(policy, head), *_not_listed(request, listing)}
     problems.update(*(part.problems for part in (head, *others)))
@@ -146,15 +148,15 @@ class _Checked:
     digest: str = ""
 
 
-def _head(listing: Listing) -> _Checked:
+def _head(listing: Listing, tree: Tree) -> _Checked:
     if listing.head is not None:
-        return _checked(listing.head, "organization")
+        return _checked(listing.head, "organization", tree)
     file = shown(listing.folder / "organization.yaml")
     return _Checked(file, Builder(MarkedDocument(file), listing.problems), ())
 
 
-def _checked(path: Path, name: str) -> _Checked:
-    document = reader.read(path, shown(path))
+def _checked(path: Path, name: str, tree: Tree) -> _Checked:
+    document = tree.read(path, shown(path))
     problems = document.problems
     if document.whole:
         problems += tuple(schema.check(document, name))

@@ -53,11 +53,11 @@ def plan(prepared: Prepared) -> Document:
         **({"at": prepared.as_of.isoformat()} if prepared.as_of else {}),
         "drift": planned.drifted,
         "fingerprint": planned.fingerprint,
-        "changes": [_change(change) for change in planned.changes],
-        "withheld": [_change(change) for change in planned.withheld],
+        "changes": [change_record(change) for change in planned.changes],
+        "withheld": [change_record(change) for change in planned.withheld],
         "findings": [finding(one) for one in planned.findings],
         "problems": [record(one) for one in planned.problems],
-        "violations": [_violation(one) for one in prepared.violations],
+        "violations": [violation_record(one) for one in prepared.violations],
     }
 
 
@@ -89,7 +89,8 @@ def failure(organization: str, error: ReconcilerError) -> Document:
     }
 
 
-def _change(change: Change) -> Document:
+def change_record(change: Change) -> Document:
+    """A change with its reasons as plain data."""
     match change:
         case CreateGroup():
             return data(change)
@@ -120,6 +121,7 @@ def reason(reason: Provenance) -> Document:
         **({"class": reason.person_class} if reason.person_class else {}),
         **({"asked": str(reason.asked)} if reason.asked else {}),
         **({"withheld": True} if reason.withheld else {}),
+        **({"former": True} if reason.former else {}),
     }
 
 
@@ -138,7 +140,8 @@ def finding(finding: Finding) -> Document:
     }
 
 
-def _violation(violation: Violation) -> Document:
+def violation_record(violation: Violation) -> Document:
+    """A broken guardrail as plain data."""
     return {
         "guardrail": violation.guardrail,
         "measured": violation.measured,

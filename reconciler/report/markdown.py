@@ -81,7 +81,7 @@ def plan(prepared: Prepared, dialect: Dialect) -> list[Block]:
     planned, link = prepared.plan, dialect.link
     parts = [
         groups_part(planned.changes),
-        people_part("### People", planned.people, link, people.emptied(prepared), *_admins(prepared)),
+        people_part("### People", planned.people, link, people.emptied(prepared), *seats(prepared)),
         accounts_part("### Accounts", people.account_rows(planned.accounts)),
         people_part("### Roles that stay as they are", planned.withheld_people, link, rank=WITHHELD),
         accounts_part(
@@ -237,15 +237,18 @@ def _changes(prepared: Prepared) -> list[str]:
         return [f"**{prose(text.verdict(prepared))}**", ""]
     lines = []
     if planned.people:
-        lines += [f"**{text.counted_people(len(planned.people))}**: {text.verbs(prepared)}"]
+        lines += [
+            f"**{text.counted_people(len(planned.people))}**: {text.verbs(planned, people.emptied(prepared))}"
+        ]
     if planned.accounts:
         lines += [f"**{text.counted_accounts(planned)}**"]
     if created := sum(1 for change in planned.changes if isinstance(change, CreateGroup)):
         lines += [f"**{counted(created, 'group')}** created"]
-    return [*("\n\n".join(lines).split("\n")), "", f"- {_admin_line(prepared)}"]
+    return [*("\n\n".join(lines).split("\n")), "", f"- {admin_line(prepared)}"]
 
 
-def _admin_line(prepared: Prepared) -> str:
+def admin_line(prepared: Prepared) -> str:
+    """How many organization admins there are before and after, who becomes one and who stops being one."""
     live = prepared.live
     before, left = admins(live, live.roles), admins_after(prepared.plan, live)
     line = f"organization admins: {len(before)} before, {len(left)} after"
@@ -259,7 +262,7 @@ def _admin_line(prepared: Prepared) -> str:
     return line
 
 
-def _admins(prepared: Prepared) -> tuple[Set[str], Set[str]]:
+def seats(prepared: Prepared) -> tuple[Set[str], Set[str]]:
     """The ids of those who become organization admin, and of those who stop being one."""
     before, left = admins(prepared.live, prepared.live.roles), admins_after(prepared.plan, prepared.live)
     return left - before, before - left

@@ -1,7 +1,7 @@
 """A plan as people read it: who gains or loses what, and why. Words only; layout is the renderers'."""
 
 from collections.abc import Iterable, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC
 from typing import assert_never
 
@@ -156,11 +156,12 @@ def _why(change: SetRoles, scope: ScopeChange) -> Words:
     highest = max(scope.after, default=0)
     if scope.why and scope.why[0].entry == UNDO:
         return _source(scope.why[0])
-    holding = [reason for reason in scope.why if not reason.ended and not reason.withheld]
+    former = [_source(reason) for reason in scope.why if reason.former]
+    holding = [r for r in scope.why if not (r.ended or r.withheld or r.former)]
     given = [_source(reason) for reason in holding if reason.role == highest]
-    idle = [reason for reason in scope.why if reason.role > highest and reason not in holding]
+    idle = [r for r in scope.why if r.role > highest and r not in holding and not r.former]
     ends = [reason for reason in idle if reason.entry in ("end", DIRECTORY)]
-    over = [_source(reason) for reason in ends[:1] or idle]
+    over = [_source(reason) for reason in ends[:1] or idle] + former[:1]
     if not change.principal.entitled and not scope.after:
         return ("not active",)
     if scope.loses and not given and not over:
@@ -177,6 +178,10 @@ def _joined(reasons: Iterable[Words]) -> Words:
 
 
 def _source(reason: Provenance) -> Words:
+    if reason.former:
+        was = _source(replace(reason, former=False))
+        # No line of the policy that is looked at, so nothing to lead to.
+        return ("no longer ", *(Name(str(piece)) if isinstance(piece, Place) else piece for piece in was))
     place: Words = (" (", Place(reason.at), ")")
     until = f"{reason.until.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if reason.until else ""
     group: Words = ("group ", Name(reason.name))

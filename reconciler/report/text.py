@@ -1,7 +1,7 @@
 """Plans and outcomes as plain text, for logs and pipes. Returns lines, prints nothing."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from datetime import UTC
 from typing import assert_never
 
@@ -46,10 +46,10 @@ def plan(prepared: Prepared) -> list[str]:
     """The verdict first, then people, then what was held back and what is wrong."""
     lines = [heading(prepared), *verdict(prepared).split("\n")]
     lines += created(prepared.plan)
-    lines += _people(people.rows(prepared.plan.people, people.emptied(prepared)))
+    lines += persons(people.rows(prepared.plan.people, people.emptied(prepared)))
     lines += accounts(people.account_rows(prepared.plan.accounts))
     if prepared.plan.withheld:
-        lines += ["", withheld(prepared.plan), *_people(people.rows(prepared.plan.withheld_people))]
+        lines += ["", withheld(prepared.plan), *persons(people.rows(prepared.plan.withheld_people))]
         lines += accounts(people.account_rows(prepared.plan.withheld_accounts))
     lines += trailer(prepared)
     return [printable(line) for line in lines]
@@ -87,22 +87,26 @@ def verdict(prepared: Prepared) -> str:
         return f"no drift: {prepared.settled}"
     if not plan.changes:
         return f"drift, none of which mode {plan.mode} mends"
-    lines = [f"{counted_people(len(plan.people))}: {verbs(prepared)}"] if plan.people else []
+    lines = (
+        [f"{counted_people(len(plan.people))}: {verbs(plan, people.emptied(prepared))}"]
+        if plan.people
+        else []
+    )
     lines += [counted_accounts(plan)] if plan.accounts else []
-    return "\n".join([*lines, _admins(prepared)])
+    return "\n".join([*lines, admins_told(prepared)])
 
 
-def verbs(prepared: Prepared) -> str:
-    """How many people gain, move, lose and so on."""
-    counts = Counter(people.verb(change) for change in prepared.plan.people)
+def verbs(plan: Plan, emptied: Set[str]) -> str:
+    """How many people gain, move, lose and so on; `emptied` are the ids of those who lose everything."""
+    counts = Counter(people.verb(change) for change in plan.people)
     told = {verb: f"{n} {_VERBS[verb][n != 1]}" for verb in _VERBS if (n := counts[verb])}
-    if emptied := len(people.emptied(prepared)):
-        all_of_them = emptied == counts["loses"]
-        told["loses"] += " everything" if all_of_them else f" ({emptied} of them everything)"
+    if emptied:
+        all_of_them = len(emptied) == counts["loses"]
+        told["loses"] += " everything" if all_of_them else f" ({len(emptied)} of them everything)"
     return ", ".join(told.values())
 
 
-def _admins(prepared: Prepared) -> str:
+def admins_told(prepared: Prepared) -> str:
     """How many organization admins there are before and after, who becomes one and who stops being one."""
     live = prepared.live
     before, left = admins(live, live.roles), admins_after(prepared.plan, live)
@@ -218,7 +222,8 @@ def accounts(rows: Sequence[people.AccountRow]) -> list[str]:
     return ["", *lines] if lines else []
 
 
-def _people(rows: Sequence[people.PersonRow]) -> list[str]:
+def persons(rows: Sequence[people.PersonRow]) -> list[str]:
+    """Each person with a line for each scope, set off from what stands above."""
     scopes = [scope for row in rows for scope in row.scopes]
     wide = max((len(scope.scope) for scope in scopes), default=0)
     before = max((len(scope.before) for scope in scopes), default=0)

@@ -13,7 +13,7 @@ from reconciler.settings import sources
 from reconciler.settings.address import base_url
 from reconciler.settings.token import Token
 
-__all__ = ["Connection", "Token", "authorities", "connection", "prefix"]
+__all__ = ["Connection", "Token", "authorities", "connection", "lacking", "prefix"]
 
 URL = "CIRCLECI_SCIM_URL"
 TOKEN = "CIRCLECI_SCIM_TOKEN"
@@ -46,6 +46,18 @@ def connection(
     url = base_url(name, environ, hint)
     trusted = authorities(environ)
     return Connection(url, sources.token(front + TOKEN, environ, trusted, patience), trusted)
+
+
+def lacking(organization: str, environ: Mapping[str, str]) -> str:
+    """The variable without which there is no connection for an organization; empty where none lacks.
+
+    What a CI leaves empty, as it does with secrets for a fork, is lacking. Asks nobody.
+    """
+    tokens = sources.variables(TOKEN)
+    front = prefix(organization, environ, (URL, *tokens))
+    if not environ.get(front + URL):
+        return front + URL
+    return "" if any(environ.get(front + name) for name in tokens) else front + TOKEN
 
 
 def authorities(environ: Mapping[str, str]) -> str:

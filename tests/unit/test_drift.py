@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain, combinations, product
+from typing import Any
 
 import pytest
 from build import APP, WEB, by_id, desired, holds, live, principal, provenance, some
@@ -126,6 +127,10 @@ class Watched(dict[Scope, Roles]):
     def __iter__(self) -> Iterator[Scope]:
         self.looks += 1
         return super().__iter__()
+
+    def items(self) -> Any:
+        self.looks += 1
+        return super().items()
 
 
 def test_who_holds_what_they_should_is_compared_as_a_whole_and_not_looked_into() -> None:

@@ -26,6 +26,9 @@ FAST = timedelta(minutes=5)
 
 ATTRIBUTES = "attributes"
 
+NO_ID = "(no id) "
+"""What the id of a group begins with that the export gives none."""
+
 Key = tuple[str, ...]
 """What is known of a person: `("email",)`, or `("attributes", "userType")`."""
 
@@ -37,6 +40,8 @@ class FileDirectory:
         self._path = path
         self._settings = settings
         self._now = now
+        self.exported: datetime | None = None
+        """When the export that was read last says that it was made, aware."""
 
     def read(self, groups: Collection[GroupRef], *, everybody: bool = False) -> Membership:
         """The groups of the export that one of these references could mean. Raises ReadError.
@@ -44,7 +49,7 @@ class FileDirectory:
         Everybody is known only where the export says so; each person with all attributes that it has.
         """
         document = export.read(self._path)
-        exported = _moment(document)
+        self.exported = exported = _moment(document)
         self._check_age(exported)
         content = _Content(document, self._settings.attributes)
         content.read()
@@ -139,7 +144,7 @@ class _Content:
         """The groups. One without an id is given one that no policy would name."""
         people = {name: self._member(person) for name, person in self._people.items()}
         for group, members in zip(self._value["groups"], self._members, strict=True):
-            id_ = group.get("id", f"(no id) {group['name']}")
+            id_ = group.get("id", f"{NO_ID}{group['name']}")
             yield DirectoryGroup(id_, group["name"], frozenset(people[name] for name in members))
 
     def everybody(self) -> frozenset[Member] | None:
