@@ -202,7 +202,9 @@ def _with_withheld(prepared: Prepared) -> Prepared:
 
 
 def _ending(command: str, prepared: Prepared, outcomes: Sequence[Outcome]) -> Ending:
-    """Where nothing failed."""
+    """Where no failure says it. That some of a policy could not be resolved is one of those that `apply` has."""
+    if prepared.plan.problems:
+        return Ending.INVALID
     if command == "drift":
         return Ending.DRIFT if prepared.plan.drifted else Ending.UNCHANGED
     if outcomes:
