@@ -202,7 +202,7 @@ def _with_withheld(prepared: Prepared) -> Prepared:
 
 
 def _ending(command: str, prepared: Prepared, outcomes: Sequence[Outcome]) -> Ending:
-    """Where no failure says it. That some of a policy could not be resolved is one of those that `apply` has."""
+    """Where no failure says it; of a policy that could not be resolved whole, `apply` makes one."""
     if prepared.plan.problems:
         return Ending.INVALID
     if command == "drift":

@@ -189,6 +189,41 @@ def test_the_way_back_is_told_too_and_only_where_it_is_taken() -> None:
     assert "reconciler undo, exit code 0" in readable(world.slack.posted[0])
 
 
+def test_drift_is_told_even_if_no_report_can_be_written_and_no_drift_is_not() -> None:
+    world = World()
+    ran = world.run("drift", "--report", "/dev/null/x.json", **SLACK, **SIGNED)
+    assert (ran.code, world.slack.posted[0]["blocks"][0]["text"]["text"]) == (
+        2,
+        "acme: drift, 2 people differ",
+    )
+    assert "• dan@acme.example loses everything: organization viewer -> none" in readable(
+        world.slack.posted[0]
+    )
+    [request] = world.signed
+    told = Referee(KEY).verify(request.content, dict(request.headers))
+    assert (told["type"], told["data"]["exit_code"]) == ("reconciler.drift", 3)
+    world.run("apply")
+    assert world.run("drift", **SLACK, **SIGNED).code == 0
+    assert (world.slack.requests, len(world.signed)) == (1, 1)
+
+
+def test_what_a_mode_withholds_is_drift_and_so_is_told(policy: Path) -> None:
+    text = ORGANIZATION.replace("enforce", "report")
+    (policy / "organization.yaml").write_text(text, encoding="utf-8")
+    world = World()
+    assert world.run("drift", **SLACK).code == 3
+    assert world.slack.posted[0]["text"].startswith("acme: drift, 2 people differ\n")
+
+
+def test_a_policy_that_names_what_does_not_exist_is_told_with_the_line(policy: Path) -> None:
+    text = (policy / "web.yaml").read_text(encoding="utf-8").replace("eng-web", "eng-wbe")
+    (policy / "web.yaml").write_text(text, encoding="utf-8")
+    world = World()
+    assert world.run("drift", **SLACK).code == 6
+    assert world.slack.posted[0]["text"].startswith("acme: the policy names what does not exist\n")
+    assert "web.yaml:5" in world.slack.posted[0]["text"]
+
+
 # To whom
 
 
