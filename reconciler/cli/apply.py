@@ -8,7 +8,9 @@ from pathlib import Path
 import click
 
 from reconciler import planfile
+from reconciler.cli import notify
 from reconciler.cli.converge import Convergence, Terms, conditions
+from reconciler.cli.notify import Notifier
 from reconciler.cli.run import Run, format_option, planned, show
 from reconciler.planfile import PlanFile
 from reconciler.report import data
@@ -21,9 +23,10 @@ _POLICY_SUFFIXES = (".yaml", ".yml")
     "path", metavar="[PATH|PLAN]", default="policies", type=click.Path(path_type=Path, readable=False)
 )
 @conditions
+@notify.option
 @format_option
 def command(
-    path: Path, expected: Sequence[str], approved: Sequence[str], ledger_path: Path, output: str
+    path: Path, expected: Sequence[str], approved: Sequence[str], ledger_path: Path, when: str, output: str
 ) -> None:
     """Converge the server with the policy: plan, check the guardrails, write, read back.
 
@@ -36,6 +39,9 @@ def command(
 
     An interrupt (Ctrl-C) ends the writing, not the account of it: what was written is read back and
     told, and so is what was not.
+
+    Where RECONCILER_SLACK_WEBHOOK_URL is set, or RECONCILER_WEBHOOK_URL and RECONCILER_WEBHOOK_SECRET,
+    people are told what the run came to. A notification that does not arrive is said, and fails nothing.
 
     \b
     Exit codes:
@@ -53,8 +59,10 @@ def command(
     reviewed = _plan_file(path)
     terms = Terms.of(ledger_path, expected, approved, reviewed)
     run = Run.of(reviewed.policy if reviewed else path)
+    notifier = Notifier.of("apply", run, when)
     convergence = Convergence(run, terms, partial(planned, ledger_path=ledger_path), text=output == "text")
     convergence.carry_out()
+    notifier.tell(run, convergence.results, path)
     if output == "json":
         show(run.document(data.applied(convergence.results, run.failures)))
     run.exit()

@@ -16,6 +16,7 @@ from reconciler.directories import choose
 from reconciler.errors import ExitCode, ReadError, ReconcilerError, SettingsError
 from reconciler.http.reach import Reach
 from reconciler.naming import RoleNames
+from reconciler.notifications import sending
 from reconciler.people.identity import People
 from reconciler.policy.document import DirectoryKind, GroupRef, Policy, StoredAs
 from reconciler.ports import Directory
@@ -25,7 +26,7 @@ from reconciler.scim.client import Client, open_client
 from reconciler.scim.probes import Greeting
 from reconciler.scim.provider import ScimReader
 from reconciler.scim.reading import Readings
-from reconciler.settings import Connection, age
+from reconciler.settings import Connection, age, webhooks
 
 
 @click.command("doctor")
@@ -90,8 +91,26 @@ def examine(policy: Policy, reach: Reach, limit: timedelta) -> Checkup:
     with client:
         greeting = probes.greet(client)
         examination = _Examination(policy, connection, client, greeting, reach)
-        checks = (*examination.of_connection(limit), *examination.of_roles(), *examination.of_directory())
+        checks = (
+            *examination.of_connection(limit),
+            *examination.of_roles(),
+            *examination.of_directory(),
+            *_notifications(name),
+        )
         return Checkup(name, client.server, checks, tuple(examination.abilities()))
+
+
+def _notifications(organization: str) -> Iterator[Check]:
+    """Whether the webhooks are named as they must be, if any are. To try one is to post something."""
+    try:
+        found = webhooks.destinations([organization], os.environ)
+    except SettingsError as error:
+        yield failed("notifications", error)
+        return
+    told = [one.hook for one in found if organization in one.organizations]
+    if told:
+        where = ", ".join(f"{sending.address(hook)} ({hook.name})" for hook in told)
+        yield Check("notifications", Verdict.OK, f"to {where}; nothing was sent")
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ import click
 
 from reconciler import blame, drifted
 from reconciler.blame import Commit
-from reconciler.cli import reports
+from reconciler.cli import notify, reports
+from reconciler.cli.notify import Notifier
 from reconciler.cli.run import Run, evidence, ledger_option, overviewed, path_argument, prepare
 from reconciler.drifted import Drifted, Written
 from reconciler.errors import ExitCode
@@ -23,10 +24,11 @@ from reconciler.report import drift_junit, drift_markdown
 @click.command("drift")
 @path_argument
 @ledger_option
+@notify.option
 @reports.options("text", "markdown", "json", "junit")
 @click.pass_context
 def command(
-    context: click.Context, path: Path, ledger_path: Path, output: str, files: Sequence[Path]
+    context: click.Context, path: Path, ledger_path: Path, when: str, output: str, files: Sequence[Path]
 ) -> None:
     """Report who has something else than the policy gives them, how that came about and since when.
 
@@ -35,6 +37,10 @@ def command(
 
     Since when somebody differs is told as far as it is known: by the ledger, where there is one, by the
     policy, by the directory and by git.
+
+    Where RECONCILER_SLACK_WEBHOOK_URL is set, or RECONCILER_WEBHOOK_URL and RECONCILER_WEBHOOK_SECRET,
+    people are told of drift and of what failed. A notification that does not arrive is said, and fails
+    nothing.
 
     \b
     Exit codes:
@@ -48,6 +54,7 @@ def command(
     """  # noqa: D301 (the control character is click's sign for "leave these lines as they are")
     runs = evidence(context, ledger_path)
     run = Run.of(path)
+    notifier = Notifier.of("drift", run, when)
     found: list[Drifted] = []
 
     def work(policy: Policy) -> ExitCode:
@@ -58,6 +65,7 @@ def command(
         return ExitCode.DRIFT if found[-1].found else ExitCode.DONE
 
     run.each(work)
+    notifier.tell(run, [(one.overview.prepared, (), "") for one in found], path)
     reports.deliver(
         output,
         files,

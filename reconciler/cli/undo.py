@@ -8,9 +8,10 @@ from pathlib import Path
 import click
 
 from reconciler import ledger, planning
-from reconciler.cli import terminal
+from reconciler.cli import notify, terminal
 from reconciler.cli.converge import Convergence, Terms, conditions, fail
 from reconciler.cli.history import named
+from reconciler.cli.notify import Notifier
 from reconciler.cli.run import Run, check, format_option, moment, prepare, show
 from reconciler.errors import ExitCode, PartlyAppliedError, SettingsError
 from reconciler.history import PastRun
@@ -31,6 +32,7 @@ from reconciler.undo import WayBack
 @click.argument("path", metavar="[PATH]", default="policies", type=click.Path(path_type=Path, readable=False))
 @click.option("--apply", "applies", is_flag=True, help="Carry the plan out, by the rules of `apply`.")
 @conditions
+@notify.option
 @format_option
 def command(
     run_id: str,
@@ -39,6 +41,7 @@ def command(
     expected: Sequence[str],
     approved: Sequence[str],
     ledger_path: Path,
+    when: str,
     output: str,
 ) -> None:
     """Plan the way back from a run, as `reconciler history` calls it. Writes nothing without --apply.
@@ -58,10 +61,12 @@ def command(
     way = _Undoing(past, shown(ledger_path))
     run = Run.of(path).only(past.organization)
     if applies:
+        notifier = Notifier.of("undo", run, when)
         convergence = Convergence(run, terms, way.planned, output == "text", {"undoes": past.id})
         convergence.carry_out()
         if way.missed:
             run.attempt(past.organization, partial(fail, way.incomplete()))
+        notifier.tell(run, convergence.results, path)
         document = data.applied(convergence.results, run.failures)
     else:
         document = data.plans(shown(path), way.show(run, text=output == "text"), run.failures)

@@ -95,18 +95,19 @@ class Transport:
 
     def send(self, request: Request, url: str, deadline: float) -> Reply | Broken:
         """Send one request and read all of its answer before `deadline` (of the given clock)."""
+        timeout = self._timeout(deadline)
         try:
             with self._http.stream(
                 request.method,
                 url,
                 content=request.content,
                 headers=dict(request.headers),
-                timeout=self._timeout(deadline),
+                timeout=timeout,
             ) as response:
                 self._met = True
                 return self._read(response, deadline)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            return _broken(error, self._met)
+            return _broken(error, self._met, timeout)
 
     def _timeout(self, deadline: float) -> httpx.Timeout:
         left = max(0.1, deadline - self._clock())
@@ -173,20 +174,20 @@ def _origin(url: httpx.URL) -> tuple[str, str, int]:
     return url.scheme, url.host, url.port or (443 if url.scheme == "https" else 80)
 
 
-def _broken(error: httpx.HTTPError | httpx.InvalidURL, met: bool) -> Broken:
+def _broken(error: httpx.HTTPError | httpx.InvalidURL, met: bool, timeout: httpx.Timeout) -> Broken:
     """What an error of httpx means for the request; `met` where the server has answered before."""
     match error:
         case httpx.ConnectTimeout() | httpx.PoolTimeout():
-            return Broken(
-                f"no connection within {CONNECT_SECONDS:g} s", sent=False, lasting=False, cause=error
-            )
+            words = f"no connection within {timeout.connect:.0f} s"
+            return Broken(words, sent=False, lasting=False, cause=error)
         case httpx.ConnectError() | httpx.ProxyError():
             return _unconnected(error, met)
         case httpx.UnsupportedProtocol() | httpx.InvalidURL() | httpx.LocalProtocolError():
             words = f"the request can't be sent: {printable(str(error))}"
             return Broken(words, sent=False, lasting=True, cause=error)
         case httpx.TimeoutException():
-            return Broken(f"no answer within {READ_SECONDS:g} s", sent=True, lasting=False, cause=error)
+            words = f"no answer within {timeout.read:.0f} s"
+            return Broken(words, sent=True, lasting=False, cause=error)
         case _:
             words = f"the connection broke before the answer was whole: {printable(str(error))}"
             return Broken(words, sent=True, lasting=False, cause=error)

@@ -28,6 +28,24 @@ def base_url(name: str, environ: Mapping[str, str], hint: str) -> str:
     return _normal(parts)
 
 
+def endpoint(name: str, text: str, hint: str) -> str:
+    """The URL of one place that people's names are posted to, whole: its path or query may be a secret.
+
+    `name` is the variable that gave it. Raises SettingsError, which shows no part of it but its host.
+    """
+    text = text.strip()
+    if not text:
+        raise SettingsError(f"{name} is empty", hint)
+    parts = None if _UNFIT_FOR_URL.search(text) else _split(text)
+    if parts is None:
+        raise SettingsError(f"{name} is no URL", hint)
+    if fault := _unfit(text, parts, "what it is told"):
+        raise SettingsError(f"{name} {fault}", hint)
+    if "@" in parts.netloc or "#" in text:
+        raise SettingsError(f"{name} holds credentials or a fragment, which are not sent", hint)
+    return text
+
+
 def _split(text: str) -> SplitResult | None:
     """The parts of a URL. No exception leaves this: it would quote what may be a misplaced secret."""
     try:
@@ -38,19 +56,24 @@ def _split(text: str) -> SplitResult | None:
 
 
 def _fault(text: str, parts: SplitResult) -> str:
-    """What is wrong with a URL, in words that show nothing of it but the host; empty where nothing is."""
-    if "://" not in text:
-        return "has no scheme"
-    if parts.scheme not in ("https", "http"):
-        return "has a scheme other than https"
+    """What is wrong with a base URL, in words that show nothing but its host; empty where nothing is."""
     if "@" in parts.netloc:
         return "holds credentials, which belong in no URL: the token has a variable of its own"
     if "?" in text or "#" in text:
         return "has a query or a fragment, which a base URL can't have"
+    return _unfit(text, parts, "the token")
+
+
+def _unfit(text: str, parts: SplitResult, sent: str) -> str:
+    """Why nothing is sent to where a URL leads, in such words; `sent` is what would be."""
+    if "://" not in text:
+        return "has no scheme"
+    if parts.scheme not in ("https", "http"):
+        return "has a scheme other than https"
     if not parts.hostname:
         return "names no host"
     if parts.scheme == "http" and not _is_loopback(parts.hostname):
-        return f"would send the token unencrypted to {parts.hostname}: http:// is for loopback only"
+        return f"would send {sent} unencrypted to {parts.hostname}: http:// is for loopback only"
     return ""
 
 

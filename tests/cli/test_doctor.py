@@ -432,3 +432,17 @@ def test_several_organizations_are_examined_one_after_the_other(work: Path) -> N
     ran = doctor(acme(), ZETA_CIRCLECI_SCIM_URL="nonsense", ZETA_CIRCLECI_SCIM_TOKEN="x")
     assert (ran.code, ran.err) == (ExitCode.USAGE, "")
     assert ran.out.startswith(f"{FINE}\nzeta\n\nfailed  settings  ZETA_CIRCLECI_SCIM_URL has no scheme\n")
+
+
+def test_webhooks_are_looked_at_where_there_are_any_and_sent_nothing(work: Path) -> None:
+    write_policy(work / "policies/acme")
+    hook, other = "https://slack.test/s3cret", "https://siem.test/s3cret"
+    ran = doctor(acme(), RECONCILER_SLACK_WEBHOOK_URL=hook)
+    assert ran.code == 0
+    assert (
+        "ok       notifications  to slack.test (RECONCILER_SLACK_WEBHOOK_URL); nothing was sent\n" in ran.out
+    )
+    wrong = doctor(acme(), RECONCILER_SLACK_WEBHOOK_URL=hook, RECONCILER_WEBHOOK_URL=other)
+    assert wrong.code == 2
+    assert "RECONCILER_WEBHOOK_SECRET is not set, and RECONCILER_WEBHOOK_URL is\n" in wrong.out
+    assert "s3cret" not in ran.out + wrong.out
