@@ -43,7 +43,7 @@ class GitLab(PullRequests):
             ("sort", "asc"),
         ]  # what is written meanwhile comes last, on a later page
         entries = self._client.all_of(self._notes(pull_request), params, linked)
-        return [_comment(entry) for entry in entries if entry.get("system") is not True]
+        return [_comment(entry) for entry in entries]
 
     def post(self, pull_request: int, body: str) -> Comment:
         path = self._notes(pull_request)

@@ -292,6 +292,43 @@ def test_a_post_that_never_arrived_is_sent_once_more(case: Case) -> None:
 
 
 @every_host
+def test_a_post_that_an_error_answers_is_looked_for_and_then_sent_once_more(case: Case) -> None:
+    world = case.kind()
+    world.faults.append(code_hosts.status("POST", 502))
+    assert comment(world, case.environ).code == 0
+    assert world.writes == ["POST", "POST"]
+    world.comments.clear()
+    world.faults += [code_hosts.status("POST", 502)] * 2
+    ran = comment(world, case.environ)
+    assert (ran.code, ran.out) == (1, "")
+    assert "502 Bad Gateway" in ran.err
+
+
+def test_where_the_token_may_not_edit_its_own_comment_there_is_no_second_one() -> None:
+    world = GitHub()
+    comment(world, ON_GITHUB)
+    report("changed")
+    world.faults.append(code_hosts.status("PATCH", 403))
+    ran = comment(world, ON_GITHUB)
+    assert (ran.code, ran.out, world.writes) == (1, "", ["POST", "PATCH"])
+    assert "it takes the right to write pull requests" in ran.err
+
+
+def test_a_token_that_is_not_told_whose_it_is_deletes_nothing_unless_it_wrote_something() -> None:
+    world = Bitbucket()
+    for _ in range(2):
+        world.add("mallory", f"{MARKER}\n\n## 1 person gains")
+    assert comment(world, ON_BITBUCKET).code == 0
+    assert world.writes == []
+
+
+def test_a_token_that_github_does_not_know_the_owner_of_writes_nothing() -> None:
+    world = GitHub(token_author="")
+    ran = comment(world, ON_GITHUB)
+    assert (ran.code, ran.err.splitlines()[0]) == (1, "error: GitHub does not tell whose token it is")
+
+
+@every_host
 def test_an_edit_is_repeated_for_it_does_no_more_the_second_time(case: Case) -> None:
     world = case.kind()
     comment(world, case.environ)

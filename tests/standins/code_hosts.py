@@ -297,7 +297,7 @@ class Bitbucket(CodeHost):
         return {
             "type": "pullrequest_comment",
             "id": comment.id,
-            "content": {"raw": "" if comment.deleted else comment.text, "markup": "markdown"},
+            "content": {"raw": comment.text, "markup": "markdown"},
             "user": {"type": "user", "uuid": f"{{{comment.author}}}"},
             "deleted": comment.deleted,
         }
