@@ -9,8 +9,10 @@ class Part:
     """Rows under a title, of which the first are open, the others folded or left out, and counted."""
 
     title: str
-    rows: tuple[str, ...]
-    """Each is shown whole or not at all; the most important come first."""
+    number: int
+    """How many rows there are; no part that is shown has none."""
+    row: Callable[[int], str]
+    """The row of an index, written when it is asked for; shown whole or not at all. The first matter most."""
     told: Callable[[int], str]
     """What the rows from the one of this index on are, in words of ours alone: `12 more people: 12 gain`."""
     head: str = ""
@@ -27,13 +29,13 @@ class Part:
         if shown > opened:
             summary = f"<summary>{self.told(opened)}</summary>"
             pieces += [f"<details>{summary}", self._table(opened, shown), "</details>"]
-        if shown < len(self.rows):
+        if shown < self.number:
             pieces.append(f"Left out here: {self.told(shown)}.")
         return "\n\n".join(piece for piece in pieces if piece)
 
     def fitting(self, limit: int, *, folds: bool) -> int:
         """How many rows fit into so many bytes, of which none takes the fewest."""
-        low, high = 0, len(self.rows) if folds else min(self.open, len(self.rows))
+        low, high = 0, self._bound(limit, self.number if folds else min(self.open, self.number))
         if size(self.text(high, folds=folds)) <= limit:
             return high
         while high - low > 1:
@@ -44,8 +46,16 @@ class Part:
                 high = middle
         return low
 
+    def _bound(self, limit: int, most: int) -> int:
+        """A number of rows that is enough, without a look at those that can't fit."""
+        for index in range(most):
+            limit -= size(self.row(index))
+            if limit < 0:
+                return index
+        return most
+
     def _table(self, begin: int, end: int) -> str:
-        rows = self.rows[begin:end]
+        rows = [self.row(index) for index in range(begin, end)]
         return "\n".join([*([self.head] if self.head else []), *rows]) if rows else ""
 
 
