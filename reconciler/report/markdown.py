@@ -121,7 +121,7 @@ def brief(prepared: Prepared) -> str:
     planned = prepared.plan
     refused = ", ".join(span(one.guardrail) for one in prepared.violations)
     parts = [
-        f"{text.counted_people(len(planned.people))}",
+        _counted(prepared),
         *([f"**refused** by {refused}"] if refused else []),
         *([_not_resolved(planned)] if planned.problems else []),
         *([f"fingerprint {span(planned.fingerprint)}"] if planned.changes and not prepared.as_of else []),
@@ -226,6 +226,13 @@ def problem_part(problems: Sequence[Problem], link: Link, title: str = "") -> Pa
 def _list(title: str, rows: Sequence[str], noun: str, *, open: int) -> Part:
     told = _telling((noun, f"{noun}s"), [""] * len(rows))
     return Part(title, len(rows), rows.__getitem__, told, open=open, rank=ACCOUNTS)
+
+
+def _counted(prepared: Prepared) -> str:
+    planned = prepared.plan
+    if planned.people:
+        return text.counted_people(len(planned.people))
+    return counted(len(planned.changes), "change") if planned.changes else prose(text.verdict(prepared))
 
 
 def _gravity(prepared: Prepared) -> tuple[bool, int]:

@@ -101,11 +101,11 @@ def _code(text: str) -> str:
 
 
 def _split(text: str) -> list[str]:
-    """Words and the blanks between them; brackets and commas around a word that will be code stay outside."""
+    """Words and the blanks between them; what surrounds a word that will be code stays outside."""
     pieces = []
     for part in re.split(r"( +)", text):
         word = part.lstrip("(")
-        end = word if "(" in word else word.rstrip("),;")
+        end = word if "(" in word else word.rstrip("),;:.")
         pieces += [part[: len(part) - len(word)], end, word[len(end) :]]
     return [piece for piece in pieces if piece]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from build import (
     APP,
+    NOW,
     WEB,
     at,
     create_user,
@@ -328,6 +329,20 @@ def test_of_more_organizations_than_fit_those_that_are_refused_come_first(limit:
     assert (f"Left out here: {400 - rows} more organizations." in text) is (rows < 400)
 
 
+def test_in_brief_an_organization_says_what_there_is_to_say() -> None:
+    settled = Prepared(plan(), live(), ())
+    joins = Prepared(plan(create_user()), live({}, joiner("joe")), (FLOOR,))
+    later = Prepared(plan(GAINS), live({}, principal("bea")), (), as_of=NOW)
+    unclear = Prepared(plan(problems=(Problem(at(), "no group"),)), live(), ())
+    assert [markdown.brief(one) for one in (settled, joins, later, unclear)] == [
+        "- `acme`: no drift: everybody has what the policy gives them",
+        f"- `acme`: 1 change; **refused** by `minimum_admins`; fingerprint `{joins.plan.fingerprint}`",
+        "- `acme`: 1 person changes",
+        "- `acme`: no drift, as far as the policy could be resolved; "
+        "1 problem: not all of the policy could be resolved",
+    ]
+
+
 @pytest.mark.parametrize("limit", [0, 1, 20, 100])
 def test_no_limit_is_too_small_to_be_kept(limit: int) -> None:
     assert size(shown(crowd(3), dialect=Dialect(limit))) <= limit
@@ -339,6 +354,8 @@ def test_names_from_outside_are_no_markup_anywhere() -> None:
     assert {html.split("\n")[0][:9] for html in found.html} == {"<details>", "</details"}
     assert found.others == frozenset()
     assert all(url.startswith("https://host/team.yaml#L") for url in found.links)
+    people = [row for row in cells(text) if len(row) == 6 and row[1] == "loses everything"]
+    assert len(people) == 30, "what is folded is a table, too"
 
 
 def test_failures_are_told_even_where_little_else_fits() -> None:
