@@ -20,7 +20,7 @@ class Part:
     open: int = 25
     """How many rows are there to be seen at once; where nothing folds, no more than these are shown."""
     rank: int = 0
-    """Parts of a lower one are given room first."""
+    """Parts of a lower one are given first what room is left once every part has a little."""
 
     def text(self, shown: int, *, folds: bool) -> str:
         """The part with so many of its rows."""
@@ -59,6 +59,9 @@ class Part:
         return "\n".join([*([self.head] if self.head else []), *rows]) if rows else ""
 
 
+LEAST_SHARE = 10
+"""At least one in so many parts of the room is for every part, before the first rank takes what it needs."""
+
 Block = str | Part
 """A string is said whole."""
 
@@ -79,13 +82,20 @@ def fitted(blocks: Sequence[Block], limit: int, *, folds: bool) -> str | None:
         return None
     parts = [(index, block) for index, block in enumerate(blocks) if isinstance(block, Part)]
     parts.sort(key=lambda part: part[1].rank)
+    least = left // max(LEAST_SHARE, 2 * len(parts))
+    for index, part in parts:
+        texts[index], left = _widened(part, texts[index], least, left, folds=folds)
     for position, (index, part) in enumerate(parts):
         rivals = sum(1 for _, other in parts[position:] if other.rank == part.rank)
-        least = size(texts[index])
-        shown = part.fitting(least + left // rivals, folds=folds)
-        texts[index] = part.text(shown, folds=folds)
-        left -= size(texts[index]) - least
+        texts[index], left = _widened(part, texts[index], left // rivals, left, folds=folds)
     return "\n\n".join(texts)
+
+
+def _widened(part: Part, text: str, room: int, left: int, *, folds: bool) -> tuple[str, int]:
+    """A part with so much more room than it has, and what is left of all there is."""
+    shown = part.fitting(size(text) + room, folds=folds)
+    wider = part.text(shown, folds=folds)
+    return wider, left - (size(wider) - size(text))
 
 
 def cut(text: str, limit: int) -> str:

@@ -299,6 +299,8 @@ def test_ten_thousand_people_fit_and_who_is_left_out_is_counted(limit: int, fold
     left = 10_001 - people.count("| loses everything |")
     assert left <= 9976
     assert f"Left out here: {left} more people: {left - 1} × loses everything, 1 × gains." in people
+    assert text.count("| leaver |") > 4, "findings and problems have room, too"
+    assert text.count(": no group ") > 4
     if folds:
         rest = left + people.count("| loses everything |") - 25
         assert f"<summary>{rest} more people: {rest - 1} × loses everything, 1 × gains</summary>" in people
