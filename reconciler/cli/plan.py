@@ -95,7 +95,7 @@ def command(
     Exit codes:
       0    done
       1    the ledger was tampered with
-      2    the command line or the environment is wrong
+      2    the command line or the environment is wrong, or a report could not be written
       3    there is drift (only with --exit-code)
       4    a guardrail refuses the plan
       6    the policy is invalid, or names what does not exist

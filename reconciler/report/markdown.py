@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC
-from functools import cache
 
 from reconciler.change import Change, CreateGroup, SetRoles
 from reconciler.errors import ReconcilerError
@@ -16,7 +15,7 @@ from reconciler.problem import Location, Problem
 from reconciler.report import people, room, text
 from reconciler.report.markup import Link, place, prose, reason, row, span
 from reconciler.report.problems import counted
-from reconciler.report.room import Block, Part
+from reconciler.report.room import Block, Part, Written
 
 
 def _nowhere(_: Location) -> str:
@@ -66,10 +65,12 @@ def plans(
         blocks += plan(one, dialect)
     lines = [brief(one) for one in sorted(prepared, key=_gravity)]
     lines += [f"- {span(organization)}: no plan" for organization, _ in failures]
-    return fitted(blocks or ["Nothing was planned."], above, lines, dialect)
+    return fitted(blocks or ["Nothing was planned."], lines, dialect, above)
 
 
-def fitted(blocks: Sequence[Block], above: Sequence[str], briefly: Sequence[str], dialect: Dialect) -> str:
+def fitted(
+    blocks: Sequence[Block], briefly: Sequence[str], dialect: Dialect, above: Sequence[str] = ()
+) -> str:
     """The blocks within the limit of a dialect; where even that is too much, a line for each organization."""
     rows = _list("", briefly, "organization", open=len(briefly))
     attempts: tuple[Sequence[Block], ...] = (blocks, [*above, rows], [rows])
@@ -96,7 +97,7 @@ def plan(prepared: Prepared, dialect: Dialect) -> list[Block]:
         findings_part(planned.findings, link),
         problem_part(planned.problems, link, "### Not resolved, so nobody loses what it could have given"),
     ]
-    return [verdict(prepared), *(part for part in parts if part.number)]
+    return [verdict(prepared), *(part for part in parts if part.rows)]
 
 
 def verdict(prepared: Prepared) -> str:
@@ -166,7 +167,6 @@ def people_part(
     ranked = sorted(changes, key=lambda change: _importance(change, emptied, seated, unseated))
     shown = people.rows(ranked, emptied)
 
-    @cache
     def written(index: int) -> str:
         id_ = ranked[index].principal.id
         admin = ", **becomes admin**" if id_ in seated else ", **no longer admin**" if id_ in unseated else ""
@@ -174,19 +174,18 @@ def people_part(
 
     told = _telling(("person", "people"), [person.verb for person in shown])
     titles = head("Who", "", "Where", "Before", "After", "Why")
-    return Part(title, len(shown), written, told, titles, rank=rank)
+    return Part(title, Written(len(shown), written), told, titles, rank=rank)
 
 
 def accounts_part(title: str, rows: Sequence[people.AccountRow], *, rank: int = ACCOUNTS) -> Part:
     """Accounts with what happens to them, and why."""
 
-    @cache
     def written(index: int) -> str:
         one = rows[index]
         return row([span(one.user), one.verb, prose(one.why)])
 
     told = _telling(("account", "accounts"), [one.verb for one in rows])
-    return Part(title, len(rows), written, told, head("Account", "", "Why"), rank=rank)
+    return Part(title, Written(len(rows), written), told, head("Account", "", "Why"), rank=rank)
 
 
 def groups_part(changes: Iterable[Change], title: str = "### Groups that are created") -> Part:
@@ -199,20 +198,18 @@ def findings_part(findings: Sequence[Finding], link: Link) -> Part:
     """What a person should look at, by kind."""
     ordered = [one for kind in Kind for one in findings if one.kind is kind]
 
-    @cache
     def written(index: int) -> str:
         one = ordered[index]
         return row([one.kind, span(one.subject), _finding(one, link), prose(one.remedy)])
 
     told = _telling(("finding", "findings"), [one.kind for one in ordered])
     titles = head("", "Who or what", "What is so", "What to do")
-    return Part("### To look at", len(ordered), written, told, titles, open=5, rank=FINDINGS)
+    return Part("### To look at", Written(len(ordered), written), told, titles, open=5, rank=FINDINGS)
 
 
 def problem_part(problems: Sequence[Problem], link: Link, title: str = "") -> Part:
     """What is wrong with a policy, line by line."""
 
-    @cache
     def written(index: int) -> str:
         one = problems[index]
         path = f" {span(one.at.path)}" if one.at.path else ""
@@ -220,12 +217,12 @@ def problem_part(problems: Sequence[Problem], link: Link, title: str = "") -> Pa
         return f"- {place(one.at, link)}{path}: {prose(one.message)}{remedy}"
 
     told = _telling(("problem", "problems"), [""] * len(problems))
-    return Part(title, len(problems), written, told, rank=ACCOUNTS)
+    return Part(title, Written(len(problems), written), told, rank=ACCOUNTS)
 
 
 def _list(title: str, rows: Sequence[str], noun: str, *, open: int) -> Part:
     told = _telling((noun, f"{noun}s"), [""] * len(rows))
-    return Part(title, len(rows), rows.__getitem__, told, open=open, rank=ACCOUNTS)
+    return Part(title, rows, told, open=open, rank=ACCOUNTS)
 
 
 def _counted(prepared: Prepared) -> str:

@@ -2,6 +2,28 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import overload
+
+
+class Written(Sequence[str]):
+    """Rows that are written when they are asked for: of ten thousand, those that fit."""
+
+    def __init__(self, number: int, write: Callable[[int], str]) -> None:
+        self._number = number
+        self._write = cache(write)
+
+    def __len__(self) -> int:
+        return self._number
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[str]: ...
+    def __getitem__(self, index: int | slice) -> str | Sequence[str]:
+        if isinstance(index, slice):
+            return [self._write(one) for one in range(*index.indices(self._number))]
+        return self._write(range(self._number)[index])
 
 
 @dataclass(frozen=True, slots=True)
@@ -9,10 +31,8 @@ class Part:
     """Rows under a title, of which the first are open, the others folded or left out, and counted."""
 
     title: str
-    number: int
-    """How many rows there are; no part that is shown has none."""
-    row: Callable[[int], str]
-    """The row of an index, written when it is asked for; shown whole or not at all. The first matter most."""
+    rows: Sequence[str]
+    """Each is shown whole or not at all; the most important come first. Best they are `Written`."""
     told: Callable[[int], str]
     """What the rows from the one of this index on are, in words of ours alone: `12 more people: 12 gain`."""
     head: str = ""
@@ -29,13 +49,13 @@ class Part:
         if shown > opened:
             summary = f"<summary>{self.told(opened)}</summary>"
             pieces += [f"<details>{summary}", self._table(opened, shown), "</details>"]
-        if shown < self.number:
+        if shown < len(self.rows):
             pieces.append(f"Left out here: {self.told(shown)}.")
         return "\n\n".join(piece for piece in pieces if piece)
 
     def fitting(self, limit: int, *, folds: bool) -> int:
         """How many rows fit into so many bytes, of which none takes the fewest."""
-        low, high = 0, self._bound(limit, self.number if folds else min(self.open, self.number))
+        low, high = 0, self._bound(limit, len(self.rows) if folds else min(self.open, len(self.rows)))
         if size(self.text(high, folds=folds)) <= limit:
             return high
         while high - low > 1:
@@ -49,13 +69,13 @@ class Part:
     def _bound(self, limit: int, most: int) -> int:
         """A number of rows that is enough, without a look at those that can't fit."""
         for index in range(most):
-            limit -= size(self.row(index))
+            limit -= size(self.rows[index])
             if limit < 0:
                 return index
         return most
 
     def _table(self, begin: int, end: int) -> str:
-        rows = [self.row(index) for index in range(begin, end)]
+        rows = self.rows[begin:end]
         return "\n".join([*([self.head] if self.head else []), *rows]) if rows else ""
 
 

@@ -2,15 +2,13 @@
 
 import pytest
 
-from reconciler.report.room import Block, Part, cut, fitted, size
+from reconciler.report.room import Block, Part, Written, cut, fitted, size
 
 ROWS = tuple(f"- row {index}" for index in range(6))
 
 
 def part(rows: tuple[str, ...] = ROWS, *, title: str = "### Rows", open: int = 2, rank: int = 0) -> Part:
-    return Part(
-        title, len(rows), rows.__getitem__, lambda index: f"{len(rows) - index} more", open=open, rank=rank
-    )
+    return Part(title, rows, lambda index: f"{len(rows) - index} more", open=open, rank=rank)
 
 
 FOLDED = """\
@@ -89,3 +87,17 @@ def test_no_text_is_smaller_than_a_host_would_count_it(text: str) -> None:
 
 def test_a_cut_leaves_whole_characters() -> None:
     assert [cut("aë𝔘", limit) for limit in (-1, 0, 1, 2, 3, 6, 7)] == ["", "", "a", "a", "aë", "aë", "aë𝔘"]
+
+
+def test_rows_are_written_when_they_are_asked_for_and_once() -> None:
+    asked: list[int] = []
+
+    def write(index: int) -> str:
+        asked.append(index)
+        return str(index)
+
+    rows = Written(5, write)
+    assert (len(rows), rows[1], rows[-1], rows[1:3], rows[1]) == (5, "1", "4", ["1", "2"], "1")
+    assert asked == [1, 4, 2]
+    with pytest.raises(IndexError):
+        rows[5]
