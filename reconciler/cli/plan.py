@@ -115,12 +115,12 @@ def command(
 
     def work(policy: Policy) -> ExitCode:
         prepared = _read(policy, as_of, ledger_path, redact=redact)
-        shown = redaction.prepared(prepared) if redaction else prepared
+        view = redaction.prepared(prepared) if redaction else prepared
         whole.append(prepared)
-        told.append(shown)
+        told.append(view)
         if output == "text":
-            terminal.show_plan(shown, first=len(told) == 1)
-        check(shown)
+            terminal.show_plan(view, first=len(told) == 1)
+        check(view)
         return ExitCode.DRIFT if exit_code and prepared.plan.drifted else ExitCode.DONE
 
     run.each(work)
