@@ -49,6 +49,8 @@ class Plan:
     """The hash of the policy files that it was made from (`Policy.tree`)."""
     findings: tuple[Finding, ...] = ()
     """What a person should look at; no part of the fingerprint, for nothing is written because of it."""
+    shows: str = ""
+    """The fingerprint of the plan that this one shows without names; empty: this is a plan itself."""
 
     @property
     def drifted(self) -> bool:
@@ -78,6 +80,8 @@ class Plan:
     @cached_property
     def fingerprint(self) -> str:
         """32 hexadecimal digits, equal for equal plans (`fingerprint`)."""
+        if self.shows:
+            return self.shows
         changes = [data(change) for change in self.changes]
         return fingerprint(self.organization, self.server, self.tree, self.mode, changes)
 
@@ -116,7 +120,7 @@ def build(
     is to be created are drift of their provisional id, and are withheld together with the creation.
     """
     wanted = [_set_roles(person) for person in drift.people]
-    due = sorted(accounts, key=_order)
+    due = sorted(accounts, key=order)
     changes: list[SetRoles]
     carried: list[AccountChange]
     match organization.mode:
@@ -138,7 +142,7 @@ def build(
         organization.name,
         server,
         organization.mode,
-        tuple(sorted((*created, *changes, *carried), key=_order)),
+        tuple(sorted((*created, *changes, *carried), key=order)),
         (*_before_roles(left), *withheld, *_after_roles(left)),
         problems,
         tree,
@@ -231,7 +235,8 @@ def _groups(
     return tuple(CreateGroup(scope, role, names.name(scope, role)) for scope, role in needed - existing)
 
 
-def _order(change: Change) -> tuple[Stage, str, str]:
+def order(change: Change) -> tuple[Stage, str, str]:
+    """Sort key: the order of a plan."""
     match change:
         case CreateGroup():
             return (change.stage, fold(change.name), "")

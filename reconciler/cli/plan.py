@@ -1,6 +1,7 @@
 """`reconciler plan`: who would gain and lose what, and why. Has no way to write."""
 
 import json
+import secrets
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -11,11 +12,12 @@ from reconciler import planfile
 from reconciler.cli import terminal
 from reconciler.cli.reports import deliver, dialect, options
 from reconciler.cli.run import Run, check, ledger_option, path_argument, planned, prepare
-from reconciler.errors import ExitCode
+from reconciler.errors import ExitCode, ReadError
 from reconciler.planning import Prepared
 from reconciler.policy import times
 from reconciler.policy.document import Policy
 from reconciler.policy.files import shown
+from reconciler.redaction import Redaction, unread
 from reconciler.report import data, markdown, text
 from reconciler.report.data import Document
 
@@ -53,6 +55,12 @@ class Moment(click.ParamType[datetime]):
     "now. A time of RFC 3339 with its zone, or a date, which means the end of that day, UTC. Such a plan is "
     "to be looked at, not carried out.",
 )
+@click.option(
+    "--redact",
+    is_flag=True,
+    help="Show pseudonyms in place of people, and no sentence that could name one: for repositories and logs "
+    "that the public reads. A file of --out stays whole, for `apply` needs it.",
+)
 @ledger_option
 @options("text", "markdown", "json")
 def command(
@@ -60,6 +68,7 @@ def command(
     exit_code: bool,
     out: Path | None,
     as_of: datetime | None,
+    redact: bool,
     ledger_path: Path,
     output: str,
     files: tuple[Path, ...],
@@ -86,7 +95,7 @@ def command(
     Exit codes:
       0    done
       1    the ledger was tampered with
-      2    the command line or the environment is wrong
+      2    the command line or the environment is wrong, or a report could not be written
       3    there is drift (only with --exit-code)
       4    a guardrail refuses the plan
       6    the policy is invalid, or names what does not exist
@@ -100,29 +109,42 @@ def command(
         )
     place = planfile.place(path) if out else shown(path)
     run = Run.of(path)
-    plans: list[Prepared] = []
+    redaction = Redaction(secrets.token_bytes()) if redact else None
+    whole: list[Prepared] = []
+    told: list[Prepared] = []
 
     def work(policy: Policy) -> ExitCode:
-        prepared = prepare(policy, partial(planned, as_of=as_of, ledger_path=ledger_path))
-        plans.append(prepared)
+        prepared = _read(policy, as_of, ledger_path, redact=redact)
+        view = redaction.prepared(prepared) if redaction else prepared
+        whole.append(prepared)
+        told.append(view)
         if output == "text":
-            terminal.show_plan(prepared, first=len(plans) == 1)
-        check(prepared)
+            terminal.show_plan(view, first=len(told) == 1)
+        check(view)
         return ExitCode.DRIFT if exit_code and prepared.plan.drifted else ExitCode.DONE
 
     run.each(work)
-    document = run.document(data.plans(place, plans, run.failures))
     renderers = {
-        "text": lambda: "\n".join(text.plans(plans, run.failures, run.problems)),
-        "markdown": lambda: markdown.plans(plans, run.failures, run.problems, dialect()),
-        "json": lambda: json.dumps(document, indent=2),
+        "text": lambda: "\n".join(text.plans(told, run.failures, run.problems)),
+        "markdown": lambda: markdown.plans(told, run.failures, run.problems, dialect()),
+        "json": lambda: json.dumps(run.document(data.plans(place, told, run.failures)), indent=2),
     }
     try:
         deliver(output, files, renderers, shown_already=True)
     finally:
         if out:
-            write(out, document, whole=bool(run.policies) and len(plans) == len(run.policies))
+            document = run.document(data.plans(place, whole, run.failures))
+            write(out, document, whole=bool(run.policies) and len(whole) == len(run.policies))
     run.exit()
+
+
+def _read(policy: Policy, as_of: datetime | None, ledger_path: Path, *, redact: bool) -> Prepared:
+    try:
+        return prepare(policy, partial(planned, as_of=as_of, ledger_path=ledger_path))
+    except ReadError:
+        if redact:
+            raise unread() from None
+        raise
 
 
 def write(file: Path, document: Document, *, whole: bool) -> None:

@@ -1,8 +1,9 @@
 """Plans as Markdown for who reviews them: the verdict first, then people. Returns a string, posts nothing."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence, Set
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
+from datetime import UTC
 
 from reconciler.change import Change, CreateGroup, SetRoles
 from reconciler.errors import ReconcilerError
@@ -14,7 +15,7 @@ from reconciler.problem import Location, Problem
 from reconciler.report import people, room, text
 from reconciler.report.markup import Link, place, prose, reason, row, span
 from reconciler.report.problems import counted
-from reconciler.report.room import Block, Part
+from reconciler.report.room import Block, Part, Written
 
 
 def _nowhere(_: Location) -> str:
@@ -38,6 +39,9 @@ _RANK = {"loses everything": 0, "loses": 1, "moves": 3, "gains": 4, "keeps acces
 
 _BECOMES_ADMIN = 2
 
+SCOPES_SHOWN = 20
+"""In so many scopes one person is shown, so that nobody needs all the room there is."""
+
 PEOPLE, ACCOUNTS, WITHHELD, FINDINGS = range(4)
 """Which parts are given room first."""
 
@@ -52,28 +56,29 @@ def plans(
 
     Never longer than the dialect allows; what is left out is counted.
     """
-    blocks: list[Block] = [*_overall(prepared, failures)]
-    blocks += [failed(organization, error) for organization, error in failures]
+    above = _overall(prepared, failures)
+    blocks: list[Block] = [*above, *(failed(organization, error) for organization, error in failures)]
     if problems:
-        blocks += [
-            f"## The policy has {counted(len(problems), 'problem')}",
-            problem_part(problems, dialect.link),
-        ]
+        title = f"## The policy has {counted(len(problems), 'problem')}"
+        blocks.append(problem_part(problems, dialect.link, title))
     for one in prepared:
         blocks += plan(one, dialect)
-    if not blocks:
-        blocks = ["Nothing was planned."]
-    return fitted(blocks, [brief(one) for one in by_gravity(prepared)], dialect)
+    lines = [brief(one) for one in sorted(prepared, key=_gravity)]
+    lines += [f"- {span(organization)}: no plan" for organization, _ in failures]
+    return fitted(blocks or ["Nothing was planned."], lines, dialect, above)
 
 
-def fitted(blocks: Sequence[Block], briefly: Sequence[str], dialect: Dialect) -> str:
-    """The blocks within the limit of a dialect; where even that is too much, what they say in brief."""
-    whole = room.fitted(blocks, dialect.limit, folds=dialect.folds)
-    if whole is not None:
-        return whole
-    rows = Part("Too much for one comment.", tuple(briefly), lambda index: f"{len(briefly) - index} more")
-    least = room.fitted([rows], dialect.limit, folds=False)
-    return least if least is not None else room.cut(rows.title, dialect.limit)
+def fitted(
+    blocks: Sequence[Block], briefly: Sequence[str], dialect: Dialect, above: Sequence[str] = ()
+) -> str:
+    """The blocks within the limit of a dialect; where even that is too much, a line for each organization."""
+    rows = _list("", briefly, "organization", open=len(briefly))
+    attempts: tuple[Sequence[Block], ...] = (blocks, [*above, rows], [rows])
+    for attempt in attempts:
+        whole = room.fitted(attempt, dialect.limit, folds=dialect.folds)
+        if whole is not None:
+            return whole
+    return room.cut("\n".join(briefly), dialect.limit)
 
 
 def plan(prepared: Prepared, dialect: Dialect) -> list[Block]:
@@ -98,17 +103,17 @@ def plan(prepared: Prepared, dialect: Dialect) -> list[Block]:
 def verdict(prepared: Prepared) -> str:
     """How many people change and how, what refuses that, what approves it, and the fingerprint."""
     planned, as_of = prepared.plan, prepared.as_of
-    lines = [f"## Plan for {span(planned.organization)}", "", *_changes(prepared)]
-    lines += [f"- {prose(text.withheld(planned).removesuffix(':'))}"] if planned.withheld else []
-    lines += [f"- **{_not_resolved(planned)}**"] if planned.problems else []
+    lines = [f"## Plan for {span(planned.organization)}", "", *_changes(prepared), ""]
     for violation in prepared.violations:
         lines += refusal(violation)
+    lines += [f"- **{_not_resolved(planned)}**"] if planned.problems else []
+    lines += [f"- {prose(text.withheld(planned).removesuffix(':'))}"] if planned.withheld else []
+    lines += [f"- {admin_line(prepared)}"] if planned.changes else []
     if as_of:
-        lines.append(
-            f"- {prose(text.heading(prepared).rpartition(', ')[2])}: to be looked at, not carried out"
-        )
+        lines.append(f"- as of {as_of.astimezone(UTC):%Y-%m-%d %H:%M} UTC: to be looked at, not carried out")
     elif planned.changes:
         lines += [f"- {_approval(prepared)}", f"- fingerprint {span(planned.fingerprint)}"]
+    lines += ["- people have pseudonyms here, other ones in every run"] if planned.shows else []
     return "\n".join([*lines, f"- on {span(planned.server)}, mode {planned.mode}"])
 
 
@@ -117,7 +122,7 @@ def brief(prepared: Prepared) -> str:
     planned = prepared.plan
     refused = ", ".join(span(one.guardrail) for one in prepared.violations)
     parts = [
-        f"{text.counted_people(len(planned.people))}",
+        _counted(prepared),
         *([f"**refused** by {refused}"] if refused else []),
         *([_not_resolved(planned)] if planned.problems else []),
         *([f"fingerprint {span(planned.fingerprint)}"] if planned.changes and not prepared.as_of else []),
@@ -125,14 +130,9 @@ def brief(prepared: Prepared) -> str:
     return f"- {span(planned.organization)}: {'; '.join(parts)}"
 
 
-def by_gravity(prepared: Iterable[Prepared]) -> list[Prepared]:
-    """Those that a guardrail refuses first, then those that change most people."""
-    return sorted(prepared, key=lambda one: (not one.violations, -len(one.plan.people)))
-
-
 def failed(organization: str, error: ReconcilerError) -> str:
     """Why there is no plan for an organization."""
-    lines = [f"## No plan for {span(organization)}", "", f"- **{prose(error.message)}**"]
+    lines = [f"## No plan for {span(organization)}", "", f"- {prose(error.message)}"]
     return "\n".join([*lines, *([f"- what to do: {prose(error.hint)}"] if error.hint else [])])
 
 
@@ -164,57 +164,77 @@ def people_part(
     `emptied` are the ids of those who lose everything, `seated` of those who become organization admin,
     `unseated` of those who stop being one.
     """
-    ranked = sorted(
-        ((_importance(change, emptied, seated, unseated), change) for change in changes),
-        key=lambda one: one[0],
-    )
-    shown = people.rows((change for _, change in ranked), emptied)
-    rows = []
-    for (_, change), person in zip(ranked, shown, strict=True):
-        id_ = change.principal.id
+    ranked = sorted(changes, key=lambda change: _importance(change, emptied, seated, unseated))
+    shown = people.rows(ranked, emptied)
+
+    def written(index: int) -> str:
+        id_ = ranked[index].principal.id
         admin = ", **becomes admin**" if id_ in seated else ", **no longer admin**" if id_ in unseated else ""
-        rows.append(_person(change, person, admin, link))
-    verbs = [person.verb for person in shown]
+        return _person(ranked[index], shown[index], admin, link)
+
+    told = _telling(("person", "people"), [person.verb for person in shown])
     titles = head("Who", "", "Where", "Before", "After", "Why")
-    return Part(title, tuple(rows), lambda index: _told("people", index, verbs), titles, rank=rank)
+    return Part(title, Written(len(shown), written), told, titles, rank=rank)
 
 
 def accounts_part(title: str, rows: Sequence[people.AccountRow], *, rank: int = ACCOUNTS) -> Part:
     """Accounts with what happens to them, and why."""
-    shown = tuple(row([span(one.user), one.verb, prose(one.why)]) for one in rows)
-    verbs = [one.verb for one in rows]
-    return Part(
-        title, shown, lambda index: _told("accounts", index, verbs), head("Account", "", "Why"), rank=rank
-    )
+
+    def written(index: int) -> str:
+        one = rows[index]
+        return row([span(one.user), one.verb, prose(one.why)])
+
+    told = _telling(("account", "accounts"), [one.verb for one in rows])
+    return Part(title, Written(len(rows), written), told, head("Account", "", "Why"), rank=rank)
 
 
 def groups_part(changes: Iterable[Change], title: str = "### Groups that are created") -> Part:
     """The groups among some changes."""
     created = [f"- {span(change.name)}" for change in changes if isinstance(change, CreateGroup)]
-    return Part(title, tuple(created), _counter("group", created), open=10, rank=ACCOUNTS)
+    return _list(title, created, "group", open=10)
 
 
 def findings_part(findings: Sequence[Finding], link: Link) -> Part:
     """What a person should look at, by kind."""
     ordered = [one for kind in Kind for one in findings if one.kind is kind]
-    rows = tuple(
-        row([one.kind, span(one.subject), _finding(one, link), prose(one.remedy)]) for one in ordered
-    )
-    kinds = [one.kind.value for one in ordered]
+
+    def written(index: int) -> str:
+        one = ordered[index]
+        return row([one.kind, span(one.subject), _finding(one, link), prose(one.remedy)])
+
+    told = _telling(("finding", "findings"), [one.kind for one in ordered])
     titles = head("", "Who or what", "What is so", "What to do")
-    return Part(
-        "### To look at", rows, lambda index: _told("findings", index, kinds), titles, open=5, rank=FINDINGS
-    )
+    return Part("### To look at", Written(len(ordered), written), told, titles, open=5, rank=FINDINGS)
 
 
 def problem_part(problems: Sequence[Problem], link: Link, title: str = "") -> Part:
     """What is wrong with a policy, line by line."""
-    rows = tuple(
-        f"- {place(one.at, link)}{f' {span(one.at.path)}' if one.at.path else ''}: {prose(one.message)}"
-        f"{f' ({prose(one.remedy)})' if one.remedy else ''}"
-        for one in problems
-    )
-    return Part(title, rows, _counter("problem", rows), rank=ACCOUNTS)
+
+    def written(index: int) -> str:
+        one = problems[index]
+        path = f" {span(one.at.path)}" if one.at.path else ""
+        remedy = f" ({prose(one.remedy)})" if one.remedy else ""
+        return f"- {place(one.at, link)}{path}: {prose(one.message)}{remedy}"
+
+    told = _telling(("problem", "problems"), [""] * len(problems))
+    return Part(title, Written(len(problems), written), told, rank=ACCOUNTS)
+
+
+def _list(title: str, rows: Sequence[str], noun: str, *, open: int) -> Part:
+    told = _telling((noun, f"{noun}s"), [""] * len(rows))
+    return Part(title, rows, told, open=open, rank=ACCOUNTS)
+
+
+def _counted(prepared: Prepared) -> str:
+    planned = prepared.plan
+    if planned.people:
+        return text.counted_people(len(planned.people))
+    return counted(len(planned.changes), "change") if planned.changes else prose(text.verdict(prepared))
+
+
+def _gravity(prepared: Prepared) -> tuple[bool, int]:
+    """Sort key: what a guardrail refuses first, then what changes most people."""
+    return not prepared.violations, -len(prepared.plan.people)
 
 
 def _overall(prepared: Sequence[Prepared], failures: Sequence[tuple[str, ReconcilerError]]) -> list[str]:
@@ -231,20 +251,19 @@ def _overall(prepared: Sequence[Prepared], failures: Sequence[tuple[str, Reconci
 
 
 def _changes(prepared: Prepared) -> list[str]:
-    """How many people change and how, accounts, and organization admins."""
+    """How many people change and how, and what becomes of accounts and groups."""
     planned = prepared.plan
     if not planned.changes:
-        return [f"**{prose(text.verdict(prepared))}**", ""]
+        return [f"**{prose(text.verdict(prepared))}**"]
     lines = []
     if planned.people:
-        lines += [
-            f"**{text.counted_people(len(planned.people))}**: {text.verbs(planned, people.emptied(prepared))}"
-        ]
+        said = text.verbs(planned, people.emptied(prepared))
+        lines.append(f"**{text.counted_people(len(planned.people))}**: {said}")
     if planned.accounts:
-        lines += [f"**{text.counted_accounts(planned)}**"]
+        lines.append(f"**{text.counted_accounts(planned)}**")
     if created := sum(1 for change in planned.changes if isinstance(change, CreateGroup)):
-        lines += [f"**{counted(created, 'group')}** created"]
-    return [*("\n\n".join(lines).split("\n")), "", f"- {admin_line(prepared)}"]
+        lines.append(f"**{counted(created, 'group')}** created")
+    return "\n\n".join(lines).split("\n")
 
 
 def admin_line(prepared: Prepared) -> str:
@@ -301,9 +320,13 @@ def _importance(
 def _person(change: SetRoles, person: people.PersonRow, admin: str, link: Link) -> str:
     where = [span(one.scope.project) if one.scope.project else "organization" for one in change.scopes]
     heads = [(span(person.user), f"{person.verb}{admin}"), *[("", "")] * (len(person.scopes) - 1)]
-    return "\n".join(
+    rows = [
         row([*head, scope, told.before, told.after, reason(told.told, link)])
         for head, scope, told in zip(heads, where, person.scopes, strict=True)
+    ]
+    more = len(rows) - SCOPES_SHOWN
+    return "\n".join(
+        [*rows[:SCOPES_SHOWN], *([row(["", "", f"and {more} more", "", "", ""])] if more > 0 else [])]
     )
 
 
@@ -318,14 +341,13 @@ def head(*titles: str) -> str:
     return f"{row(titles)}\n{row(['---'] * len(titles))}"
 
 
-def _told(noun: str, index: int, verbs: Sequence[str]) -> str:
+def _telling(nouns: tuple[str, str], kinds: Sequence[str]) -> Callable[[int], str]:
     """What the rows from an index on are: `12 more people: 10 × gains, 2 × keeps access`."""
-    counts = Counter(verbs[index:])
-    more = " more" if index else ""
-    return f"{len(verbs) - index}{more} {noun}: {', '.join(f'{n} × {verb}' for verb, n in counts.items())}"
 
+    def told(index: int) -> str:
+        number = len(kinds) - index
+        counts = ", ".join(f"{n} × {kind}" for kind, n in Counter(kinds[index:]).items() if kind)
+        noun = f"{'more ' if index else ''}{nouns[number != 1]}"
+        return f"{number} {noun}: {counts}" if counts else f"{number} {noun}"
 
-def _counter(noun: str, rows: Collection[str]) -> Callable[[int], str]:
-    return lambda index: (
-        f"{len(rows) - index}{' more' if index else ''} {noun}{'s' * (len(rows) - index != 1)}"
-    )
+    return told

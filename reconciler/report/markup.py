@@ -17,6 +17,9 @@ LONGEST_NAME = 100
 LONGEST_TEXT = 600
 """So many characters of a name or of a sentence are shown."""
 
+MOST_PIECES = 16
+"""So many pieces of a reason are shown: several grants may have ended for somebody."""
+
 Link = Callable[[Location], str]
 """The URL of a line of policy; empty where there is none."""
 
@@ -32,11 +35,11 @@ _PLAIN = re.compile(
 _IN_URL = re.compile(r"[A-Za-z0-9\-._~:/?#@!$&+,;=%]")
 
 
-def span(text: str) -> str:
+def span(text: str, longest: int = LONGEST_NAME) -> str:
     r"""Text as code. A backtick in it is written `\x60`, and so on, as for all that nobody could see."""
     if not text:
         return "(empty)"
-    return f"`{_ENDS_CODE.sub(_escaped, _shortened(printable(text), LONGEST_NAME))}`"
+    return f"`{_ENDS_CODE.sub(_escaped, _shortened(printable(text), longest))}`"
 
 
 def prose(text: str) -> str:
@@ -45,13 +48,14 @@ def prose(text: str) -> str:
     if len(pieces) % 2 == 0:  # the last backtick has no partner
         pieces[-2:] = ["`".join(pieces[-2:])]
     return joined(
-        span(piece) if index % 2 else _sentence(piece) for index, piece in enumerate(pieces) if piece
+        _code(piece) if index % 2 else _sentence(piece) for index, piece in enumerate(pieces) if piece
     )
 
 
 def reason(words: Words, link: Link) -> str:
-    """A reason: names as code, places as links."""
-    return joined(_piece(piece, link) for piece in words)
+    """A reason: names as code, places as links; of very many pieces the first."""
+    more = (" …",) if len(words) > MOST_PIECES else ()
+    return joined([*(_piece(piece, link) for piece in words[:MOST_PIECES]), *more])
 
 
 def place(at: Location, link: Link) -> str:
@@ -88,13 +92,22 @@ def _piece(piece: str | Name | Place, link: Link) -> str:
 
 
 def _sentence(text: str) -> str:
-    return joined(word if word.isspace() or _PLAIN.fullmatch(word) else span(word) for word in _split(text))
+    return joined(word if word.isspace() or _PLAIN.fullmatch(word) else _code(word) for word in _split(text))
+
+
+def _code(text: str) -> str:
+    """A piece of a sentence as code, whole: it is the sentence that was shortened."""
+    return span(text, len(text))
 
 
 def _split(text: str) -> list[str]:
     """Words and the blanks between them; what surrounds a word that will be code stays outside."""
-    parts = (part for part in re.split(r"( +)", text) if part)
-    return [piece for part in parts for piece in re.split(r"^([(]+)|([),;]+)$", part) if piece]
+    pieces = []
+    for part in re.split(r"( +)", text):
+        word = part.lstrip("(")
+        end = word if "(" in word else word.rstrip("),;:.")
+        pieces += [part[: len(part) - len(word)], end, word[len(end) :]]
+    return [piece for piece in pieces if piece]
 
 
 def _shortened(text: str, longest: int) -> str:

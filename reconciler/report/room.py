@@ -2,6 +2,28 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import overload
+
+
+class Written(Sequence[str]):
+    """Rows that are written when they are asked for: of ten thousand, those that fit."""
+
+    def __init__(self, number: int, write: Callable[[int], str]) -> None:
+        self._number = number
+        self._write = cache(write)
+
+    def __len__(self) -> int:
+        return self._number
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[str]: ...
+    def __getitem__(self, index: int | slice) -> str | Sequence[str]:
+        if isinstance(index, slice):
+            return [self._write(one) for one in range(*index.indices(self._number))]
+        return self._write(range(self._number)[index])
 
 
 @dataclass(frozen=True, slots=True)
@@ -9,8 +31,8 @@ class Part:
     """Rows under a title, of which the first are open, the others folded or left out, and counted."""
 
     title: str
-    rows: tuple[str, ...]
-    """Each is shown whole or not at all; the most important come first."""
+    rows: Sequence[str]
+    """Each is shown whole or not at all; the most important come first. Best they are `Written`."""
     told: Callable[[int], str]
     """What the rows from the one of this index on are, in words of ours alone: `12 more people: 12 gain`."""
     head: str = ""
@@ -18,7 +40,7 @@ class Part:
     open: int = 25
     """How many rows are there to be seen at once; where nothing folds, no more than these are shown."""
     rank: int = 0
-    """Parts of a lower one are given room first."""
+    """Parts of a lower one are given first what room is left once every part has a little."""
 
     def text(self, shown: int, *, folds: bool) -> str:
         """The part with so many of its rows."""
@@ -33,7 +55,7 @@ class Part:
 
     def fitting(self, limit: int, *, folds: bool) -> int:
         """How many rows fit into so many bytes, of which none takes the fewest."""
-        low, high = 0, len(self.rows) if folds else min(self.open, len(self.rows))
+        low, high = 0, self._bound(limit, len(self.rows) if folds else min(self.open, len(self.rows)))
         if size(self.text(high, folds=folds)) <= limit:
             return high
         while high - low > 1:
@@ -44,10 +66,21 @@ class Part:
                 high = middle
         return low
 
+    def _bound(self, limit: int, most: int) -> int:
+        """A number of rows that is enough, without a look at those that can't fit."""
+        for index in range(most):
+            limit -= size(self.rows[index])
+            if limit < 0:
+                return index
+        return most
+
     def _table(self, begin: int, end: int) -> str:
         rows = self.rows[begin:end]
         return "\n".join([*([self.head] if self.head else []), *rows]) if rows else ""
 
+
+LEAST_SHARE = 10
+"""At least one in so many parts of the room is for every part, before the first rank takes what it needs."""
 
 Block = str | Part
 """A string is said whole."""
@@ -69,13 +102,20 @@ def fitted(blocks: Sequence[Block], limit: int, *, folds: bool) -> str | None:
         return None
     parts = [(index, block) for index, block in enumerate(blocks) if isinstance(block, Part)]
     parts.sort(key=lambda part: part[1].rank)
+    least = left // max(LEAST_SHARE, 2 * len(parts))
+    for index, part in parts:
+        texts[index], left = _widened(part, texts[index], least, left, folds=folds)
     for position, (index, part) in enumerate(parts):
         rivals = sum(1 for _, other in parts[position:] if other.rank == part.rank)
-        least = size(texts[index])
-        shown = part.fitting(least + left // rivals, folds=folds)
-        texts[index] = part.text(shown, folds=folds)
-        left -= size(texts[index]) - least
+        texts[index], left = _widened(part, texts[index], left // rivals, left, folds=folds)
     return "\n\n".join(texts)
+
+
+def _widened(part: Part, text: str, room: int, left: int, *, folds: bool) -> tuple[str, int]:
+    """A part with so much more room than it has, and what is left of all there is."""
+    shown = part.fitting(size(text) + room, folds=folds)
+    wider = part.text(shown, folds=folds)
+    return wider, left - (size(wider) - size(text))
 
 
 def cut(text: str, limit: int) -> str:

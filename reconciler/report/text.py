@@ -72,10 +72,11 @@ def _failure(organization: str, error: ReconcilerError) -> list[str]:
 
 
 def heading(prepared: Prepared) -> str:
-    """Which organization, on which server, how far a run may go, and as of when if that is not now."""
+    """Which organization, on which server, how far a run may go, as of when if not now, if without names."""
     plan, as_of = prepared.plan, prepared.as_of
     when = f", as of {as_of.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if as_of else ""
-    return f"{plan.organization} on {plan.server}, mode {plan.mode}{when}"
+    redacted = ", redacted" if plan.shows else ""
+    return f"{plan.organization} on {plan.server}, mode {plan.mode}{when}{redacted}"
 
 
 def verdict(prepared: Prepared) -> str:

@@ -119,6 +119,110 @@ def scope(
     return {"scope": {"project": project}, "before": before, "after": after, "why": [why]}
 
 
+# Where it goes
+
+
+def test_as_markdown_it_is_one_document_that_begins_with_the_verdict(server: FakeServer) -> None:
+    code, out, err = plan(server, "--format", "markdown")
+    assert (code, err) == (0, "")
+    assert out.startswith(
+        "## Plan for `acme`\n\n**2 people change**: 1 gains, 1 loses everything\n\n"
+        "- organization admins: 2 before, 2 after\n"
+    )
+    assert "\n| `dan@acme.example` | loses everything | organization | viewer | none |" in out
+
+
+def test_each_report_is_in_the_format_of_its_ending_and_tells_the_plan_that_was_shown(
+    server: FakeServer,
+) -> None:
+    names = ("plan.txt", "out/plan.md", "plan.json")
+    code, out, err = plan(server, *(part for name in names for part in ("--report", name)))
+    text, markdown, document = (Path(name).read_text(encoding="utf-8") for name in names)
+    fingerprint = json.loads(document)["plans"][0]["fingerprint"]
+    assert (code, err) == (0, "")
+    assert re.sub(r"http://\S+(?=,)", "SERVER", text) == out
+    assert out.endswith(f"fingerprint {fingerprint}\n")
+    assert f"\n- fingerprint `{fingerprint}`\n" in markdown
+
+
+def test_a_report_that_ends_in_nothing_known_is_a_usage_error(server: FakeServer) -> None:
+    code, _, err = plan(server, "--report", "plan.html")
+    assert (code, server.requests) == (2, [])
+    assert "let it end in .txt, .md, .json" in err
+
+
+def test_where_no_report_can_be_written_the_plan_file_is_all_the_same(server: FakeServer) -> None:
+    Path("plan.md").mkdir()
+    code, out, err = plan(server, "--report", "plan.md", "--out", "plan.json")
+    assert (code, out.splitlines()[0]) == (2, "acme on SERVER, mode enforce")
+    assert err.startswith("error: no report could be written to plan.md: ")
+    assert json.loads(Path("plan.json").read_text(encoding="utf-8"))["plans"]
+
+
+@pytest.mark.parametrize("output", ["markdown", "json"])
+def test_what_could_not_be_read_is_in_the_document(output: str, server: FakeServer) -> None:
+    server.data["Users"]["u-dan"]["roles"] = "odd"
+    code, out, _ = plan(server, "--format", output)
+    assert code == 7
+    assert "No plan for `acme`" in out if output == "markdown" else json.loads(out)["failures"]
+
+
+# For the public
+
+PEOPLE = ("ada", "bob", "cleo", "dan")
+
+
+@pytest.mark.parametrize("output", ["text", "markdown", "json"])
+def test_a_redacted_plan_names_nobody_on_any_stream_or_in_any_report(
+    output: str, policy: Path, server: FakeServer
+) -> None:
+    limits = ORGANIZATION.replace("count: 10", "count: 0")
+    (policy / "organization.yaml").write_text(limits, encoding="utf-8")
+    names = ("plan.txt", "plan.md", "plan.json")
+    reports = [part for name in names for part in ("--report", name)]
+    code, out, err = plan(server, "--redact", "--format", output, *reports)
+    told = [out, err, *(Path(name).read_text(encoding="utf-8") for name in names)]
+    assert code == 4
+    assert [name for name in PEOPLE for one in told if name in one] == []
+    assert all("person-" in one for one in told if one != err)
+    users = {one["user"] for one in json.loads(told[-1])["plans"][0]["changes"]}
+    assert len(users) == 2
+    assert all(user in report for user in users for report in told[2:]), "one name in all reports"
+
+
+def test_a_redacted_plan_has_its_own_fingerprint_and_its_plan_file_is_whole(server: FakeServer) -> None:
+    with serving(server) as url:
+        code, out, _ = run(environment(url), "plan", "--redact", "--out", "plan.json", "--format", "json")
+        written = json.loads(Path("plan.json").read_text(encoding="utf-8"))
+        assert code == 0
+        assert json.loads(out)["plans"][0]["fingerprint"] == written["plans"][0]["fingerprint"]
+        assert [change["user"] for change in written["plans"][0]["changes"]] == [
+            "cleo@acme.example",
+            "dan@acme.example",
+        ]
+        assert run(environment(url), "apply", "plan.json")[0] == 0
+
+
+def test_a_redacted_run_says_nothing_of_what_a_server_answered(server: FakeServer) -> None:
+    server.data["Users"]["u-dan"]["roles"] = "dan's roles"
+    code, out, err = plan(server, "--redact", "--format", "markdown")
+    assert code == 7
+    assert "dan" not in out + err
+    assert err.startswith("error: the server or the directory could not be read whole")
+    assert "dan" in plan(server)[2]
+
+
+def test_a_problem_of_a_redacted_plan_is_a_place_and_no_name(policy: Path, server: FakeServer) -> None:
+    grant = "grants: [{user: dannn@acme.example, organization: viewer, reason: x, expires: 2999-01-01}]\n"
+    limit = ORGANIZATION.replace("{removals:", "{longest_grant: 400000, removals:")
+    (policy / "organization.yaml").write_text(limit, encoding="utf-8")
+    (policy / "web.yaml").write_text(BINDINGS + grant, encoding="utf-8")
+    code, out, err = plan(server, "--redact")
+    assert (code, out.splitlines()[0]) == (6, "acme on SERVER, mode enforce, redacted")
+    assert "dan" not in out + err
+    assert "policies/acme/web.yaml:8:10 grants[0]: something that this names could not be resolved" in out
+
+
 # What is wrong with the policy
 
 
