@@ -22,6 +22,8 @@ class Kind(StrEnum):
     """It ends soon, or ended long ago."""
     CLASS = "class"
     SERVICE_ACCOUNT = "service account"
+    REVIEW = "review"
+    """Nobody looked at an entry of the policy for too long, or ever."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,18 +1,30 @@
 """What of a policy somebody should look at: ends that come, entries that are over, reviews that are due."""
 
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
+from reconciler import reviews
 from reconciler.finding import Finding, Kind
 from reconciler.model import Member, Membership, Provenance, Scope, fold
 from reconciler.people.classes import Classes, End, members
 from reconciler.people.identity import People
-from reconciler.policy.document import PersonEntry, Policy, ServiceAccount
+from reconciler.policy.document import PersonEntry, Policy, Reviewable, ServiceAccount
 from reconciler.problem import Location
+from reconciler.reviews import Reviewed, Standing
 
 _DAY = timedelta(days=1)
+
+_COUNTS = (Standing.GOOD, Standing.DUE_SOON)
+_REVIEWS: Mapping[Standing, str] = {
+    Standing.DUE_SOON: "to be reviewed again by {due}",
+    Standing.OVERDUE: "that should have been reviewed again by {due}",
+    Standing.MISSING: "that nobody is said to have reviewed",
+    Standing.AHEAD: "with a review of a day that is yet to come",
+}
+"""What is said of entries that somebody has to look at again; of all others nothing is."""
 
 
 def of(
@@ -29,7 +41,8 @@ def of(
     end of their time, by principal id, with the entries that would give it.
     """
     desk = _Desk(policy, membership, people, classes, given, now)
-    return tuple(sorted((*desk.grants(), *desk.ends(), *desk.entries(), *desk.accounts()), key=_place))
+    found = (*desk.grants(), *desk.ends(), *desk.entries(), *desk.accounts(), *desk.reviews())
+    return tuple(sorted((*found, *desk.reviewers()), key=_place))
 
 
 @dataclass(frozen=True)
@@ -98,6 +111,40 @@ class _Desk:
                 yield _of(account, message, remedy, account.review)
             elif self._soon(account.review):
                 yield _of(account, f"is due for review by {_moment(account.review)}", remedy)
+
+    def reviews(self) -> Iterator[Finding]:
+        """Entries that somebody has to look at again: one finding for each file and way that it stands."""
+        found: dict[tuple[str, Standing], list[tuple[Reviewable, Reviewed]]] = defaultdict(list)
+        for entry in self.policy.reviewables:
+            reviewed = self._reviewed(entry)
+            found[entry.at.file, reviewed.standing].append((entry, reviewed))
+        for (file, standing), several in found.items():
+            if standing not in _REVIEWS:
+                continue
+            due = min((one.due for _, one in several if one.due), default=None)
+            entries = "an entry" if len(several) == 1 else f"{len(several)} entries"
+            words = _REVIEWS[standing].format(due=_moment(due) if due else "")
+            remedy = "look again, then say so: `reviewed: {date: DAY, by: USERNAME}`"
+            since = due if standing is Standing.OVERDUE else None
+            at = min(entry.at for entry, _ in several)
+            yield Finding(Kind.REVIEW, file, f"has {entries} {words}", remedy, at, since)
+
+    def reviewers(self) -> Iterator[Finding]:
+        """Reviewers whom nobody knows, once each, as long as a review of theirs is one that counts."""
+        if self.policy.organization.longest_review is None:
+            return
+        entries = (entry for entry in self.policy.reviewables if self._reviewed(entry).standing in _COUNTS)
+        marks = sorted((entry.reviewed for entry in entries if entry.reviewed), key=lambda mark: mark.at)
+        for folded, mark in {fold(mark.by): mark for mark in reversed(marks)}.items():
+            if self.people.named(mark.by) is None and folded not in self._listed:
+                known = self.membership.people is not None
+                message = "is named as a reviewer, and is nobody on the server"
+                message += " and nobody in the directory" if known else ""
+                remedy = "correct the userName, or let somebody else review what they did"
+                yield Finding(Kind.REVIEW, mark.by, message, remedy, mark.at)
+
+    def _reviewed(self, entry: Reviewable) -> Reviewed:
+        return reviews.of(entry, self.policy.organization, self.now)
 
     @cached_property
     def _members(self) -> Mapping[str, Collection[Member]]:

@@ -21,6 +21,7 @@ from reconciler.policy.document import (
     Organization,
     PersonClass,
     PersonEntry,
+    Review,
     RoleEntry,
     RoleStorage,
     ServiceAccount,
@@ -63,6 +64,7 @@ class Builder:
             lifecycle=_lifecycle(self._sound("lifecycle", {})),
             classes=self._classes(),
             notice=Notice(**self._sound("notice", {})),
+            longest_review=self._sound("reviews", {}).get("longest"),
             places={**self._document.values, **self._document.keys},
         )
 
@@ -133,6 +135,7 @@ class Builder:
             previously_at=self._places((*steps, "group", "previously"), group.previously),
             classes=tuple(entry.get("classes", ())),
             classes_at=self._places((*steps, "classes"), entry.get("classes", ())),
+            reviewed=self._review(steps, entry),
         )
 
     def _grant(self, steps: Steps, entry: Mapping[str, Any]) -> TemporaryGrant:
@@ -143,6 +146,7 @@ class Builder:
             expires=times.end(entry["expires"]),
             at=self._document.at(steps),
             starts=times.begin(entry["starts"]) if "starts" in entry else None,
+            reviewed=self._review(steps, entry),
         )
 
     def _person(self, steps: Steps, entry: Mapping[str, Any]) -> PersonEntry:
@@ -164,7 +168,16 @@ class Builder:
             reason=entry["reason"],
             review=times.end(entry["review"]),
             at=self._document.at(steps),
+            reviewed=self._review(steps, entry),
         )
+
+    def _review(self, steps: Steps, entry: Mapping[str, Any]) -> Review | None:
+        """The mark of an entry at these steps, or else that of the file."""
+        if "reviewed" in entry:
+            mark, place = entry["reviewed"], (*steps, "reviewed")
+        else:
+            mark, place = self._sound("reviewed", None), ("reviewed",)
+        return Review(times.end(mark["date"]), mark["by"], self._document.key_at(place)) if mark else None
 
     def _places(self, steps: Steps, entries: Collection[Any]) -> tuple[Location, ...]:
         """Where each entry of the list at these steps stands."""

@@ -172,6 +172,18 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
+class Review:
+    """That somebody looked at an entry, or at all entries of a file, and found them right.
+
+    `date` is the last moment, aware, of the day that is named; `by` the reviewer's userName.
+    """
+
+    date: datetime
+    by: str
+    at: Location
+
+
+@dataclass(frozen=True, slots=True)
 class Organization:
     """What `organization.yaml` says for the whole organization.
 
@@ -190,6 +202,8 @@ class Organization:
     lifecycle: Lifecycle = Lifecycle()
     classes: Mapping[str, PersonClass] = field(default_factory=dict)
     notice: Notice = Notice()
+    longest_review: int | None = None
+    """For how many days a review holds; None: nobody is asked for one."""
     places: Mapping[tuple[str | int, ...], Location] = field(default_factory=dict, compare=False, repr=False)
 
     def place(self, *steps: str | int) -> Location:
@@ -226,6 +240,8 @@ class Binding:
     """The classes of people that it names, for those that get nothing otherwise."""
     classes_at: tuple[Location, ...] = field(default=(), compare=False, repr=False)
     """Where each of them stands."""
+    reviewed: Review | None = None
+    """Its own mark, or else that of its file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +258,8 @@ class TemporaryGrant:
     expires: datetime
     at: Location
     starts: datetime | None = None
+    reviewed: Review | None = None
+    """Its own mark, or else that of its file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,6 +293,12 @@ class ServiceAccount:
     reason: str
     review: datetime
     at: Location
+    reviewed: Review | None = None
+    """Its own mark, or else that of its file."""
+
+
+Reviewable = Binding | TemporaryGrant | ServiceAccount
+"""An entry that gives roles, and that somebody looks at again from time to time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,6 +314,11 @@ class Policy:
     """Where each protected person is named, for messages."""
     tree: str = ""
     """A hash of all its files, their names and every byte; 32 hexadecimal digits."""
+
+    @property
+    def reviewables(self) -> tuple[Reviewable, ...]:
+        """Every entry that gives roles."""
+        return (*self.bindings, *self.grants, *self.service_accounts)
 
     @property
     def groups(self) -> frozenset[GroupRef]:

@@ -19,6 +19,7 @@ from reconciler.policy.document import (
     Organization,
     PersonClass,
     PersonEntry,
+    Review,
     RoleEntry,
     RoleStorage,
     ServiceAccount,
@@ -297,3 +298,28 @@ def test_projects_are_unknown_where_their_key_may_be_misspelled_or_their_list_is
         document = parse(text, "f.yaml")
         problems = [*document.problems, *(check(document, "organization") if document.whole else [])]
         assert not Builder(document, problems).names_known("projects")
+
+
+def test_an_entry_is_reviewed_as_it_says_itself_or_else_as_its_file_does() -> None:
+    text = """\
+version: 1
+reviewed: {date: 2026-10-01, by: ada}
+bindings:
+  - {group: eng, organization: viewer}
+  - {group: ops, organization: viewer, reviewed: {date: 2026-09-01T12:00:00+02:00, by: bob}}
+grants:
+  - {user: cleo, organization: viewer, reason: INC-1, expires: 2026-11-27}
+service_accounts:
+  - {user: bot, organization: viewer, owner: ada, reason: deploys, review: 2027-03-31}
+"""
+    policy = built(text, "policy")
+    of_file = Review(datetime(2026, 10, 1, 23, 59, 59, 999999, UTC), "ada", at(2, 1, "reviewed"))
+    own = Review(datetime(2026, 9, 1, 10, tzinfo=UTC), "bob", at(5, 40, "bindings[1].reviewed"))
+    assert [entry.reviewed for entry in policy.bindings()] == [of_file, own]
+    assert [entry.reviewed for entry in (*policy.grants(), *policy.service_accounts())] == [of_file] * 2
+
+
+def test_how_long_a_review_holds_is_the_organizations_to_say() -> None:
+    head = "version: 1\norganization: acme\nmode: report\n"
+    assert built(head, "organization").organization().longest_review is None
+    assert built(f"{head}reviews: {{longest: 90}}\n", "organization").organization().longest_review == 90

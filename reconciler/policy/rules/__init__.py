@@ -5,6 +5,7 @@ from reconciler.policy.rules.entries import Problems
 from reconciler.policy.rules.organization import of_directory, of_organization
 from reconciler.policy.rules.people import of_people
 from reconciler.policy.rules.references import of_classes, of_scopes
+from reconciler.policy.rules.reviews import of_reviews
 from reconciler.policy.rules.roles import of_roles
 from reconciler.policy.rules.service_accounts import of_service_accounts
 from reconciler.problem import Problem
@@ -27,7 +28,8 @@ def check(policy: Policy) -> list[Problem]:
 
 
 def of_entries(policy: Policy) -> Problems:
-    """What bindings, temporary grants, people and service accounts have wrong between them."""
+    """What bindings, temporary grants, people, service accounts and reviews have wrong between them."""
     yield from of_roles(policy)
     yield from of_people(policy)
     yield from of_service_accounts(policy)
+    yield from of_reviews(policy)
