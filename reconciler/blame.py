@@ -16,11 +16,11 @@ from itertools import takewhile
 from pathlib import Path
 
 from reconciler import git, private
+from reconciler.commits import NOT_COMMITTED, Commit, Untold, Writer, Writers
 from reconciler.git import Unanswered
 from reconciler.problem import Location
 
-Place = tuple[str, int]
-"""A file and a line of it, from 1."""
+__all__ = ["MOST_COMPARED", "NOT_COMMITTED", "Commit", "Untold", "Writer", "Writers", "untold", "writers"]
 
 MOST_COMPARED = 1_000_000
 """So many pairs of lines are compared at most, where a file differs from what was committed."""
@@ -36,33 +36,6 @@ _WORDS = {
 """What git says, in ours."""
 
 
-@dataclass(frozen=True, slots=True)
-class Commit:
-    """The commit that wrote a line."""
-
-    id: str
-    """All of its hash, in hexadecimal."""
-    author: str
-    at: datetime | None
-    """When it was authored, aware; None where that is no time."""
-    subject: str
-    or_earlier: bool = False
-    """Whether the clone goes no further back, so that an earlier one may have written the line."""
-
-
-@dataclass(frozen=True, slots=True)
-class Untold:
-    """That git does not know who wrote a line, and in words why."""
-
-    words: str
-
-
-Writer = Commit | Untold
-"""Who wrote a line."""
-
-Writers = Mapping[Place, Writer]
-
-NOT_COMMITTED = Untold("not committed yet")
 _TOO_MUCH = Untold("too much of the file differs from what was committed")
 
 
@@ -82,7 +55,7 @@ def _of_file(file: Path, numbers: Sequence[int]) -> Mapping[int, Writer]:
     path = Path(os.path.realpath(file))  # of a link, the committed text is where it leads
     told = git.ask(path.parent, *_BLAME, "HEAD", "--", path.name)
     if isinstance(told, Unanswered):
-        return dict.fromkeys(numbers, _untold(told))
+        return dict.fromkeys(numbers, untold(told))
     try:
         with private.opened(path) as stream:
             text = stream.read().decode("utf-8", errors="replace")
@@ -151,7 +124,8 @@ def _commit(id_: str, details: Mapping[str, str]) -> Commit:
     return Commit(id_, details.get("author", ""), at, details.get("summary", ""))
 
 
-def _untold(answer: Unanswered) -> Untold:
+def untold(answer: Unanswered) -> Untold:
+    """Why git did not answer, in words of ours where there are any."""
     said = answer.words
     if any(words in said for words in _NO_SUCH):
         return NOT_COMMITTED

@@ -7,25 +7,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from repository import alone, run
 
 from reconciler import blame, git
 from reconciler.blame import NOT_COMMITTED, Commit, Untold, Writer
 from reconciler.problem import Location
 
-ALONE = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull, "GIT_COMMITTER_EMAIL": "ci@x"}
 THEN = "2026-11-02T08:30:00+02:00"
 DAY = datetime(2026, 11, 2, 6, 30, tzinfo=UTC)
-
-
-def run(folder: Path, *arguments: str, **variables: str) -> str:
-    done = subprocess.run(
-        ["git", "-C", str(folder), *arguments],
-        env={**os.environ, **ALONE, "GIT_COMMITTER_NAME": "ci", **variables},
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    return done.stdout.strip()
 
 
 def commit(folder: Path, author: str, subject: str, date: str = THEN) -> Commit:
@@ -43,12 +32,8 @@ def told(file: Path, lines: Iterable[int] = range(1, 4)) -> list[Writer]:
 
 
 @pytest.fixture(autouse=True)
-def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in [name for name in os.environ if name.startswith("GIT_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    for name, value in ALONE.items():
-        monkeypatch.setenv(name, value)
+def no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    alone(tmp_path, monkeypatch)
 
 
 @pytest.fixture
