@@ -4,6 +4,7 @@
     ├── SettingsError        2  the environment or the command line lacks or misstates something
     ├── LedgerError          1  the ledger can't be written, or was tampered with
     ├── HostError            1  a code host could not be asked, or did not do what it was asked
+    ├── EvidenceError        1  evidence of a review is not as it was written
     ├── GuardrailError       4  a guardrail refused the plan
     ├── StaleError           5  the plan is not the one that was expected
     ├── PolicyError          6  the policy is invalid
@@ -73,6 +74,10 @@ class StaleError(ReconcilerError):
     def __init__(self, message: str, hint: str = "", differences: Sequence[str] = ()) -> None:
         super().__init__(message, hint)
         self.differences = tuple(differences)
+
+
+class EvidenceError(ReconcilerError):
+    """The evidence of a review is not as it was written, or not of this ledger."""
 
 
 class GuardrailError(ReconcilerError):

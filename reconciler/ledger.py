@@ -192,6 +192,32 @@ def past(path: Path) -> tuple[PastRun, ...]:
     return runs(_sound(path))
 
 
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """A ledger that is as it was written: its runs, oldest first, and the hashes of its records."""
+
+    runs: tuple[PastRun, ...]
+    hashes: tuple[str, ...]
+
+    @property
+    def head(self) -> str:
+        """The hash of the last record."""
+        return self.hashes[-1] if self.hashes else START
+
+
+def sound(path: Path) -> Sound:
+    """All that a ledger tells. Raises what `past` does, and LedgerError where its end was cut off."""
+    lines = tuple(_sound(path))
+    hashes = tuple(line.record["hash"] for line in lines)
+    sealed = _sealed(path)
+    if sealed is not None and sealed not in hashes:
+        raise LedgerError(
+            f"the ledger {path} can't be trusted: it does not hold the record that {_head_file(path)} names",
+            _EVIDENCE,
+        )
+    return Sound(runs(lines), hashes)
+
+
 def verify(path: Path, head: str | None = None) -> Iterator[Fault]:
     """Everything that shows a ledger to be edited, cut, or put in another order; nothing: it is as written.
 

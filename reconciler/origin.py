@@ -33,7 +33,7 @@ def of(environ: Mapping[str, str], folder: Path) -> Origin:
     """
     return Origin(
         _said(environ, "CIRCLE_USERNAME") or _user(),
-        _said(environ, "CIRCLE_SHA1") or _commit(folder),
+        _said(environ, "CIRCLE_SHA1") or commit(folder),
         _said(environ, "CIRCLE_BUILD_URL") or _said(environ, "CIRCLE_WORKFLOW_ID"),
     )
 
@@ -49,7 +49,8 @@ def _user() -> str:
         return f"uid {os.getuid()}"
 
 
-def _commit(folder: Path) -> str | None:
+def commit(folder: Path) -> str | None:
+    """What git says is checked out; it ends in `-dirty` where the files in the folder differ from that."""
     commit = _git(folder, "rev-parse", "--verify", "HEAD")
     if not commit:
         return None

@@ -9,9 +9,9 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn, assert_never
+from typing import Any, assert_never
 
-from reconciler import plan, private
+from reconciler import exact, plan, private
 from reconciler.change import Kind, data
 from reconciler.errors import SettingsError
 from reconciler.plan import Plan
@@ -70,11 +70,11 @@ def place(folder: Path) -> str:
 def read(path: Path) -> PlanFile:
     """Read a plan file. Raises SettingsError where it is none, or was edited."""
     try:
-        document = json.loads(_content(path), object_pairs_hook=_without_twins, parse_constant=_no_constant)
+        document = exact.parse(_content(path))
         fault = schema.first_fault("plan", document)
         return _plan_file(path, document, fault)
     except ValueError as error:
-        raise _no_plan(path, "it is no JSON") from error
+        raise _no_plan(path, str(error)) from error
     except RecursionError as error:
         raise _no_plan(path, "it is nested too deeply") from error
 
@@ -172,19 +172,6 @@ def _content(path: Path) -> bytes:
             return file.read()
     except (OSError, ValueError) as error:
         raise _no_plan(path, f"it can't be read: {_reason(error)}") from error
-
-
-def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """The object of these pairs. Raises ValueError where a key stands there twice: readers would differ."""
-    document = dict(pairs)
-    if len(document) < len(pairs):
-        raise ValueError("a key stands there twice")
-    return document
-
-
-def _no_constant(word: str) -> NoReturn:
-    """Raises ValueError for NaN and Infinity, which are no JSON."""
-    raise ValueError(f"{word} is no number")
 
 
 def _reviewed(entry: Mapping[str, Any]) -> Reviewed:

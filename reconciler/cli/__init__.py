@@ -29,6 +29,7 @@ COMMANDS = {
     "apply": "converge the server with the policy",
     "drift": "report what differs, how and since when; write nothing",
     "explain": "tell what somebody has and should have, and why",
+    "review": "write the evidence of an access review, for an auditor",
     "import": "write a policy from what is live, to start from",
     "comment": "comment on the pull request with a report, once, then edit that",
     "undo": "plan the way back from a run",

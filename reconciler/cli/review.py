@@ -1,0 +1,169 @@
+"""`reconciler review`: the evidence of an access review, for an auditor. Can't write to a server."""
+
+import os
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import click
+from click.core import ParameterSource
+
+from reconciler import approval, blame, evidence, evidencefile, ledger, origin
+from reconciler.cli import report_failure, reports
+from reconciler.cli.run import Run, ledger_option, moment, overviewed, path_argument, prepare, show
+from reconciler.commits import Commit
+from reconciler.errors import EvidenceError, ExitCode, PolicyError
+from reconciler.evidence import FORMAT, Dossier
+from reconciler.history import START
+from reconciler.ledger import Sound
+from reconciler.overview import Overview
+from reconciler.policy.document import Policy
+from reconciler.policy.files import shown
+from reconciler.report import review, spreadsheet
+from reconciler.report.data import failure
+from reconciler.report.plain import printable
+
+DIRTY = "-dirty"
+
+
+@click.command("review")
+@path_argument
+@click.option(
+    "--verify",
+    "kept",
+    metavar="FILE",
+    type=click.Path(path_type=Path, readable=False),
+    help="Check that evidence in JSON is as it was written, and of this ledger where there is one. Asks no "
+    "server.",
+)
+@ledger_option
+@reports.options("text", "csv", "json")
+@click.pass_context
+def command(
+    context: click.Context,
+    path: Path,
+    kept: Path | None,
+    ledger_path: Path,
+    output: str,
+    files: tuple[Path, ...],
+) -> None:
+    """Write the evidence of an access review: who has what and why, who let it in, what is exceptional.
+
+    PATH is the folder of an organization or a folder of such folders; `policies/` if none is given. The
+    server is told by the environment, as for `plan`. Writes nothing but the files that --report names.
+
+    Text sums up and lists what is out of the ordinary. CSV has a row for each person and scope. JSON has
+    everything. Each carries one digest, of the evidence together with commit, policy and ledger.
+
+    \b
+    Exit codes:
+      0    done, whatever is exceptional; with --verify, the evidence is as it was written
+      1    the ledger was tampered with, so no evidence is built on it; with --verify, the evidence was
+      2    the command line or the environment is wrong
+      6    the policy is invalid, or names what does not exist
+      7    the server or the directory could not be read whole
+      130  interrupted
+    Of several organizations, the gravest counts.
+    """  # noqa: D301 (the control character is click's sign for "leave these lines as they are")
+    told = _ledger(context, ledger_path)
+    if kept is not None:
+        if output != "text" or files:
+            raise click.UsageError("--verify has no report: it goes without --format and --report.")
+        _verify(kept, told, ledger_path)
+        return
+    run, reading = Run.of(path), _Reading(told)
+    run.each(reading.work)
+    if reading.overviews:
+        dossier = reading.dossier(path, run)
+        document = review.data(dossier)
+        digest = str(document["digest"])
+        reports.deliver(
+            output,
+            files,
+            {
+                "text": lambda: "\n".join(review.text(dossier, digest)),
+                "csv": lambda: spreadsheet.rows(dossier, digest),
+                "json": lambda: review.as_json(document),
+            },
+        )
+    else:
+        _nothing(run, output)
+    run.exit()
+
+
+@dataclass(slots=True)
+class _Reading:
+    """Every organization as far as it could be read."""
+
+    ledger: Sound | None
+    overviews: list[Overview] = field(default_factory=list)
+
+    def work(self, policy: Policy) -> ExitCode:
+        """Read one organization. What could not be resolved is said, and a part of the evidence."""
+        runs = self.ledger.runs if self.ledger else ()
+        overview = prepare(policy, partial(overviewed, runs=runs))
+        self.overviews.append(overview)
+        if problems := overview.case.desired.problems:
+            report_failure(PolicyError(problems))
+            return ExitCode.INVALID
+        return ExitCode.DONE
+
+    def dossier(self, path: Path, run: Run) -> Dossier:
+        """The evidence of all that was read, with what git tells of it."""
+        writers = blame.writers(at for overview in self.overviews for at in evidence.places(overview))
+        approvals = approval.of(path, (one for one in writers.values() if isinstance(one, Commit)))
+        made = origin.of(os.environ, path)
+        commit = origin.commit(path) or made.commit
+        return Dossier(
+            tuple(evidence.of(overview, writers, approvals) for overview in self.overviews),
+            moment(),
+            commit.removesuffix(DIRTY) if commit else None,
+            bool(commit and commit.endswith(DIRTY)),
+            made.who,
+            made.pipeline,
+            self.ledger.head if self.ledger else None,
+            tuple(run.failures),
+        )
+
+
+def _ledger(context: click.Context, path: Path) -> Sound | None:
+    """The ledger, which must be as it was written; None where none was asked for and there is none.
+
+    Raises SettingsError, LedgerError.
+    """
+    given = context.get_parameter_source("ledger_path") is not ParameterSource.DEFAULT
+    return ledger.sound(path) if given or os.path.lexists(path) else None
+
+
+def _nothing(run: Run, output: str) -> None:
+    """Where not one organization could be read there is no evidence, and no file that could pass for it."""
+    if output == "json":
+        failures = [failure(organization, error) for organization, error in run.failures]
+        show(run.document({"format": FORMAT, "organizations": [], "failures": failures}))
+    click.echo("no evidence was written", err=True)
+
+
+def _verify(path: Path, told: Sound | None, ledger_path: Path) -> None:
+    """Tell what a file of evidence is. Raises EvidenceError where it is not what it was."""
+    kept = evidencefile.read(path)
+    if not kept.whole:
+        raise EvidenceError(
+            f"{shown(path)} is not as it was written: it says digest {kept.digest}, and has {kept.computed}",
+            "keep it, and take the one that the pipeline stored",
+        )
+    if kept.head and told and kept.head not in (*told.hashes, START):
+        raise EvidenceError(
+            f"the ledger {shown(ledger_path)} has no record {kept.head}, on which {shown(path)} was built",
+            "name the ledger that it was built on with --ledger",
+        )
+    lines = [f"{shown(path)} is as it was written", f"digest  {kept.digest}", f"made    {kept.made}"]
+    lines.append(f"commit  {kept.commit or 'unknown'}")
+    lines.append(f"ledger  {_of_ledger(kept.head, told, ledger_path)}")
+    for line in lines:
+        click.echo(printable(line))
+
+
+def _of_ledger(head: str | None, told: Sound | None, path: Path) -> str:
+    if head is None:
+        return "none was read for it"
+    return f"{head}, {f'a record of {shown(path)}' if told else f'not looked for: there is no {shown(path)}'}"

@@ -1,0 +1,234 @@
+"""The evidence of an access review as text and as JSON. Returns it, prints nothing."""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import assert_never
+
+from reconciler import evidence
+from reconciler.change import scope_data, words
+from reconciler.commits import Approval, Commit, Untold, Writer
+from reconciler.evidence import FORMAT, About, Access, Dossier, Evidence, Holder, Line, Remark
+from reconciler.explanation import Reason, Written
+from reconciler.model import ORGANIZATION, PROVISIONAL, Role
+from reconciler.problem import Location
+from reconciler.report.data import Document, failure, finding
+from reconciler.report.plain import printable
+from reconciler.report.problems import counted, record
+from reconciler.reviews import Reviewed
+
+SHOWN = 20
+"""So many remarks about one thing are shown in text before they are only counted."""
+
+# As plain data
+
+
+def data(dossier: Dossier) -> Document:
+    """Format `reconciler.review/1`; `digest` is over all the rest of it (`evidence.digest`)."""
+    document: Document = {
+        "format": FORMAT,
+        "made": _iso(dossier.moment),
+        "commit": dossier.commit,
+        "dirty": dossier.dirty,
+        "who": dossier.who,
+        "pipeline": dossier.pipeline,
+        "ledger": dossier.head,
+        "organizations": [_organization(one) for one in dossier.evidence],
+        "failures": [failure(organization, error) for organization, error in dossier.failures],
+    }
+    return {"format": FORMAT, "digest": evidence.digest(document), **document}
+
+
+def as_json(document: Document) -> str:
+    """The document as it is written to files."""
+    return json.dumps(document, indent=1)
+
+
+def _organization(one: Evidence) -> Document:
+    return {
+        "organization": one.organization,
+        "server": one.server,
+        "mode": one.mode,
+        "tree": one.tree,
+        "at": _iso(one.moment),
+        "longest_review": one.longest_review,
+        "people": [_holder(holder) for holder in one.holders],
+        "lines": {_key(at): _line(line) for at, line in one.lines.items()},
+        "problems": [record(problem) for problem in one.problems],
+        "findings": [finding(found) for found in one.findings],
+    }
+
+
+def _holder(holder: Holder) -> Document:
+    person, principal = holder.person, holder.person.principal
+    return {
+        "user": principal.user_name,
+        "id": None if principal.id.startswith(PROVISIONAL) else principal.id,
+        "display_name": principal.display_name,
+        "external_id": principal.external_id,
+        "active": principal.active,
+        "classes": list(person.classes),
+        "ends": person.end and {"at": _iso(person.end.moment), "line": _key(person.end.at)},
+        "protected": person.protected_at and _key(person.protected_at),
+        "foreign": list(person.foreign),
+        "exceptions": [_remark(one) for one in holder.remarks],
+        "scopes": [_access(one) for one in holder.accesses],
+    }
+
+
+def _access(access: Access) -> Document:
+    scope = access.scope
+    return {
+        "scope": scope_data(scope.scope),
+        "role": None if access.applies is None else str(access.applies),
+        "inherited": access.inherited,
+        "live": words(scope.live),
+        "desired": words(scope.desired),
+        "verdict": scope.verdict,
+        "sources": [_reason(one) for one in scope.reasons],
+        "written": scope.written and _written(scope.written),
+        "exceptions": [_remark(one) for one in access.remarks],
+    }
+
+
+def _reason(reason: Reason) -> Document:
+    source = reason.source
+    return {
+        "standing": reason.standing,
+        "entry": source.entry,
+        "name": source.name,
+        "role": str(source.role),
+        "reason": source.reason or None,
+        "since": _iso(source.since),
+        "until": _iso(source.until),
+        "line": _key(source.at),
+    }
+
+
+def _written(written: Written) -> Document:
+    begun = written.run.begun
+    return {
+        "run": written.run.id,
+        "at": begun.at,
+        "who": begun.who,
+        "commit": begun.commit,
+        "after": words(written.after),
+        "stands": written.stands,
+    }
+
+
+def _remark(remark: Remark) -> Document:
+    return {"about": remark.about, "words": remark.words}
+
+
+def _line(line: Line) -> Document:
+    return {
+        "file": line.at.file,
+        "line": line.at.line,
+        "path": line.at.path,
+        "writer": _writer(line.writer),
+        "approval": _approval(line.approval),
+        "review": line.reviewed and _review(line.reviewed, line.marked),
+    }
+
+
+def _review(reviewed: Reviewed, marked: Writer | None) -> Document:
+    mark = reviewed.mark
+    return {
+        "standing": reviewed.standing,
+        "date": mark and _iso(mark.date),
+        "by": mark and mark.by,
+        "due": _iso(reviewed.due),
+        "line": mark and _key(mark.at),
+        "writer": marked and _writer(marked),
+    }
+
+
+def _writer(writer: Writer) -> Document:
+    match writer:
+        case Untold():
+            return {"unknown": writer.words}
+        case Commit():
+            return {
+                "commit": writer.id,
+                "author": writer.author,
+                "at": _iso(writer.at),
+                "subject": writer.subject,
+                "or_earlier": writer.or_earlier,
+            }
+        case _ as never:
+            assert_never(never)
+
+
+def _approval(approval: Approval | Untold) -> Document:
+    match approval:
+        case Untold():
+            return {"unknown": approval.words}
+        case Approval():
+            return {
+                "reviewers": list(approval.reviewers),
+                "merge": approval.merge and _writer(approval.merge),
+                "committer": approval.committer,
+            }
+        case _ as never:
+            assert_never(never)
+
+
+def _key(at: Location) -> str:
+    """How a line of policy is called in this document."""
+    return f"{at.file}:{at.line}:{at.column}"
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
+
+
+# For people
+
+
+def text(dossier: Dossier, digest: str) -> list[str]:
+    """How much there is, what is out of the ordinary, and what ties it to commit and ledger."""
+    lines: list[str] = []
+    for one in dossier.evidence:
+        lines += [*_heading(one), *_exceptions(one), ""]
+    lines += _ties(dossier, digest)
+    return [printable(line) for line in lines]
+
+
+def _heading(one: Evidence) -> list[str]:
+    accesses = [access for holder in one.holders for access in holder.accesses]
+    admins = [one for one in accesses if one.scope.scope == ORGANIZATION and one.applies is Role.ADMIN]
+    people = "1 person" if len(one.holders) == 1 else f"{len(one.holders)} people"
+    moment = f"{one.moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    return [
+        f"{one.organization} on {one.server}, mode {one.mode}, as of {moment}",
+        f"{people}, {counted(len(accesses), 'role')} looked at, {counted(len(admins), 'organization admin')}",
+    ]
+
+
+def _exceptions(one: Evidence) -> list[str]:
+    """What is out of the ordinary, by what it is about; of many the first."""
+    found: dict[About, list[str]] = {about: [] for about in About}
+    for holder in one.holders:
+        user = holder.person.principal.user_name
+        for remark in holder.remarks:
+            found[remark.about].append(f"{user}: {remark.words}")
+        for access in holder.accesses:
+            for remark in access.remarks:
+                found[remark.about].append(f"{user}, {access.scope.scope}: {remark.words}")
+    lines = []
+    for about, several in found.items():
+        lines += [f"  {about}: {len(several)}"] if several else []
+        lines += [f"    {line}" for line in several[:SHOWN]]
+        lines += [f"    and {len(several) - SHOWN} more"] if len(several) > SHOWN else []
+    lines += [f"  not resolved: {problem}" for problem in one.problems[:SHOWN]]
+    return ["exceptions:", *lines] if lines else ["no exceptions"]
+
+
+def _ties(dossier: Dossier, digest: str) -> Sequence[str]:
+    dirty = ", and files that differ from it" if dossier.dirty else ""
+    return [
+        f"commit  {f'{dossier.commit}{dirty}' if dossier.commit else 'unknown: git does not tell'}",
+        f"ledger  {dossier.head or 'unknown: none was read'}",
+        f"digest  {digest}",
+    ]
