@@ -40,8 +40,20 @@ def data(dossier: Dossier) -> Document:
 
 
 def as_json(document: Document) -> str:
-    """The document as it is written to files."""
-    return json.dumps(document, indent=1)
+    """The document with a line for each person and for each line of policy, so that two can be compared."""
+    return _spread(document, 4)
+
+
+def _spread(value: object, levels: int, margin: str = "") -> str:
+    """A value as JSON that is spread over lines down to so many levels, and in one line below them."""
+    if not levels or not value or not isinstance(value, dict | list):
+        return json.dumps(value)
+    inside = f"\n{margin} "
+    if isinstance(value, list):
+        parts = [_spread(one, levels - 1, f"{margin} ") for one in value]
+        return f"[{inside}{f',{inside}'.join(parts)}\n{margin}]"
+    parts = [f"{json.dumps(key)}: {_spread(one, levels - 1, f'{margin} ')}" for key, one in value.items()]
+    return f"{{{inside}{f',{inside}'.join(parts)}\n{margin}}}"
 
 
 def _organization(one: Evidence) -> Document:

@@ -5,6 +5,7 @@ import io
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from reconciler.commits import Approval, Untold, Writer
 from reconciler.evidence import About, Access, Dossier, Evidence, Holder, Line
@@ -31,10 +32,11 @@ def rows(dossier: Dossier, digest: str) -> str:
     table = csv.DictWriter(stream, COLUMNS, restval="", quoting=csv.QUOTE_ALL)
     table.writeheader()
     for row in _rows(dossier):
-        table.writerow({name: cell(text) for name, text in {**row, "digest": digest}.items()})
+        table.writerow({name: cell(row[name]) for name in row} | {"digest": digest})
     return stream.getvalue()
 
 
+@lru_cache(100_000)  # most cells stand in many rows
 def cell(text: str) -> str:
     """A text that a spreadsheet shows and does not compute: an apostrophe is in front of any formula."""
     return _FORMULA.sub(r"\1'", printable(text))
