@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 
 from reconciler import explanation, reviews
 from reconciler.commits import NOT_COMMITTED, Approval, Approvals, Commit, Untold, Writer, Writers
@@ -42,12 +43,28 @@ class About(StrEnum):
     FINDING = "to look at"
 
 
+_OF_LINES = (About.UNCOMMITTED, About.REVIEW)
+"""What is so of a line of policy, and so of everybody whom it gives something."""
+
+
 @dataclass(frozen=True, slots=True)
 class Remark:
     """One thing that is out of the ordinary."""
 
     about: About
     words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Exceptional:
+    """A remark as a list has it. What is so of a line stands there once, with the number of its roles."""
+
+    words: str
+    user: str = ""
+    scope: str = ""
+    """Empty where it is so wherever the person has something."""
+    roles: int = 0
+    """How many roles a line gives, people and scopes; 0 of what is about a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +107,7 @@ class Holder:
     """What is so wherever they have something."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Evidence:
     """One organization at one moment (aware). `holders` is sorted by userName."""
 
@@ -105,6 +122,25 @@ class Evidence:
     problems: tuple[Problem, ...] = ()
     findings: tuple[Finding, ...] = ()
     """Those of nobody in particular."""
+
+    @cached_property
+    def exceptions(self) -> Mapping[About, tuple[Exceptional, ...]]:
+        """All that is out of the ordinary, by what it is about, in the order of `About`."""
+        found: dict[About, list[Exceptional]] = {about: [] for about in About}
+        lines: dict[Remark, int] = defaultdict(int)
+        for holder in self.holders:
+            user = holder.person.principal.user_name
+            for remark in holder.remarks:
+                found[remark.about].append(Exceptional(remark.words, user))
+            for access in holder.accesses:
+                for remark in access.remarks:
+                    if remark.about in _OF_LINES:
+                        lines[remark] += 1
+                    else:
+                        found[remark.about].append(Exceptional(remark.words, user, str(access.scope.scope)))
+        for remark, roles in sorted(lines.items(), key=lambda pair: pair[0].words):
+            found[remark.about].append(Exceptional(remark.words, roles=roles))
+        return {about: tuple(several) for about, several in found.items() if several}
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,7 +320,7 @@ def _of_review(person: Explanation, line: Line) -> Iterator[str]:
             pass
     if mark := reviewed.mark:
         if fold(mark.by) == fold(person.principal.user_name):
-            yield "was reviewed by themselves"
+            yield f"was reviewed by {mark.by}, whom it gives this"
         if isinstance(line.writer, Commit) and line.writer.at and line.writer.at > mark.date:
             yield f"was written after its review of {_day(mark.date)}"
 

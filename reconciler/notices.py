@@ -124,7 +124,7 @@ class _Desk:
             due = min((one.due for _, one in several if one.due), default=None)
             entries = "an entry" if len(several) == 1 else f"{len(several)} entries"
             words = _REVIEWS[standing].format(due=_moment(due) if due else "")
-            remedy = "look again, then say so: `reviewed: {date: DAY, by: USERNAME}`"
+            remedy = "look at it, then say so: `reviewed: {date: DAY, by: USERNAME}`"
             since = due if standing is Standing.OVERDUE else None
             at = min(entry.at for entry, _ in several)
             yield Finding(Kind.REVIEW, file, f"has {entries} {words}", remedy, at, since)

@@ -8,7 +8,7 @@ from typing import assert_never
 from reconciler import evidence
 from reconciler.change import scope_data, words
 from reconciler.commits import Approval, Commit, Untold, Writer
-from reconciler.evidence import FORMAT, About, Access, Dossier, Evidence, Holder, Line, Remark
+from reconciler.evidence import FORMAT, Access, Dossier, Evidence, Exceptional, Holder, Line, Remark
 from reconciler.explanation import Reason, Written
 from reconciler.model import ORGANIZATION, PROVISIONAL, Role
 from reconciler.problem import Location
@@ -220,21 +220,19 @@ def _heading(one: Evidence) -> list[str]:
 
 def _exceptions(one: Evidence) -> list[str]:
     """What is out of the ordinary, by what it is about; of many the first."""
-    found: dict[About, list[str]] = {about: [] for about in About}
-    for holder in one.holders:
-        user = holder.person.principal.user_name
-        for remark in holder.remarks:
-            found[remark.about].append(f"{user}: {remark.words}")
-        for access in holder.accesses:
-            for remark in access.remarks:
-                found[remark.about].append(f"{user}, {access.scope.scope}: {remark.words}")
-    lines = []
-    for about, several in found.items():
-        lines += [f"  {about}: {len(several)}"] if several else []
-        lines += [f"    {line}" for line in several[:SHOWN]]
+    lines: list[str] = []
+    for about, several in one.exceptions.items():
+        lines.append(f"  {about}: {len(several)}")
+        lines += [f"    {_exceptional(found)}" for found in several[:SHOWN]]
         lines += [f"    and {len(several) - SHOWN} more"] if len(several) > SHOWN else []
     lines += [f"  not resolved: {problem}" for problem in one.problems[:SHOWN]]
     return ["exceptions:", *lines] if lines else ["no exceptions"]
+
+
+def _exceptional(found: Exceptional) -> str:
+    if found.roles:
+        return f"{found.words}, which gives {counted(found.roles, 'role')}"
+    return f"{found.user}{f', {found.scope}' if found.scope else ''}: {found.words}"
 
 
 def _ties(dossier: Dossier, digest: str) -> Sequence[str]:

@@ -209,7 +209,7 @@ def test_findings_about_somebody_are_exceptional_and_others_are_told_by_themselv
             90,
             ["was due for review by 2026-11-22", "was written after its review of 2026-08-24"],
         ),
-        (NOW - 10 * DAY, "ANN", None, ["was reviewed by themselves"]),
+        (NOW - 10 * DAY, "ANN", None, ["was reviewed by ANN@acme.example, whom it gives this"]),
         (NOW + 10 * DAY, "ada", None, ["has a review of a day that is yet to come"]),
     ],
     ids=["reviewed", "written later", "overdue", "by themselves", "ahead"],

@@ -404,6 +404,13 @@ def test_of_many_exceptions_the_first_are_shown_and_nothing_is_obeyed() -> None:
     ]
 
 
+def test_what_is_so_of_a_line_is_told_once_for_all_whom_it_gives_something() -> None:
+    remark = Remark(About.REVIEW, "team.yaml:1 was never reviewed")
+    made = dossier(*[replace(ACCESS, remarks=(remark,))] * 3)
+    lines = review.text(made, "d1")
+    assert lines[5:7] == ["  review: 1", "    team.yaml:1 was never reviewed, which gives 3 roles"]
+
+
 def test_where_all_is_ordinary_that_is_said() -> None:
     made = dossier(replace(ACCESS, remarks=()))
     holder = replace(made.evidence[0].holders[0], remarks=())

@@ -16,7 +16,7 @@ DAY, MOMENT = timedelta(days=1), timedelta(microseconds=1)
 ACME = replace(organization(), longest_review=90)
 PEOPLE = live({}, principal("ann"), principal("ada"), principal("bot"))
 FAR = NOW + 1000 * DAY
-REMEDY = "look again, then say so: `reviewed: {date: DAY, by: USERNAME}`"
+REMEDY = "look at it, then say so: `reviewed: {date: DAY, by: USERNAME}`"
 
 
 def mark(date: datetime = NOW, by: str = "ada", line: int = 1) -> Review:
