@@ -54,6 +54,16 @@ def merge(folder: Path, who: str, branch: str, message: str, *more: str) -> Comm
     return last(folder, who, message)
 
 
+def signed(folder: Path) -> Commit:
+    """The last commit, as if it were signed."""
+    head, _, message = run(folder, "cat-file", "commit", "HEAD").partition("\n\n")
+    signature = "gpgsig -----BEGIN PGP SIGNATURE-----\n \n x\n -----END PGP SIGNATURE-----"
+    given = f"{head}\n{signature}\n\n{message}\n"
+    id_ = run(folder, "hash-object", "-t", "commit", "-w", "--stdin", "--literally", given=given)
+    run(folder, "update-ref", "HEAD", id_)
+    return Commit(id_, "Bob", DAY, "one")
+
+
 def told(folder: Path, *commits: Commit) -> list[Approval | Untold]:
     found = approval.of(folder, commits)
     return [found[one.id] for one in commits]
@@ -164,7 +174,8 @@ def test_no_program_of_the_checkout_is_run(repository: Path, tmp_path: Path) -> 
     spy, ran = tmp_path / "spy", tmp_path / "ran"
     spy.write_text(f"#!/bin/sh\ntouch {ran}\nexec cat\n", encoding="utf-8")
     spy.chmod(0o755)
-    bob = commit(repository, "Bob", "one\n\nReviewed-by: Fay")
+    commit(repository, "Bob", "one\n\nReviewed-by: Fay")
+    bob = signed(repository)
     for setting in (
         "core.fsmonitor",
         "core.pager",
@@ -178,5 +189,8 @@ def test_no_program_of_the_checkout_is_run(repository: Path, tmp_path: Path) -> 
         run(repository, "config", setting, f"!{spy}")
     run(repository, "config", "log.showSignature", "true")
     run(repository, "config", "format.pretty", "raw")
+    run(repository, "--no-pager", "log", "-1")
+    assert ran.exists(), "what these settings do to others"
+    ran.unlink()
     assert told(repository, bob) == [Approval(("Fay",), None, "ci")]
     assert not ran.exists()
