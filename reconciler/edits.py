@@ -84,6 +84,7 @@ def _said(policy: Policy, now: datetime) -> Said:
         **_flat(("guardrails",), organization.guardrails),
         **_flat(("roles",), organization.roles),
         **_flat(("notice",), organization.notice),
+        ("reviews", "longest"): organization.longest_review,
         **_lifecycle(organization.lifecycle),
         **_classes(organization),
         **_entries(policy, now),
@@ -216,7 +217,7 @@ def _loosens(steps: Steps, before: Value, after: Value) -> bool:
             return bool(_missing(after, before))
         case ("directory", "entitled"):
             return None in (before, after) or bool(_missing(after, before))  # None: the usual ones
-        case ("directory", "oldest") | ("lifecycle", "grace"):
+        case ("directory", "oldest") | ("lifecycle", "grace") | ("reviews", "longest"):
             return _number(after) > _number(before)
         case ("lifecycle", "delete_after"):
             return _number(after) < _number(before)

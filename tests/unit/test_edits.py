@@ -83,6 +83,8 @@ LOOSENING: list[tuple[Organization, Organization, str, Value, Value]] = [
         24,
         25,
     ),
+    (replace(PLAIN, longest_review=90), replace(PLAIN, longest_review=120), "reviews.longest", 90, 120),
+    (replace(PLAIN, longest_review=90), PLAIN, "reviews.longest", 90, None),
 ]
 
 
