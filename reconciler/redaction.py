@@ -177,5 +177,7 @@ def _said(kind: Kind) -> str:
             return "has a class or an end that should be looked at"
         case Kind.SERVICE_ACCOUNT:
             return "is a service account that should be looked at"
+        case Kind.REVIEW:
+            return "is due for review, or named as a reviewer and known to nobody"
         case _ as never:
             assert_never(never)
