@@ -24,6 +24,8 @@ class Kind(StrEnum):
     SERVICE_ACCOUNT = "service account"
     REVIEW = "review"
     """Nobody looked at an entry of the policy for too long, or ever."""
+    ASSERTION = "assertion"
+    """What the policy asserts does not hold, and no change of the plan made it so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ class Finding:
 
     kind: Kind
     subject: str
-    """The userName or the name of a group that it is about."""
+    """The userName or the name of a group that it is about; the organization's where so many people are."""
     message: str
     """What is so, without the subject in front: `is active here, and DEPROVISIONED in the directory`."""
     remedy: str = ""

@@ -105,7 +105,7 @@ class Run:
                 "name the folder that holds its organization.yaml",
             )
         try:
-            return cls(source.load_all([path]).policies)
+            return cls(source.load_all([path], now=moment()).policies)
         except PolicyError as error:
             report_failure(error)
             return cls((), error.problems, [error.exit_code])

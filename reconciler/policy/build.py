@@ -7,8 +7,12 @@ from typing import Any, cast
 from reconciler.model import ORGANIZATION, Role, Scope
 from reconciler.policy import times
 from reconciler.policy.document import (
+    Access,
+    Assertion,
+    AtMost,
     AttributeNames,
     Binding,
+    Claim,
     DirectoryKind,
     DirectorySettings,
     GroupRef,
@@ -17,7 +21,10 @@ from reconciler.policy.document import (
     Limit,
     MembersFrom,
     Mode,
+    Never,
+    NeverTogether,
     Notice,
+    Only,
     Organization,
     PersonClass,
     PersonEntry,
@@ -27,6 +34,7 @@ from reconciler.policy.document import (
     ServiceAccount,
     StoredAs,
     TemporaryGrant,
+    Whom,
 )
 from reconciler.policy.marked import MarkedDocument, Steps
 from reconciler.problem import Location, Problem
@@ -103,6 +111,10 @@ class Builder:
             self._service_account(steps, entry) for steps, entry in self._entries("service_accounts")
         )
 
+    def assertions(self) -> tuple[Assertion, ...]:
+        """The assertions of a policy file."""
+        return tuple(self._assertion(steps, entry) for steps, entry in self._entries("assertions"))
+
     def _sound(self, key: str, default: Any) -> Any:
         """The value of a key at the top; the default where it is absent or faulty."""
         return default if key in self._faulty else self._value.get(key, default)
@@ -178,6 +190,39 @@ class Builder:
         else:
             mark, place = self._sound("reviewed", None), ("reviewed",)
         return Review(times.end(mark["date"]), mark["by"], self._document.key_at(place)) if mark else None
+
+    def _assertion(self, steps: Steps, entry: Mapping[str, Any]) -> Assertion:
+        return Assertion(
+            says=entry["says"],
+            claim=self._claim(steps, entry),
+            at=self._document.at(steps),
+            excepted=self._whom((*steps, "except"), entry.get("except", {})),
+        )
+
+    def _claim(self, steps: Steps, entry: Mapping[str, Any]) -> Claim:
+        """The one kind that the entry has: the schema sees to it that there is one, and no other."""
+        for kind in (Never, Only):
+            key = kind.__name__.lower()
+            if key in entry:
+                within = (*steps, key)
+                return kind(self._whom(within, entry[key]), self._access(within, entry[key]))
+        if "at_most" in entry:
+            return AtMost(entry["at_most"]["count"], self._access((*steps, "at_most"), entry["at_most"]))
+        return NeverTogether(self._access((*steps, "never_together"), entry["never_together"]))
+
+    def _whom(self, steps: Steps, entry: Mapping[str, Any]) -> Whom:
+        groups, classes = entry.get("groups", ()), entry.get("classes", ())
+        return Whom(
+            users=tuple(entry.get("users", ())),
+            groups=tuple(_group(group) for group in groups),
+            classes=tuple(classes),
+            groups_at=self._places((*steps, "groups"), groups),
+            classes_at=self._places((*steps, "classes"), classes),
+        )
+
+    def _access(self, steps: Steps, entry: Mapping[str, Any]) -> Access:
+        anywhere = entry.get("anywhere")
+        return Access(self._roles(steps, entry), Role[anywhere.upper()] if anywhere else None)
 
     def _places(self, steps: Steps, entries: Collection[Any]) -> tuple[Location, ...]:
         """Where each entry of the list at these steps stands."""

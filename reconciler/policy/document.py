@@ -302,6 +302,79 @@ Reviewable = Binding | TemporaryGrant | ServiceAccount
 
 
 @dataclass(frozen=True, slots=True)
+class Whom:
+    """People whom an assertion names: whoever is in any of these. Places serve messages alone."""
+
+    users: tuple[str, ...] = ()
+    groups: tuple[GroupRef, ...] = ()
+    classes: tuple[str, ...] = ()
+    groups_at: tuple[Location, ...] = field(default=(), compare=False, repr=False)
+    classes_at: tuple[Location, ...] = field(default=(), compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Roles that an assertion is about. Each means that role or a higher one."""
+
+    roles: tuple[RoleEntry, ...] = ()
+    anywhere: Role | None = None
+    """A role in whatever scope."""
+
+
+@dataclass(frozen=True, slots=True)
+class Never:
+    """These people have none of this."""
+
+    whom: Whom
+    access: Access
+
+
+@dataclass(frozen=True, slots=True)
+class Only:
+    """Nobody but these people has any of this."""
+
+    whom: Whom
+    access: Access
+
+
+@dataclass(frozen=True, slots=True)
+class AtMost:
+    """No more than so many people have any of this."""
+
+    count: int
+    access: Access
+
+
+@dataclass(frozen=True, slots=True)
+class NeverTogether:
+    """Nobody has all of this."""
+
+    access: Access
+
+
+Claim = Never | Only | AtMost | NeverTogether
+
+
+@dataclass(frozen=True, slots=True)
+class Assertion:
+    """What must hold of what people have, whatever the rest of the policy gives them.
+
+    `says` is the sentence why; of those who are `excepted` the claim says nothing.
+    """
+
+    says: str
+    claim: Claim
+    at: Location
+    excepted: Whom = Whom()
+
+    @property
+    def whoms(self) -> tuple[Whom, ...]:
+        """All people whom it names."""
+        named = (self.claim.whom,) if isinstance(self.claim, Never | Only) else ()
+        return (*named, self.excepted)
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """All policy files of one organization, put together."""
 
@@ -314,6 +387,7 @@ class Policy:
     """Where each protected person is named, for messages."""
     tree: str = ""
     """A hash of all its files, their names and every byte; 32 hexadecimal digits."""
+    assertions: tuple[Assertion, ...] = ()
 
     @property
     def reviewables(self) -> tuple[Reviewable, ...]:
@@ -322,7 +396,8 @@ class Policy:
 
     @property
     def groups(self) -> frozenset[GroupRef]:
-        """Every group that it names: those of bindings, and those of classes."""
+        """Every group that it names: those of bindings, of classes and of assertions."""
         classes = self.organization.classes.values()
         bound = (binding.group for binding in self.bindings)
-        return frozenset(bound).union(*(one.groups for one in classes))
+        asserted = (whom.groups for one in self.assertions for whom in one.whoms)
+        return frozenset(bound).union(*(one.groups for one in classes), *asserted)

@@ -21,7 +21,7 @@ from reconciler.problem import Location, Problem
 
 SCHEMAS = {
     "organization": "organization.yaml: what holds for a whole organization",
-    "policy": "every other file: bindings, temporary grants, people and service accounts",
+    "policy": "every other file: bindings, temporary grants, people, service accounts and assertions",
 }
 """Each schema of the policy language: its name and what it describes."""
 

@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 from reconciler.errors import PolicyError
@@ -67,11 +68,12 @@ def load(folder: Path) -> Policy:
     return found.policy
 
 
-def load_all(paths: Iterable[Path], tree: Tree = DISK) -> Loaded:
+def load_all(paths: Iterable[Path], tree: Tree = DISK, *, now: datetime | None = None) -> Loaded:
     """Everything at these paths: organization folders, folders of such folders, or single files.
 
     A single file is read with its organization, and only its own problems are told. Of a `tree` that is not
-    this disk, each path is a folder.
+    this disk, each path is a folder. Temporary grants that have not ended by `now` (aware) are held against
+    the assertions; without it, none is.
     """
     requests: dict[str, _Request] = {}
     problems: set[Problem] = set()
@@ -81,7 +83,7 @@ def load_all(paths: Iterable[Path], tree: Tree = DISK) -> Loaded:
         for request in wanted:
             folder = str(tree.real(request.folder))
             requests[folder] = request.and_also(requests[folder]) if folder in requests else request
-    folders = tuple(_read(request, tree) for request in requests.values())
+    folders = tuple(_read(request, tree, now) for request in requests.values())
     problems.update(_named_alike(folders), *(folder.problems for folder in folders))
     return Loaded(folders, tuple(sorted(problems)))
 
@@ -119,13 +121,13 @@ def _requests(path: Path, tree: Tree) -> tuple[list[_Request], list[Problem]]:
     return [_Request(folder, frozenset([Path(os.path.abspath(path))]))], []
 
 
-def _read(request: _Request, tree: Tree) -> Folder:
+def _read(request: _Request, tree: Tree, now: datetime | None = None) -> Folder:
     """Read a folder as a whole, and keep what was asked for."""
     listing = files.listing(request.folder, tree)
     head = _head(listing, tree)
     others = [_checked(path, "policy", tree) for path in listing.others]
     policy = replace(_policy(head, others), tree=_tree(request.folder, (head, *others)))
-    problems = {*listing.problems, *_by_rules(policy, head), *_not_listed(request, listing)}
+    problems = {*listing.problems, *_by_rules(policy, head, now), *_not_listed(request, listing)}
     problems.update(*(part.problems for part in (head, *others)))
     if request.below:
         problems.update(_misplaced(policy.organization, request.folder))
@@ -171,6 +173,7 @@ def _policy(head: _Checked, others: Iterable[_Checked]) -> Policy:
         people=tuple(person for part in others for person in part.build.people()),
         service_accounts=tuple(one for part in others for one in part.build.service_accounts()),
         protected_at=head.build.protected_at(),
+        assertions=tuple(one for part in others for one in part.build.assertions()),
     )
 
 
@@ -180,10 +183,11 @@ def _tree(folder: Path, parts: Iterable[_Checked]) -> str:
     return hashlib.sha256(json.dumps(digests, sort_keys=True).encode()).hexdigest()[:32]
 
 
-def _by_rules(policy: Policy, head: _Checked) -> Iterator[Problem]:
+def _by_rules(policy: Policy, head: _Checked, now: datetime | None) -> Iterator[Problem]:
     """What the rules say; about projects, classes and the directory only if it is known which are meant."""
     yield from rules.of_organization(policy.organization)
     yield from rules.of_entries(policy)
+    yield from rules.of_assertions(policy, now)
     if head.build.names_known("projects"):
         yield from rules.of_scopes(policy)
     if head.build.names_known("classes"):

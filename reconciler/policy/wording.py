@@ -260,8 +260,24 @@ def _unsaid(noun: str, keys: list[str]) -> tuple[str, str]:
     """What an entry lacks that says nothing, and what to add."""
     if "projects" in keys:
         return f"this {noun} names no role", "add `organization: ROLE` or `projects: {PROJECT: ROLE}`"
+    if "users" in keys:
+        return f"this {noun} names nobody", "add `users:`, `groups:` or `classes:`, each a list"
     *most, last = [f"`{key}:`" for key in keys]
     return f"this entry says nothing of the {noun}", f"add {', '.join(most)} or {last}, or delete the entry"
+
+
+def _one_of_several(fault: Fault) -> Iterator[Problem]:
+    """The choices of which an entry makes just one. What is no mapping is told as that."""
+    if not isinstance(fault.value, dict):
+        return
+    keys = [key for choice in fault.limit for key in choice["required"]]
+    *most, last = [f"`{key}:`" for key in keys]
+    made = [f"`{key}:`" for key in keys if key in fault.value]
+    if len(made) > 1:
+        message = f"this {fault.noun} says several things: {' and '.join(made)}"
+        yield Problem(fault.at, message, "write an entry for each")
+    elif not any(_meant(key, fault) for key in keys):
+        yield Problem(fault.at, f"this {fault.noun} says nothing", f"add {', '.join(most)} or {last}")
 
 
 KEYWORDS: Mapping[str, Callable[[Fault], Iterator[Problem]]] = {
@@ -279,5 +295,6 @@ KEYWORDS: Mapping[str, Callable[[Fault], Iterator[Problem]]] = {
     "minItems": _empty,
     "uniqueItems": _unique,
     "anyOf": _any_of,
+    "oneOf": _one_of_several,
 }
 """By keyword of JSON Schema, how to say that it is broken."""

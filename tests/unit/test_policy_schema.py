@@ -212,6 +212,7 @@ def test_the_program_accepts_what_the_schema_accepts_and_words_each_refusal(
     built.grants()
     built.people()
     built.service_accounts()
+    built.assertions()
 
 
 def _strict(document: Any) -> Any:

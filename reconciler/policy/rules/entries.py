@@ -4,7 +4,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from typing import TypeVar
 
 from reconciler.model import ORGANIZATION, Scope, fold
-from reconciler.policy.document import PersonEntry, Policy, RoleEntry, ServiceAccount
+from reconciler.policy.document import Access, PersonEntry, Policy, RoleEntry, ServiceAccount
 from reconciler.problem import Location, Problem
 
 T = TypeVar("T")
@@ -64,6 +64,12 @@ def pointless(whom: str, roles: Iterable[RoleEntry]) -> Problems:
 def in_words(scope: Scope) -> str:
     """A scope for a message."""
     return "the organization" if scope.project is None else f"project '{scope.project}'"
+
+
+def access_in_words(access: Access) -> str:
+    """What an assertion is about, for a message: `admin of the organization or viewer of project 'web'`."""
+    roles = [f"{entry.role} of {in_words(entry.scope)}" for entry in access.roles]
+    return " or ".join([*roles, *([f"{access.anywhere} of anything"] if access.anywhere else [])])
 
 
 def where(place: Location) -> str:

@@ -4,7 +4,15 @@ from collections.abc import Iterator
 
 from reconciler.model import ORGANIZATION
 from reconciler.naming import RoleNames
-from reconciler.policy.document import Binding, Organization, PersonEntry, Policy, RoleEntry, StoredAs
+from reconciler.policy.document import (
+    Binding,
+    Organization,
+    PersonEntry,
+    Policy,
+    RoleEntry,
+    StoredAs,
+    Whom,
+)
 from reconciler.policy.rules.entries import Problems, in_words, where
 from reconciler.problem import Problem, did_you_mean
 
@@ -15,6 +23,7 @@ def of_scopes(policy: Policy) -> Problems:
     yield from unmanaged_organization_role(policy)
     yield from bound_to_role_group(policy)
     yield from class_of_role_group(policy.organization)
+    yield from asserted_of_role_group(policy)
 
 
 def of_classes(policy: Policy) -> Problems:
@@ -25,7 +34,8 @@ def of_classes(policy: Policy) -> Problems:
 def unknown_class(policy: Policy) -> Problems:
     """A class that the organization does not declare."""
     known = policy.organization.classes
-    entries: tuple[Binding | PersonEntry, ...] = (*policy.bindings, *policy.people)
+    asserted = (whom for assertion in policy.assertions for whom in assertion.whoms)
+    entries: tuple[Binding | PersonEntry | Whom, ...] = (*policy.bindings, *policy.people, *asserted)
     for entry in entries:
         for name, at in zip(entry.classes, entry.classes_at, strict=False):
             if name not in known:
@@ -80,6 +90,19 @@ def class_of_role_group(organization: Organization) -> Problems:
                 yield Problem(place, message, "name a group of the identity provider")
 
 
+def asserted_of_role_group(policy: Policy) -> Problems:
+    """An assertion about a group that itself stands for a role: who is in it changes as the plan runs."""
+    if policy.organization.roles.stored_as is not StoredAs.GROUPS:
+        return
+    names = RoleNames(policy.organization)
+    for whom in (whom for assertion in policy.assertions for whom in assertion.whoms):
+        for group, place in zip(whom.groups, whom.groups_at, strict=False):
+            if meaning := names.meaning(group.name):
+                scope, role = meaning
+                message = f"the group '{group.name}' stands for the role {role} in {in_words(scope)}"
+                yield Problem(place, message, "name a group of the identity provider")
+
+
 def _given(policy: Policy) -> Iterator[RoleEntry]:
     for binding in policy.bindings:
         yield from binding.roles
@@ -87,3 +110,5 @@ def _given(policy: Policy) -> Iterator[RoleEntry]:
         yield from grant.roles
     for account in policy.service_accounts:
         yield from account.roles
+    for assertion in policy.assertions:
+        yield from assertion.claim.access.roles

@@ -25,7 +25,7 @@ def of_roles(policy: Policy) -> Problems:
 
 def bound_twice(bindings: Iterable[Binding]) -> Problems:
     """A group that is given a role in one scope by two bindings, or everything again by a second one."""
-    for group in _groups(bindings):
+    for group in by_group(bindings):
         given: dict[str | None, RoleEntry] = {}
         whole: dict[frozenset[tuple[str | None, Role]], Binding] = {}
         for binding in group:
@@ -41,14 +41,14 @@ def bound_twice(bindings: Iterable[Binding]) -> Problems:
 
 def bound_below_organization_role(bindings: Iterable[Binding]) -> Problems:
     """A project role lower than what the same group has in the whole organization, from any binding."""
-    for group in _groups(bindings):
+    for group in by_group(bindings):
         roles = [entry for binding in group for entry in binding.roles]
         yield from pointless(f"group '{group[0].group.name}'", roles)
 
 
 def group_spelled_in_two_ways(bindings: Iterable[Binding]) -> Problems:
     """One group whose name two bindings write differently."""
-    for first, *others in _groups(bindings):
+    for first, *others in by_group(bindings):
         for other in others:
             if other.group.name != first.group.name:
                 message = f"the group '{other.group.name}' is '{first.group.name}' in {where(first.at)}"
@@ -95,7 +95,7 @@ def granted_twice(grants: Iterable[TemporaryGrant]) -> Problems:
         yield from _overlaps(entries)
 
 
-def _groups(bindings: Iterable[Binding]) -> Iterable[list[Binding]]:
+def by_group(bindings: Iterable[Binding]) -> Iterable[list[Binding]]:
     """Bindings by the group that they mean, in the order of the files.
 
     An id says which; without one, the name does, and it means the one group of that name with an id
