@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 
+from reconciler.assertions import Breach, shortened
 from reconciler.change import (
     CreateGroup,
     CreateUser,
@@ -30,7 +31,7 @@ from reconciler.model import (
     fold,
 )
 from reconciler.plan import Plan, after
-from reconciler.policy.document import Guardrails, Limit
+from reconciler.policy.document import AtMost, Guardrails, Limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +60,14 @@ def check(
     token_user: str | None,
     now: datetime,
     approvable: bool = True,
+    breaches: Iterable[Breach] = (),
 ) -> tuple[Violation, ...]:
     """Every guardrail that the plan breaks; none: it may run.
 
     `desired` and `live` are the states that the plan was made from. `token_user` is the principal id of
     the user whose token writes, if it is one's (`ProviderReader.token_user`); it need not be asked for
     where the plan takes nothing (`takes`). `now` is aware. `approvable` says whether anybody could approve
-    the plan: one that nobody is to carry out can't be.
+    the plan: one that nobody is to carry out can't be. `breaches` are the assertions that it would break.
     """
     case = _Case(plan, desired, live, limits, token_user, approvable)
     found = (
@@ -80,6 +82,7 @@ def check(
         _own_user(case),
         _admins_gained(case),
         _longest_grant(case, now),
+        *map(_asserted, breaches),
     )
     return tuple(violation for violation in found if violation is not None)
 
@@ -454,6 +457,32 @@ def _longest_grant(case: _Case, now: datetime) -> Violation | None:
         "`guardrails.longest_grant` in the policy",
         sorted({term.user for _, term in long}),
     )
+
+
+def _asserted(breach: Breach) -> Violation:
+    """Each of them is refused by itself. No approval: what the policy asserts, it can stop asserting."""
+    assertion = breach.assertion
+    people = [f"{one.principal.user_name} as {one}" for one in breach.people]
+    cited = f"'{assertion.says}' ({assertion.at.file}:{assertion.at.line})"
+    if isinstance(assertion.claim, AtMost):
+        message = (
+            f"{cited} allows {breach.limit}, and there {_would(breach)} be {_counted(range(breach.measured))}"
+        )
+    else:
+        message = f"{cited} {_would(breach)} be broken by {_counted(people)}"
+    doubt = f"; it is not known who is in {', '.join(breach.unknown)}" if breach.unknown else ""
+    return Violation(
+        "assertions",
+        breach.measured,
+        breach.limit,
+        f"{message}: {shortened(people)}{doubt}",
+        "give them less, or change the assertion, which is a change of the policy that somebody reviews",
+        _names(one.principal for one in breach.people),
+    )
+
+
+def _would(breach: Breach) -> str:
+    return "could" if breach.unknown else "would"
 
 
 def _days(term: Term, now: datetime) -> int:

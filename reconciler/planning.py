@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 
-from reconciler import desired, drift, guardrails, plan, undo
+from reconciler import assertions, desired, drift, guardrails, plan, undo
+from reconciler.assertions import Breach
 from reconciler.change import AccountChange
 from reconciler.errors import ReadError
 from reconciler.guardrails import Violation
@@ -114,22 +115,46 @@ def survey(
     undone = provisioning.findings(
         sides.population, sides.membership, _pushed(pushed, sides.membership), failures
     )
-    asked = replace(sides.asked, findings=(*sides.asked.findings, *undone))
-    prepared = _checked(policy, asked, sides.course.live, provider, now, sides.course.changes, token_user)
-    return Survey(replace(sides, asked=asked), replace(prepared, leavers=sides.course.told))
+    sides = replace(sides, asked=replace(sides.asked, findings=(*sides.asked.findings, *undone)))
+    live, changes = sides.course.live, sides.course.changes
+    prepared = _checked(policy, sides.asked, live, sides.membership, provider, now, changes, token_user)
+    return Survey(_told(sides, prepared.plan), replace(prepared, leavers=sides.course.told))
+
+
+def asserted(policy: Policy, sides: Sides, server: str) -> Sides:
+    """The same sides with what the assertions find in the plan that would bring them together."""
+    if not policy.assertions:
+        return sides
+    planned, _ = _planned(
+        policy, sides.asked, sides.course.live, sides.membership, server, sides.course.changes
+    )
+    return _told(sides, planned)
+
+
+def _told(sides: Sides, planned: Plan) -> Sides:
+    """The same with all that a plan of them tells."""
+    asked = replace(sides.asked, problems=planned.problems, findings=planned.findings)
+    return replace(sides, asked=asked)
 
 
 def prepare_undo(
-    policy: Policy, run: PastRun, ledger: str, provider: ProviderReader, now: datetime
+    policy: Policy,
+    run: PastRun,
+    ledger: str,
+    provider: ProviderReader,
+    now: datetime,
+    directory: Directory | None = None,
 ) -> tuple[Prepared, WayBack]:
     """Read the provider and plan the way back from a run; and that way, which tells what it leaves alone.
 
-    `ledger` is the file that tells of the run. Raises ReadError.
+    `ledger` is the file that tells of the run. `directory` tells whom assertions mean by groups and classes;
+    where it does not answer, that is not known, for the way back must not depend on it. Raises ReadError.
     """
     live = provider.read()
     scopes = {scope for (scope, _), _ in RoleNames(policy.organization).items()}
     back = undo.way_back(run, live, scopes, ledger)
-    prepared = _checked(policy, back.desired, live, provider, now, back.accounts)
+    membership = _answered(policy, directory)
+    prepared = _checked(policy, back.desired, live, membership, provider, now, back.accounts)
     return replace(prepared, settled=f"nothing of run {run.id} is left to take back"), back
 
 
@@ -138,6 +163,16 @@ def _membership(policy: Policy, directory: Directory) -> Membership:
     if policy.organization.directory.kind is DirectoryKind.SCIM:
         return directory.read(policy.groups)
     return identity.together(directory.read(policy.groups, everybody=True))
+
+
+def _answered(policy: Policy, directory: Directory | None) -> Membership | None:
+    """The same as far as assertions need it; None where the directory does not answer, or was not given."""
+    if directory is None or not assertions.needs_membership(policy):
+        return None
+    try:
+        return _membership(policy, directory)
+    except ReadError:
+        return None
 
 
 def _pushed(pushed: Directory | None, membership: Membership) -> Membership | None:
@@ -154,22 +189,44 @@ def _checked(
     policy: Policy,
     asked: DesiredState,
     live: LiveState,
+    membership: Membership | None,
     provider: ProviderReader,
     now: datetime,
     accounts: Iterable[AccountChange] = (),
     token_user: Callable[[], str | None] | None = None,
 ) -> Prepared:
-    organization = policy.organization
+    planned, breaches = _planned(policy, asked, live, membership, provider.server, accounts)
+    own_user = (token_user or provider.token_user)() if guardrails.takes(planned) else None
+    limits = policy.organization.guardrails
+    violations = guardrails.check(
+        planned, asked, live, limits, token_user=own_user, now=now, breaches=breaches
+    )
+    return Prepared(planned, live, violations)
+
+
+def _planned(
+    policy: Policy,
+    asked: DesiredState,
+    live: LiveState,
+    membership: Membership | None,
+    server: str,
+    accounts: Iterable[AccountChange],
+) -> tuple[Plan, tuple[Breach, ...]]:
+    """The plan, with what the assertions of the policy find in it, and those that it would break."""
     planned = plan.build(
         drift.detect(asked, live),
-        organization,
-        provider.server,
+        policy.organization,
+        server,
         live.role_groups,
         asked.problems,
         policy.tree,
         accounts,
         asked.findings,
     )
-    own_user = (token_user or provider.token_user)() if guardrails.takes(planned) else None
-    violations = guardrails.check(planned, asked, live, organization.guardrails, token_user=own_user, now=now)
-    return Prepared(planned, live, violations)
+    judgement = assertions.judge(policy, planned, live, asked, membership)
+    told = replace(
+        planned,
+        problems=tuple(sorted({*planned.problems, *judgement.problems})),
+        findings=(*planned.findings, *judgement.findings),
+    )
+    return told, judgement.caused

@@ -126,6 +126,7 @@ class _Inquiry:
         past = proved(policy, provider.server, lambda: self.runs)
         with choose.opened(policy, client, readings, os.environ, reach()) as directory:
             sides = planning.read(policy, provider, directory, now, past)
+        sides = planning.asserted(policy, sides, provider.server)
         return overview.case(policy, provider.server, sides, now, self.runs)
 
 

@@ -189,7 +189,7 @@ def refuse(prepared: Prepared, approved: Collection[str] = ()) -> None:
     is_approved = prepared.plan.fingerprint in approved
     broken = [one for one in prepared.violations if not (one.approvable and is_approved)]
     if broken:
-        names = ", ".join(violation.guardrail for violation in broken)
+        names = ", ".join(dict.fromkeys(violation.guardrail for violation in broken))
         why = ", which no approval covers" if is_approved else ""
         raise GuardrailError(
             f"nothing was written to {prepared.plan.organization}: refused by {names}{why}",

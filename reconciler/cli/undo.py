@@ -1,24 +1,27 @@
 """`reconciler undo`: plans the way back from a run, from the ledger; writes only with --apply."""
 
+import os
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 import click
 
-from reconciler import ledger, planning
+from reconciler import assertions, ledger, planning
 from reconciler.cli import notify, terminal
 from reconciler.cli.converge import Convergence, Terms, conditions, fail
 from reconciler.cli.history import named
 from reconciler.cli.notify import Notifier
-from reconciler.cli.run import Run, check, format_option, moment, prepare, show
+from reconciler.cli.run import Run, check, format_option, moment, prepare, reach, show
+from reconciler.directories import choose
 from reconciler.errors import ExitCode, PartlyAppliedError, SettingsError
 from reconciler.history import PastRun
 from reconciler.planning import Prepared
 from reconciler.policy.document import Policy
 from reconciler.policy.files import shown
-from reconciler.ports import ProviderReader
+from reconciler.ports import Directory, ProviderReader
 from reconciler.report import data
 from reconciler.report.plain import printable
 from reconciler.report.problems import counted
@@ -83,13 +86,18 @@ class _Undoing:
     ledger: str
     back: WayBack | None = field(default=None)
 
-    def planned(self, policy: Policy, _: Client, provider: ProviderReader, __: Readings) -> Prepared:
+    def planned(
+        self, policy: Policy, client: Client, provider: ProviderReader, readings: Readings
+    ) -> Prepared:
         if provider.server != self.run.begun.server:
             raise SettingsError(
                 f"run {self.run.id} was on {self.run.begun.server}, and this is {provider.server}",
                 "a way back leads to the server that the run wrote to",
             )
-        prepared, self.back = planning.prepare_undo(policy, self.run, self.ledger, provider, moment())
+        with _directory(policy, client, readings) as directory:
+            prepared, self.back = planning.prepare_undo(
+                policy, self.run, self.ledger, provider, moment(), directory
+            )
         for line in (*self.back.moved, *self.back.lost):
             click.echo(f"left as it is: {printable(line)}", err=True)
         for line in self.back.stays:
@@ -123,3 +131,12 @@ class _Undoing:
 
         run.each(work)
         return plans
+
+
+def _directory(
+    policy: Policy, client: Client, readings: Readings
+) -> AbstractContextManager[Directory | None]:
+    """The directory, where the way back needs it: to tell whom the policy's assertions mean."""
+    if assertions.needs_membership(policy):
+        return choose.opened(policy, client, readings, os.environ, reach())
+    return nullcontext()

@@ -1,9 +1,12 @@
 """Plans and outcomes as plain data, ready to be written as one JSON document."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import assert_never
 
+from reconciler import guardrails
 from reconciler.change import (
+    AccountChange,
     Change,
     CreateGroup,
     CreateUser,
@@ -19,9 +22,10 @@ from reconciler.change import (
 from reconciler.errors import ReconcilerError
 from reconciler.finding import Finding
 from reconciler.guardrails import Violation
-from reconciler.model import Provenance
+from reconciler.model import Provenance, fold
 from reconciler.plan import FORMAT
 from reconciler.planning import Prepared
+from reconciler.report import people
 from reconciler.report.problems import record
 
 Document = dict[str, object]
@@ -53,12 +57,43 @@ def plan(prepared: Prepared) -> Document:
         **({"at": prepared.as_of.isoformat()} if prepared.as_of else {}),
         "drift": planned.drifted,
         "fingerprint": planned.fingerprint,
+        "summary": _summary(prepared),
         "changes": [change_record(change) for change in planned.changes],
         "withheld": [change_record(change) for change in planned.withheld],
         "findings": [finding(one) for one in planned.findings],
         "problems": [record(one) for one in planned.problems],
         "violations": [violation_record(one) for one in prepared.violations],
     }
+
+
+def _summary(prepared: Prepared) -> Document:
+    """The verdict in figures, and the admins by name: a check of the plan need work nothing out."""
+    planned, live = prepared.plan, prepared.live
+    verbs = Counter(map(people.verb, planned.people))
+    accounts = Counter(map(_done, planned.accounts))
+    before, left = guardrails.admins(live, live.roles), guardrails.admins_after(planned, live)
+    admins = {"before": before, "after": left, "new": left - before, "gone": before - left}
+    return {
+        "people": len(planned.people),
+        "gain": verbs["gains"],
+        "move": verbs["moves"],
+        "lose": verbs["loses"],
+        "lose_everything": len(people.emptied(prepared)),
+        "keep_access": verbs["keeps access"],
+        "accounts": {
+            done: accounts[done] for done in ("created", "corrected", "reactivated", "deactivated", "deleted")
+        },
+        "admins": {
+            when: sorted((live.people[id_].user_name for id_ in ids), key=fold)
+            for when, ids in admins.items()
+        },
+    }
+
+
+def _done(change: AccountChange) -> str:
+    """What is done to an account, in a word; a new userName is a correction like another."""
+    done = people.participle(change)
+    return "corrected" if done == "renamed" else done
 
 
 def applied(

@@ -367,6 +367,8 @@ def test_wherever_something_of_another_type_stands_it_is_told(path: Path) -> Non
         for odd in ODD:
             if inside(sound, place) == odd or (place[-1] in ("line", "measured", "limit") and odd == 7):
                 continue
+            if "summary" in place and type(inside(sound, place)) is type(odd):
+                continue
             if place[:3] != ("plans", 0, "changes") and place[:3] != ("plans", 0, "server"):
                 free = place[-1] in ("policy", "failures", "problems", "withheld", "violations", "drift")
             else:

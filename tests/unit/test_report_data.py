@@ -1,23 +1,28 @@
 """Plans and outcomes as plain data, whole and ready for JSON."""
 
 import json
+from typing import Any
 
 from build import (
     END,
     SERVER,
     WEB,
     at,
+    correct,
     create_user,
     deactivate,
+    delete_user,
+    holds,
     live,
     plan,
     principal,
     provenance,
+    reactivate,
     scope_change,
     set_roles,
 )
 
-from reconciler.change import CreateGroup, Outcome, Result
+from reconciler.change import CreateGroup, Outcome, Result, SetRoles
 from reconciler.errors import PolicyError, ReadError
 from reconciler.finding import Finding, Kind
 from reconciler.guardrails import Violation
@@ -53,6 +58,17 @@ GROUP_DATA = {
     "scope": {"project": "web"},
     "role": "admin",
 }
+
+
+def summary(**figures: int) -> dict[str, Any]:
+    """A summary of nothing but these figures; `created` is one of accounts."""
+    none = dict.fromkeys(("people", "gain", "move", "lose", "lose_everything", "keep_access"), 0)
+    accounts = dict.fromkeys(("created", "corrected", "reactivated", "deactivated", "deleted"), 0)
+    admins: dict[str, list[str]] = {"before": [], "after": [], "new": [], "gone": []}
+    told = {key: figures.get(key, 0) for key in none}
+    return {**told, "accounts": {key: figures.get(key, 0) for key in accounts}, "admins": admins}
+
+
 PLAN_DATA = {
     "organization": "acme",
     "server": "https://scim.example/v2",
@@ -60,6 +76,7 @@ PLAN_DATA = {
     "mode": "additive",
     "drift": True,
     "fingerprint": PLANNED.fingerprint,
+    "summary": summary(people=1, gain=1),
     "changes": [
         GROUP_DATA,
         {
@@ -145,6 +162,7 @@ EMPTY_DATA = {
     "mode": "enforce",
     "drift": False,
     "fingerprint": EMPTY.plan.fingerprint,
+    "summary": summary(),
     "changes": [],
     "withheld": [],
     "findings": [],
@@ -227,6 +245,7 @@ def test_accounts_and_findings_are_told_with_their_reasons() -> None:
     assert document == EMPTY_DATA | {
         "drift": True,
         "fingerprint": told.fingerprint,
+        "summary": summary(created=1),
         "changes": [
             {
                 "kind": "create-user",
@@ -270,4 +289,50 @@ def test_accounts_and_findings_are_told_with_their_reasons() -> None:
                 "since": None,
             },
         ],
+    }
+
+
+def test_the_summary_counts_people_and_accounts_and_names_the_admins() -> None:
+    held = {
+        "ann": holds("admin"),
+        "Bob": holds("viewer"),
+        "cleo": holds("admin", web="viewer"),
+        "dan": holds(web="viewer"),
+        "eve": holds("viewer contributor"),
+        "fay": holds("viewer"),
+        "gil": holds("admin"),
+    }
+    changes = (
+        set_roles("Bob", scope_change(ORGANIZATION, "viewer", "admin")),
+        set_roles("dan", scope_change(WEB, "viewer", "")),
+        set_roles("eve", scope_change(ORGANIZATION, "viewer contributor", "contributor")),
+        set_roles("fay", scope_change(ORGANIZATION, "viewer", ""), scope_change(WEB, "", "admin")),
+        set_roles("cleo", scope_change(ORGANIZATION, "admin", "")),
+        create_user("joe"),
+        correct("max", user_name="m@acme.example"),
+        correct("ann", display_name="Ann"),
+        reactivate("rex"),
+        deactivate("gil"),
+        delete_user("old"),
+    )
+    who = [one.principal for one in changes if not isinstance(one, SetRoles)]
+    state = live(held, *(person for person in who if person.id not in ("u-ann", "u-gil")))
+    planned = plan(*changes)
+    told = data.plan(Prepared(planned, state, ()))
+    assert through_json({"summary": told["summary"]}) == {
+        "summary": {
+            "people": 5,
+            "gain": 1,
+            "move": 1,
+            "lose": 2,
+            "lose_everything": 1,
+            "keep_access": 1,
+            "accounts": {"created": 1, "corrected": 2, "reactivated": 1, "deactivated": 1, "deleted": 1},
+            "admins": {
+                "before": ["ann@acme.example", "cleo@acme.example", "gil@acme.example"],
+                "after": ["ann@acme.example", "Bob@acme.example"],
+                "new": ["Bob@acme.example"],
+                "gone": ["cleo@acme.example", "gil@acme.example"],
+            },
+        }
     }
