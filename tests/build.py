@@ -41,7 +41,10 @@ from reconciler.model import (
 )
 from reconciler.plan import Plan
 from reconciler.policy.document import (
+    Access,
+    Assertion,
     Binding,
+    Claim,
     GroupRef,
     Guardrails,
     Limit,
@@ -56,6 +59,7 @@ from reconciler.policy.document import (
     ServiceAccount,
     StoredAs,
     TemporaryGrant,
+    Whom,
 )
 from reconciler.ports import ProvisioningFailure
 from reconciler.problem import Location, Problem
@@ -213,7 +217,21 @@ def organization(
     )
 
 
-Entry = Binding | TemporaryGrant | PersonEntry | ServiceAccount
+def whom(*users: str, groups: Collection[str] = (), classes: Collection[str] = ()) -> Whom:
+    """People by short name, and whoever is in these groups and classes."""
+    names = tuple(f"{name}@acme.example" for name in users)
+    return Whom(names, tuple(GroupRef(group) for group in groups), tuple(classes))
+
+
+def access(organization: str = "", /, *, anywhere: str = "", **projects: str) -> Access:
+    return Access(entries(organization, projects, 90), Role[anywhere.upper()] if anywhere else None)
+
+
+def assertion(claim: Claim, *, excepted: Whom = Whom(), says: str = "So it is", line: int = 90) -> Assertion:  # noqa: B008
+    return Assertion(says, claim, at(line, "assertions.yaml"), excepted)
+
+
+Entry = Binding | TemporaryGrant | PersonEntry | ServiceAccount | Assertion
 
 
 def policy(*written: Entry | PersonClass, of: Organization | None = None) -> Policy:
@@ -226,6 +244,7 @@ def policy(*written: Entry | PersonClass, of: Organization | None = None) -> Pol
         tuple(entry for entry in written if isinstance(entry, TemporaryGrant)),
         tuple(entry for entry in written if isinstance(entry, PersonEntry)),
         tuple(entry for entry in written if isinstance(entry, ServiceAccount)),
+        assertions=tuple(entry for entry in written if isinstance(entry, Assertion)),
     )
 
 
