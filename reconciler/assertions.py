@@ -188,8 +188,8 @@ class _Bench:
         self, assertion: Assertion, state: Mapping[str, Held], meant: Callable[[str], bool]
     ) -> Mapping[str, Held]:
         """Of those who are meant, whoever has what the claim is about, and in which scopes."""
-        found = ((id_, met(assertion.claim, held)) for id_, held in state.items())
-        return {id_: has for id_, has in found if has and meant(id_)}
+        found = ((id_, met(assertion.claim, held)) for id_, held in state.items() if meant(id_))
+        return {id_: has for id_, has in found if has}
 
     @cached_property
     def before(self) -> Mapping[str, Held]:

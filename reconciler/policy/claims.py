@@ -31,4 +31,6 @@ def _any(access: Access, held: Held) -> Held:
     asked: list[tuple[Scope, Role]] = [(entry.scope, entry.role) for entry in access.roles]
     if access.anywhere is not None:
         asked += [(scope, access.anywhere) for scope in held]
-    return {scope: Role(role) for scope, least in asked if (role := effective(held, scope)) >= least}
+    everywhere = held.get(ORGANIZATION, 0)
+    found = ((scope, max(held.get(scope, 0), everywhere), least) for scope, least in asked)
+    return {scope: Role(role) for scope, role, least in found if role >= least}

@@ -1,4 +1,4 @@
-"""Assertions, and checks of a team's own, on plans that the program makes: what is printed, and exit codes."""
+"""Assertions, and checks of a team's own, on plans that the program makes: what is printed, how it exits."""
 
 import json
 import re
