@@ -97,8 +97,18 @@ def test_the_examples_of_the_guide_are_one_valid_policy(acme: Path) -> None:
     others = [example for example in examples if example not in settings]
     for number, example in enumerate(others):
         (acme / f"{number}.yaml").write_text(f"version: 1\n{example}")
-    summary = "acme is valid: 6 files, 2 bindings, 1 temporary grant, 2 people, 1 service account\n"
-    assert (len(settings), len(others)) == (3, 5)
+    held = "2 bindings, 1 temporary grant, 2 people, 1 service account, 2 assertions"
+    assert (len(settings), len(others)) == (3, 6)
+    assert outcome(validate("acme")) == (0, "", f"acme is valid: 7 files, {held}\n")
+
+
+def test_the_example_of_the_page_on_assertions_is_a_valid_policy(acme: Path) -> None:
+    page = (ROOT / "docs/assertions.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    head = f"{HEAD}projects: {{storefront: {{}}, checkout: {{}}}}\nclasses: {{contractor: {{}}}}\n"
+    (acme / "organization.yaml").write_text(head)
+    (acme / "rules.yaml").write_text(f"version: 1\n{example}")
+    summary = "acme is valid: 2 files, 0 bindings, 0 temporary grants, 4 assertions\n"
     assert outcome(validate("acme")) == (0, "", summary)
 
 
