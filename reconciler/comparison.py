@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
-from reconciler import desired, drift, edits, guardrails, plan
+from reconciler import assertions, desired, drift, edits, guardrails, plan
+from reconciler.assertions import Judgement
 from reconciler.drift import Drift, ScopeDrift
 from reconciler.edits import Edit
 from reconciler.finding import Finding
@@ -29,6 +30,7 @@ from reconciler.naming import RoleNames
 from reconciler.people import lifecycle, population
 from reconciler.people.identity import People
 from reconciler.people.lifecycle import Course
+from reconciler.plan import Plan
 from reconciler.planning import Prepared
 from reconciler.policy.document import GroupRef, Policy
 from reconciler.problem import Problem
@@ -119,7 +121,8 @@ def compare(base: Policy | None, head: Policy, ground: Ground, now: datetime) ->
     before, past = _asked(old, ground, ground.live, now)
     live = _as_asked(before, past.live, _scopes(old), _scopes(head), ground.live_for_new)
     after, course = _asked(head, ground, live, now)
-    planned = plan.build(
+    looked_up = ground.source is not Source.NOWHERE
+    built = plan.build(
         _with_former(drift.detect(after, course.live), before),
         head.organization,
         ground.server,
@@ -130,13 +133,34 @@ def compare(base: Policy | None, head: Policy, ground: Ground, now: datetime) ->
         _new(before.findings, after.findings),
     )
 
+    def judged(policy: Policy, edit: Plan = built) -> Judgement:
+        """By the assertions of one of the policies; stand-ins can't be counted, nor told from each other."""
+        if not looked_up:
+            return Judgement()
+        return assertions.judge(policy, edit, course.live, after, ground.membership)
+
     def refusals(policy: Policy) -> tuple[Violation, ...]:
-        limits = policy.organization.guardrails
+        limits, broken = policy.organization.guardrails, judged(policy).caused
         return guardrails.check(
-            planned, after, course.live, limits, token_user=ground.own_user, now=now, approvable=False
+            built,
+            after,
+            course.live,
+            limits,
+            token_user=ground.own_user,
+            now=now,
+            approvable=False,
+            breaches=broken,
         )
 
-    looked_up = ground.source is not Source.NOWHERE
+    judgement = judged(head)
+    known = judged(old, replace(built, changes=()))
+    after = replace(after, problems=tuple(sorted({*after.problems, *judgement.problems})))
+    before = replace(before, problems=(*before.problems, *known.problems))
+    planned = replace(
+        built,
+        problems=after.problems,
+        findings=(*built.findings, *_new(known.findings, judgement.findings)),
+    )
     violations = refusals(head) if looked_up else ()
     refused = {one.guardrail for one in violations}
     told_before = {problem.message for problem in before.problems}

@@ -8,10 +8,24 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import UTC, datetime
 from enum import Enum
+from typing import assert_never
 
 from reconciler.model import fold
-from reconciler.policy.document import Lifecycle, Mode, Organization, PersonClass, Policy
+from reconciler.policy.document import (
+    Assertion,
+    AtMost,
+    Lifecycle,
+    Mode,
+    Never,
+    NeverTogether,
+    Only,
+    Organization,
+    PersonClass,
+    Policy,
+    Whom,
+)
 from reconciler.policy.marked import Steps, path_text
+from reconciler.policy.rules.entries import access_in_words
 from reconciler.problem import Location
 
 Value = str | int | bool | None | tuple[str, ...]
@@ -147,6 +161,8 @@ def _entries(policy: Policy, now: datetime) -> Said:
     for binding in policy.bindings:
         if binding.classes:
             found.setdefault(("bindings", binding.group.name, "classes"), set()).update(binding.classes)
+    for assertion in policy.assertions:
+        found.setdefault(("assertions", assertion.says), set()).add(_asserted(assertion))
     for account in policy.service_accounts:
         single["service_accounts", account.user] = THERE
         single["service_accounts", account.user, "owner"] = account.owner
@@ -157,6 +173,29 @@ def _entries(policy: Policy, now: datetime) -> Said:
         single["people", person.user, "ends"] = _time(person.ends) if person.ends else None
         single["people", person.user, "previously"] = tuple(sorted(person.previously))
     return {**{steps: tuple(sorted(terms)) for steps, terms in found.items()}, **single}
+
+
+def _asserted(assertion: Assertion) -> str:
+    """What is checked, in one line: `never kim@acme.example, group eng: admin of project 'web'`."""
+    claim = assertion.claim
+    access = access_in_words(claim.access)
+    spared = f", except {_people(assertion.excepted)}" if assertion.excepted != Whom() else ""
+    match claim:
+        case Never():
+            return f"never {_people(claim.whom)}: {access}{spared}"
+        case Only():
+            return f"only {_people(claim.whom)}: {access}{spared}"
+        case AtMost():
+            return f"at most {claim.count}: {access}{spared}"
+        case NeverTogether():
+            return f"never together: {access_in_words(claim.access, ' and ')}{spared}"
+        case _ as never:
+            assert_never(never)
+
+
+def _people(whom: Whom) -> str:
+    groups = sorted(f"group {group.name}" for group in whom.groups)
+    return ", ".join([*sorted(whom.users), *groups, *sorted(f"class {name}" for name in whom.classes)])
 
 
 def _time(moment: datetime) -> str:
@@ -191,6 +230,8 @@ def _entry_place(head: Policy, steps: Steps) -> Location | None:
             return next((entry.at for entry in entries), None)
         case ("bindings", group, _):
             return next((one.at for one in head.bindings if one.group.name == group and one.classes), None)
+        case ("assertions", says):
+            return next((one.at for one in head.assertions if one.says == says), None)
         case ("service_accounts", user, *_):
             return next((one.at for one in head.service_accounts if one.user == user), None)
         case ("people", user, *_):
@@ -225,6 +266,8 @@ def _loosens(steps: Steps, before: Value, after: Value) -> bool:
             return before == TELL
         case ("guardrails", *_):
             return not isinstance(before, int) or _number(after) > _number(before)
+        case ("assertions", _):
+            return bool(_missing(before, after))  # what was checked is not any more, or not as it was
         case ("classes", _):
             return after is None
         case ("classes", _, "highest_role"):

@@ -8,6 +8,8 @@ from build import (
     SERVER,
     UNLIMITED,
     WEB,
+    access,
+    assertion,
     binding,
     grant,
     group,
@@ -22,6 +24,7 @@ from build import (
     scope_change,
     service_account,
     set_roles,
+    whom,
 )
 
 from reconciler import comparison
@@ -29,12 +32,14 @@ from reconciler.change import CreateGroup, SetRoles
 from reconciler.comparison import Comparison, Ground, Source, Standing
 from reconciler.model import ORGANIZATION, LiveState, Member, Membership, Provenance, Scope
 from reconciler.policy.document import (
+    Binding,
     DirectoryKind,
     DirectorySettings,
     GroupRef,
     Lifecycle,
     Limit,
     Mode,
+    Never,
     Organization,
     Policy,
     StoredAs,
@@ -373,3 +378,50 @@ def test_groups_of_roles_that_the_old_policy_needed_are_not_created_by_the_edit(
     assert prepared is not None
     created = [change.scope for change in prepared.plan.changes if isinstance(change, CreateGroup)]
     assert created == [Scope("web")]
+
+
+# Assertions
+
+
+def breaking(*entries: Binding, checked: bool = True) -> Policy:
+    asserted = assertion(Never(whom("ann"), access(web="admin")), says="Not Ann")
+    return policy(*entries, *([asserted] if checked else []))
+
+
+def test_an_edit_that_breaks_an_assertion_is_refused_as_its_plan_will_be() -> None:
+    told = compared(breaking(), breaking(binding("eng", web="admin")))
+    assert told.prepared is not None
+    assert [(one.guardrail, one.people) for one in told.prepared.violations] == [
+        ("assertions", ("ann@acme.example",))
+    ]
+    assert told.but_for == ()
+
+
+def test_an_edit_that_takes_an_assertion_away_and_breaks_it_is_told_as_what_it_loosens() -> None:
+    told = compared(breaking(), breaking(binding("eng", web="admin"), checked=False))
+    assert told.prepared is not None
+    assert told.prepared.violations == ()
+    assert [one.guardrail for one in told.but_for] == ["assertions"]
+    assert [(edit.name, edit.removed, edit.loosens) for edit in told.edits] == [
+        ('assertions["Not Ann"]', ("never ann@acme.example: admin of project 'web'",), True)
+    ]
+
+
+def test_a_new_assertion_that_does_not_hold_is_pointed_out_once_and_no_refusal() -> None:
+    bound = binding("eng", web="admin")
+    told = compared(breaking(bound, checked=False), breaking(bound))
+    assert told.prepared is not None
+    assert told.prepared.violations == ()
+    assert [one.subject for one in told.prepared.plan.findings] == ["ann@acme.example"]
+    assert [(edit.added, edit.loosens) for edit in told.edits] == [
+        (("never ann@acme.example: admin of project 'web'",), False)
+    ]
+    again = compared(breaking(bound), breaking(bound))
+    assert again.prepared is not None
+    assert again.prepared.plan.findings == ()
+
+
+def test_where_nobody_was_looked_up_no_assertion_is_judged() -> None:
+    told = compared(breaking(), breaking(binding("eng", web="admin")), Ground(Source.NOWHERE))
+    assert told.prepared is not None
+    assert (told.prepared.violations, told.prepared.plan.findings, told.but_for) == ((), (), ())

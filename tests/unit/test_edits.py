@@ -5,19 +5,36 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from build import NOW, at, binding, grant, organization, person, person_class, policy, service_account
+from build import (
+    NOW,
+    access,
+    assertion,
+    at,
+    binding,
+    grant,
+    organization,
+    person,
+    person_class,
+    policy,
+    service_account,
+    whom,
+)
 
 from reconciler import edits
 from reconciler.edits import Edit, Value
 from reconciler.model import Role
 from reconciler.policy.document import (
+    AtMost,
     DirectoryKind,
     DirectorySettings,
     Guardrails,
     Lifecycle,
     Limit,
     Mode,
+    Never,
+    NeverTogether,
     Notice,
+    Only,
     Organization,
     PersonClass,
 )
@@ -162,3 +179,49 @@ def test_the_terms_of_entries_are_told_though_nobody_has_another_role_now() -> N
 
 def test_entries_that_are_over_are_clutter_and_no_edit() -> None:
     assert edits.between(policy(grant("ann", "admin", expires=NOW - timedelta(days=1))), policy(), NOW) == ()
+
+
+def test_an_assertion_is_told_by_its_sentence_with_what_it_checks_and_loosens_where_it_is_not_as_it_was() -> (
+    None
+):
+    before = policy(
+        assertion(Never(whom("kim", groups=["eng"]), access(anywhere="admin")), says="Not they"),
+        assertion(Only(whom(classes=["staff"]), access("admin", web="viewer")), says="Staff alone"),
+        assertion(AtMost(3, access("admin")), says="Few"),
+    )
+    after = policy(
+        assertion(AtMost(5, access("admin")), says="Few", excepted=whom(groups=["ops"]), line=7),
+        assertion(NeverTogether(access(web="admin", app="admin")), says="Apart", line=8),
+    )
+    told = edits.between(before, after, NOW)
+    assert [(one.name, one.before, one.after, one.at, one.loosens) for one in told] == [
+        (
+            "assertions.Few",
+            ("at most 3: admin of the organization",),
+            ("at most 5: admin of the organization, except group ops",),
+            at(7, "assertions.yaml"),
+            True,
+        ),
+        (
+            'assertions["Not they"]',
+            ("never kim@acme.example, group eng: admin of anything",),
+            None,
+            None,
+            True,
+        ),
+        (
+            'assertions["Staff alone"]',
+            ("only class staff: admin of the organization or viewer of project 'web'",),
+            None,
+            None,
+            True,
+        ),
+        (
+            "assertions.Apart",
+            None,
+            ("never together: admin of project 'web' and admin of project 'app'",),
+            at(8, "assertions.yaml"),
+            False,
+        ),
+    ]
+    assert edits.between(before, before, NOW) == ()

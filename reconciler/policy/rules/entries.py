@@ -66,10 +66,10 @@ def in_words(scope: Scope) -> str:
     return "the organization" if scope.project is None else f"project '{scope.project}'"
 
 
-def access_in_words(access: Access) -> str:
+def access_in_words(access: Access, joined: str = " or ") -> str:
     """What an assertion is about, for a message: `admin of the organization or viewer of project 'web'`."""
     roles = [f"{entry.role} of {in_words(entry.scope)}" for entry in access.roles]
-    return " or ".join([*roles, *([f"{access.anywhere} of anything"] if access.anywhere else [])])
+    return joined.join([*roles, *([f"{access.anywhere} of anything"] if access.anywhere else [])])
 
 
 def where(place: Location) -> str:
