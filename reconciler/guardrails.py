@@ -33,6 +33,9 @@ from reconciler.model import (
 from reconciler.plan import Plan, after
 from reconciler.policy.document import AtMost, Guardrails, Limit
 
+ASSERTIONS = "assertions"
+"""The guardrail that refuses what breaks an assertion of the policy: the one whose message names people."""
+
 
 @dataclass(frozen=True, slots=True)
 class Violation:
@@ -472,7 +475,7 @@ def _asserted(breach: Breach) -> Violation:
         message = f"{cited} {_would(breach)} be broken by {_counted(people)}"
     doubt = f"; it is not known who is in {', '.join(breach.unknown)}" if breach.unknown else ""
     return Violation(
-        "assertions",
+        ASSERTIONS,
         breach.measured,
         breach.limit,
         f"{message}: {shortened(people)}{doubt}",

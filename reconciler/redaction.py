@@ -25,7 +25,7 @@ from reconciler.change import (
 )
 from reconciler.errors import ReadError
 from reconciler.finding import Finding, Kind
-from reconciler.guardrails import Violation
+from reconciler.guardrails import ASSERTIONS, Violation
 from reconciler.model import DIRECTORY, PROVISIONAL, LiveState, Principal, Provenance, fold
 from reconciler.planning import Prepared
 from reconciler.problem import Problem
@@ -131,7 +131,12 @@ class Redaction:
         )
 
     def _violation(self, violation: Violation) -> Violation:
-        return replace(violation, people=tuple(sorted(map(self.name, violation.people))))
+        """Of an assertion neither the sentence nor who breaks it by what: both name people."""
+        people = tuple(sorted(map(self.name, violation.people)))
+        if violation.guardrail == ASSERTIONS:
+            message = "an assertion of the policy would be broken"
+            return replace(violation, message=message, remedy=ASK, people=people)
+        return replace(violation, people=people)
 
 
 def problem(problem: Problem) -> Problem:
@@ -179,5 +184,7 @@ def _said(kind: Kind) -> str:
             return "is a service account that should be looked at"
         case Kind.REVIEW:
             return "is due for review, or named as a reviewer and known to nobody"
+        case Kind.ASSERTION:
+            return "is why an assertion of the policy does not hold, or is named in one and is nobody"
         case _ as never:
             assert_never(never)

@@ -81,6 +81,7 @@ CHANGES = (
 )
 FINDINGS = tuple(Finding(kind, ANN.user_name, WORDS, WORDS, at(3), NOW) for kind in Kind)
 VIOLATION = Violation("removals", 4, 1, "4 people would lose", "check", (ANN.user_name, DEE.user_name), True)
+BROKEN = Violation("assertions", 1, 0, f"'{WORDS}' would be broken {WORDS}", WORDS, (BEA.user_name,))
 
 
 def world() -> Prepared:
@@ -99,7 +100,7 @@ def world() -> Prepared:
         problems=(Problem(at(5), WORDS, WORDS),),
         findings=FINDINGS,
     )
-    return Prepared(planned, before, (VIOLATION,), leavers=(ANN,))
+    return Prepared(planned, before, (VIOLATION, BROKEN), leavers=(ANN,))
 
 
 def texts(prepared: Iterable[Prepared]) -> dict[str, str]:
@@ -194,7 +195,7 @@ def test_what_a_reviewer_goes_by_is_left() -> None:
 
 def test_a_redacted_plan_is_none_that_could_be_applied(tmp_path: Path) -> None:
     planned = replace(plan(create_user(), *CHANGES[:3]), tree="0" * 32)
-    prepared = REDACTION.prepared(Prepared(planned, live(), ()))
+    prepared = REDACTION.prepared(Prepared(planned, live({}, BEA), ()))
     document = {**data.plans("policies", [prepared], []), "problems": []}
     planfile.write(tmp_path / "plan.json", document)
     with pytest.raises(SettingsError, match="does not fit its fingerprint"):
