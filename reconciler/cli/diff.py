@@ -13,7 +13,8 @@ import click
 
 from reconciler import comparison, private, settings
 from reconciler.cli import report_failure, terminal
-from reconciler.cli.reports import deliver, dialect, options
+from reconciler.cli.code_host import dialect
+from reconciler.cli.reports import deliver, options
 from reconciler.cli.run import Run, moment, prepare, reach
 from reconciler.comparison import Comparison, Ground, Source, Standing
 from reconciler.directories import choose

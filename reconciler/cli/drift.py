@@ -10,6 +10,7 @@ import click
 from reconciler import blame, drifted
 from reconciler.blame import Commit
 from reconciler.cli import notify, reports
+from reconciler.cli.code_host import dialect
 from reconciler.cli.notify import Notifier
 from reconciler.cli.run import Run, evidence, ledger_option, overviewed, path_argument, prepare
 from reconciler.drifted import Drifted, Written
@@ -71,7 +72,7 @@ def command(
         files,
         {
             "text": lambda: "\n".join(report.lines(found, run.failures)),
-            "markdown": lambda: drift_markdown.document(found, run.failures, run.problems, reports.dialect()),
+            "markdown": lambda: drift_markdown.document(found, run.failures, run.problems, dialect()),
             "json": lambda: json.dumps(run.document(report.data(shown(path), found, run.failures)), indent=2),
             "junit": lambda: drift_junit.document(found, run.failures, run.problems),
         },

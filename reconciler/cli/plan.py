@@ -10,7 +10,8 @@ import click
 
 from reconciler import planfile
 from reconciler.cli import terminal
-from reconciler.cli.reports import deliver, dialect, options
+from reconciler.cli.code_host import dialect
+from reconciler.cli.reports import deliver, options
 from reconciler.cli.run import Run, check, ledger_option, path_argument, planned, prepare
 from reconciler.errors import ExitCode, ReadError
 from reconciler.planning import Prepared

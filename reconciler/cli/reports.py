@@ -1,18 +1,14 @@
 """Where a result goes: to standard output in one format, to files in as many as are asked for."""
 
-import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from reconciler import hosts, private
+from reconciler import private
 from reconciler.errors import SettingsError
-from reconciler.hosts import Kind, body
-from reconciler.hosts.host import LIMITS
 from reconciler.policy.files import shown
-from reconciler.report.markdown import Dialect
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -105,12 +101,3 @@ def _reason(error: OSError | ValueError) -> str:
 def _ended(text: str) -> str:
     """A text with one line break at its end, unless there is nothing to be said."""
     return text.removesuffix("\n") + "\n" if text else ""
-
-
-def dialect() -> Dialect:
-    """The Markdown of the code host that CI says this runs for; what is safe anywhere where it says nothing.
-
-    Raises SettingsError where a variable that says where a host is makes no sense.
-    """
-    host = hosts.recognized(os.environ)
-    return host.dialect if host else Dialect(limit=LIMITS[Kind.GITHUB] - body.ROOM)

@@ -1,0 +1,17 @@
+"""The code host that CI says a command runs for: how Markdown is to be written for it."""
+
+import os
+
+from reconciler import hosts
+from reconciler.hosts import Kind, body
+from reconciler.hosts.host import LIMITS
+from reconciler.report.markdown import Dialect
+
+
+def dialect() -> Dialect:
+    """The Markdown of the code host that CI says this runs for; what is safe anywhere where it says nothing.
+
+    Raises SettingsError where a variable that says where a host is makes no sense.
+    """
+    host = hosts.recognized(os.environ)
+    return host.dialect if host else Dialect(limit=LIMITS[Kind.GITHUB] - body.ROOM)
