@@ -1,8 +1,8 @@
-"""How big the page is and how fast it answers in Chromium: `PYTHONPATH=tests .venv/bin/python benchmarks/page.py`.
+"""How big the page is, and how fast it answers: `PYTHONPATH=tests .venv/bin/python benchmarks/page.py`.
 
-For ten and for ten thousand people it prints the size of the file, the time until the first rows are there, and
-the time from a key to the rows that match, while all rows are there; the median of several tries. Chromium is
-looked for on the PATH.
+For ten and for ten thousand people it prints the size of the file, the time until the first rows are there,
+and the time from a key to the rows that match while all rows are there, median of several tries; in the
+chromium that is on the PATH.
 """
 
 import shutil
@@ -38,7 +38,7 @@ LOADED = "performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd
 
 
 def answers(page: Page) -> float:
-    """Milliseconds from a key to the rows that match: the slowest of the words, with all rows there before."""
+    """Milliseconds from a key to the rows that match: of the word that takes longest."""
     return max(median(answer(page, word) for _ in range(TIMES)) for word in WORDS)
 
 

@@ -109,10 +109,17 @@ class Matrix {
       cell.tabIndex = -1;
       return cell;
     }
-    const button = element("button", { type: "button", tabIndex: -1 }, ...chips(live));
-    if (live !== desired) {
-      button.append("→", ...chips(desired));
-      button.className = "drift";
+    const only = live === desired && ROLES.find(([bit]) => bit === live);
+    const button = element("button", { type: "button", tabIndex: -1 });
+    if (only) {
+      button.append(only[1]);
+      button.className = "chip " + only[2];
+    } else {
+      button.append(...chips(live));
+      if (live !== desired) {
+        button.append("→", ...chips(desired));
+        button.className = "drift";
+      }
     }
     button.setAttribute("aria-label", named(live) + (live === desired ? "" : ", should be " + named(desired)));
     cell.append(button);
@@ -134,17 +141,14 @@ class Matrix {
     this.head = element("tr");
     this.head.setAttribute("role", "row");
     ["Person", ...this.data.scopes].forEach((title, index) => this.head.append(this.heading(title, index - 1)));
-    const head = element("thead", {}, this.head);
-    head.setAttribute("role", "rowgroup");
-    const caption = element("caption", { className: "unseen" }, "Who has what: people and their role in each scope. Arrow keys move, Enter tells why.");
-    this.table = element("table", { className: this.people.length > AT_ONCE ? "grid many" : "grid" }, caption, head);
-    this.table.setAttribute("role", "grid");
-    this.table.setAttribute("aria-colcount", this.data.scopes.length + 1);
-    this.table.style.setProperty("--scopes", this.data.scopes.length);
-    this.table.addEventListener("click", (event) => this.clicked(event));
-    this.table.addEventListener("keydown", (event) => this.pressed(event));
-    this.table.addEventListener("focusin", (event) => this.enter(event.target));
-    this.section.querySelector(".sheet").append(this.table);
+    this.top = element("thead", {}, this.head);
+    this.top.setAttribute("role", "rowgroup");
+    const caption = "Who has what: people and their role in each scope. Arrow keys move, Enter tells why.";
+    this.caption = element("caption", { className: "unseen" }, caption);
+    this.sheet = this.section.querySelector(".sheet");
+    this.sheet.addEventListener("click", (event) => this.clicked(event));
+    this.sheet.addEventListener("keydown", (event) => this.pressed(event));
+    this.sheet.addEventListener("focusin", (event) => this.enter(event.target));
     this.stop = this.head.firstElementChild.firstElementChild;
     this.stop.tabIndex = 0;
     addEventListener("beforeprint", () => this.fill(Infinity));
@@ -191,12 +195,38 @@ class Matrix {
     this.found = this.matching();
     this.rows = 0;
     forget(this.pending);
-    while (this.table.tBodies.length) this.table.tBodies[0].remove();
-    this.table.setAttribute("aria-rowcount", this.found.length + 1);
+    this.begin();
     this.fill(AT_ONCE);
     if (!this.table.contains(this.stop)) this.enter(this.head.firstElementChild.firstElementChild);
     this.count.textContent = this.said();
     this.goOn();
+  }
+
+  // A new table with the same head. To take thousands of rows away takes long, so that happens later.
+  begin() {
+    const old = this.table;
+    const focused = this.head.contains(document.activeElement) && document.activeElement;
+    this.table = element("table", { className: this.people.length > AT_ONCE ? "grid many" : "grid" }, this.caption, this.top);
+    this.table.setAttribute("role", "grid");
+    this.table.setAttribute("aria-colcount", this.data.scopes.length + 1);
+    this.table.setAttribute("aria-rowcount", this.found.length + 1);
+    this.table.style.setProperty("--scopes", this.data.scopes.length);
+    this.sheet.prepend(this.table);
+    if (focused) focused.focus();
+    this.sheet.scrollTop = 0;
+    if (!old) return;
+    old.className = "past";
+    if (old.rows.length <= AT_ONCE) old.remove();
+    else this.discard(old);
+  }
+
+  discard(old) {
+    later((idle) => {
+      do old.tBodies[0].remove();
+      while (old.tBodies.length && idle && idle.timeRemaining() > 5);
+      if (old.tBodies.length) this.discard(old);
+      else old.remove();
+    }, PATIENCE);
   }
 
   said() {
@@ -231,7 +261,7 @@ class Matrix {
 
   row(index, position) {
     const [name, display, marks, ...cells] = this.data.people[index];
-    const button = element("button", { type: "button", tabIndex: -1, className: "who", dir: "auto" }, element("bdi", {}, name));
+    const button = element("button", { type: "button", tabIndex: -1, className: "who", dir: "auto" }, name);
     const head = element("th", { scope: "row", title: display ? name + " · " + display : name }, button);
     head.setAttribute("role", "rowheader");
     if (marks) head.append(element("small", {}, marks));
