@@ -29,7 +29,7 @@ class Opened:
         page = self.contexts[-1].new_page()
         page.set_default_timeout(10_000)
         page.on("request", lambda request: self._asked(request.url))
-        page.on("console", lambda message: self.faults.append(f"{message.type}: {message.text}"))
+        page.on("console", lambda message: self._said(message.type, message.text))
         page.on("pageerror", lambda error: self.faults.append(str(error)))
         page.on("dialog", lambda dialog: self.faults.append(f"dialog: {dialog.message}"))
         return self.again(page, html)
@@ -45,6 +45,11 @@ class Opened:
     def _asked(self, url: str) -> None:
         if url.partition("#")[0] != (self.folder / "page.html").as_uri():
             self.faults.append(f"request: {url}")
+
+    def _said(self, kind: str, words: str) -> None:
+        """What Chromium reports of a page: violations of its policy are errors."""
+        if kind in ("error", "warning"):
+            self.faults.append(f"{kind}: {words}")
 
     def close(self) -> None:
         for context in self.contexts:
