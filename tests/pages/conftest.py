@@ -38,7 +38,8 @@ class Opened:
         """The same or another page in one that is open: much faster than a new one."""
         file = self.folder / "page.html"
         file.write_text(html, encoding="utf-8")
-        page.emulate_media(media="screen")
+        page.emulate_media(media="screen", color_scheme="light", reduced_motion="no-preference")
+        page.set_viewport_size({"width": 1280, "height": 800})
         page.goto(file.as_uri())
         return page
 

@@ -89,7 +89,7 @@ def world(
     findings: Collection[Finding] = (),
     guardrails: Guardrails = Guardrails(removals=Limit(100_000, 100)),  # noqa: B008 (frozen)
 ) -> Overview:
-    """So many people in groups that give roles in projects; of each `drifted_every` one has something else (2: nobody).
+    """So many people in groups that give roles in projects; one in `drifted_every` drifted (2: nobody).
 
     `names` are the userNames of the first ones. The first two are organization admins.
     """

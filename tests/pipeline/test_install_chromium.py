@@ -8,7 +8,7 @@ SCRIPT = Path(__file__).parents[2] / ".ci" / "install-chromium"
 
 
 def install(folder: Path, **programs: str) -> tuple[int, str, str]:
-    """Run it where only these programs are there, each some shell; the file `log` has what they were asked."""
+    """Run it where only these programs are there, each some shell; `log` has what they were asked."""
     for name, does in programs.items():
         path = folder / name
         path.write_text(f'#!/bin/sh\necho "{name} $*" >>"{folder}/log"\n{does}\n', encoding="utf-8")
