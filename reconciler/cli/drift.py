@@ -12,21 +12,21 @@ from reconciler.blame import Commit
 from reconciler.cli import notify, reports
 from reconciler.cli.code_host import dialect
 from reconciler.cli.notify import Notifier
-from reconciler.cli.run import Run, evidence, ledger_option, overviewed, path_argument, prepare
+from reconciler.cli.run import Run, evidence, ledger_option, moment, overviewed, path_argument, prepare
 from reconciler.drifted import Drifted, Written
 from reconciler.errors import ExitCode
 from reconciler.overview import Overview
 from reconciler.policy.document import Policy
 from reconciler.policy.files import shown
 from reconciler.report import drift as report
-from reconciler.report import drift_junit, drift_markdown
+from reconciler.report import drift_junit, drift_markdown, page
 
 
 @click.command("drift")
 @path_argument
 @ledger_option
 @notify.option
-@reports.options("text", "markdown", "json", "junit")
+@reports.options("text", "markdown", "json", "html", "junit")
 @click.pass_context
 def command(
     context: click.Context, path: Path, ledger_path: Path, when: str, output: str, files: Sequence[Path]
@@ -74,6 +74,7 @@ def command(
             "text": lambda: "\n".join(report.lines(found, run.failures)),
             "markdown": lambda: drift_markdown.document(found, run.failures, run.problems, dialect()),
             "json": lambda: json.dumps(run.document(report.data(shown(path), found, run.failures)), indent=2),
+            "html": lambda: page.drift(found, run.failures, moment(), run.problems),
             "junit": lambda: drift_junit.document(found, run.failures, run.problems),
         },
     )

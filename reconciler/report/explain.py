@@ -150,20 +150,20 @@ def _scope(scope: ScopeExplanation, mode: Mode, writers: Writers) -> Iterator[st
     change = roles(scope.live)
     if scope.live != scope.desired:
         change += f" -> {roles(scope.desired)}"
-    yield f"  {scope.scope}: {change}, {_verdict(scope, mode)}"
+    yield f"  {scope.scope}: {change}, {verdict(scope, mode)}"
     for reason in scope.reasons:
         yield from _reason(reason, writers)
-    if told := _nothing_applies(scope):
+    if told := nothing_applies(scope):
         yield f"    {told}"
-    if scope.above is not None:
-        yield f"    outranked: {scope.above} in the organization is higher, and applies here, too"
+    if remark := above(scope):
+        yield f"    {remark}"
     for problem in scope.problems:
         yield f"    held by {problem}"
     if scope.written is not None:
-        yield f"    {_written(scope.written)}"
+        yield f"    {written(scope.written)}"
 
 
-def _verdict(scope: ScopeExplanation, mode: Mode) -> str:
+def verdict(scope: ScopeExplanation, mode: Mode) -> str:
     """What becomes of it, in a mode that may leave it as it is."""
     enough = scope.verdict is Verdict.TAKE and max(scope.live) == max(scope.desired, default=None)
     told = f"{scope.verdict}, as one role is enough" if enough else str(scope.verdict)
@@ -176,7 +176,7 @@ def _verdict(scope: ScopeExplanation, mode: Mode) -> str:
             return told
 
 
-def _nothing_applies(scope: ScopeExplanation) -> str:
+def nothing_applies(scope: ScopeExplanation) -> str:
     """That no reason gives what they have, unless one would if they were not held or protected."""
     if scope.verdict is Verdict.PROTECTED or any(one.standing is Standing.APPLIES for one in scope.reasons):
         return ""
@@ -185,19 +185,33 @@ def _nothing_applies(scope: ScopeExplanation) -> str:
     return "" if scope.verdict is Verdict.HELD else "nothing in the policy gives it now"
 
 
+def above(scope: ScopeExplanation) -> str:
+    """That a role in the organization applies here, where it does."""
+    if scope.above is None:
+        return ""
+    return f"outranked: {scope.above} in the organization is higher, and applies here, too"
+
+
 def _reason(reason: Reason, writers: Writers) -> Iterator[str]:
     source = reason.source
-    yield f"    {reason.standing:<{_STANDING}}  {source.role!s:<{_ROLE}}  {_source(source)}"
-    if reason.by is not None:
-        yield f"{_MARGIN}below {reason.by.role} by {_name(reason.by)}"
-    if source.asked is not None:
-        yield f"{_MARGIN}{source.asked} was asked for: class {source.person_class} goes no higher"
-    if source.withheld and source.person_class:
-        yield f"{_MARGIN}not for class {source.person_class}, which it does not name"
+    yield f"    {reason.standing:<{_STANDING}}  {source.role!s:<{_ROLE}}  {entry(source)}"
+    yield from (f"{_MARGIN}{remark}" for remark in remarks(reason))
     yield f"{_MARGIN}{_place(source.at, writers)}"
 
 
-def _source(source: Provenance) -> str:
+def remarks(reason: Reason) -> Iterator[str]:
+    """What else there is to say of a reason, a sentence each."""
+    source = reason.source
+    if reason.by is not None:
+        yield f"below {reason.by.role} by {_name(reason.by)}"
+    if source.asked is not None:
+        yield f"{source.asked} was asked for: class {source.person_class} goes no higher"
+    if source.withheld and source.person_class:
+        yield f"not for class {source.person_class}, which it does not name"
+
+
+def entry(source: Provenance) -> str:
+    """An entry of the policy in words: what it is, from when until when, and for what reason."""
     return "".join((_name(source), _term(source), f", {source.reason}" if source.reason else ""))
 
 
@@ -246,7 +260,8 @@ def _writer(writer: Writer) -> str:
             assert_never(never)
 
 
-def _written(written: Written) -> str:
+def written(written: Written) -> str:
+    """By which run it is so, or was."""
     begun = written.run.begun
     by = f"run {written.run.id} of {begun.who or 'nobody known'}, commit {begun.commit or 'unknown'}"
     if written.stands:

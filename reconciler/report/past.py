@@ -56,7 +56,7 @@ def one(run: PastRun) -> list[str]:
         lines.append(f"  undoes run {begun.undoes}")
     if begun.approved:
         lines.append(f"  approved in spite of {', '.join(begun.approved)}")
-    lines.append(f"  {_result(run)}")
+    lines.append(f"  {result(run)}")
     for write in run.writes:
         lines += ["", *_write(write)]
     for skip in run.skipped:
@@ -94,10 +94,11 @@ def verified(faults: Sequence[Fault]) -> Document:
 
 
 def _row(run: PastRun) -> tuple[str, ...]:
-    return (run.id, f"{run.begun.at[:19]}Z", run.organization, run.begun.who or "?", _result(run))
+    return (run.id, f"{run.begun.at[:19]}Z", run.organization, run.begun.who or "?", result(run))
 
 
-def _result(run: PastRun) -> str:
+def result(run: PastRun) -> str:
+    """What came of a run, in a few words."""
     if run.ended is not None and run.ended.refused is not None:
         return f"refused: {run.ended.refused}"
     counts = ", ".join(f"{number} {word}" for word, number in run.results().items() if number)

@@ -123,13 +123,14 @@ def test_a_ledger_that_was_asked_for_and_is_not_there_is_an_error() -> None:
 
 def test_reports_are_written_beside_what_is_printed() -> None:
     write_policy(Path("policies/acme"))
-    files = ["out/drift.txt", "drift.json", "test-results/drift/junit.xml"]
+    files = ["out/drift.txt", "drift.json", "test-results/drift/junit.xml", "drift.html"]
     done = ran(acme(), "drift", *(word for file in files for word in ("--report", file)))
     assert done.code == 3
     assert Path("out/drift.txt").read_text() == done.out
     assert json.loads(Path("drift.json").read_text())["format"] == "reconciler.drift/1"
     cases = Xml.parse(files[2]).iter("testcase")
     assert [case.get("name") for case in cases] == ["cleo@acme.example", "dan@acme.example"]
+    assert "<title>drift: 2 people in acme</title>" in Path("drift.html").read_text()
 
 
 def test_a_report_that_can_t_be_written_is_an_error_after_everything_else() -> None:
