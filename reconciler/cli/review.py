@@ -21,6 +21,7 @@ from reconciler.policy.document import Policy
 from reconciler.policy.files import shown
 from reconciler.report import review, spreadsheet
 from reconciler.report.data import failure
+from reconciler.report.page import review as review_page
 from reconciler.report.plain import printable
 
 DIRTY = "-dirty"
@@ -37,7 +38,7 @@ DIRTY = "-dirty"
     "server.",
 )
 @ledger_option
-@reports.options("text", "csv", "json")
+@reports.options("text", "csv", "json", "html")
 @click.pass_context
 def command(
     context: click.Context,
@@ -53,7 +54,8 @@ def command(
     server is told by the environment, as for `plan`. Writes nothing but the files that --report names.
 
     Text sums up and lists what is out of the ordinary. CSV has a row for each person and scope. JSON has
-    everything. Each carries one digest, of the evidence together with commit, policy and ledger.
+    everything. HTML is a page to go through and to sign on paper. Each carries one digest, of the evidence
+    together with commit, policy and ledger.
 
     \b
     Exit codes:
@@ -84,6 +86,7 @@ def command(
                 "text": lambda: "\n".join(review.text(dossier, digest)),
                 "csv": lambda: spreadsheet.rows(dossier, digest),
                 "json": lambda: review.as_json(document),
+                "html": lambda: review_page.page(dossier, digest),
             },
         )
     else:

@@ -14,7 +14,7 @@ from scim.fake_server import FakeServer, Fault, user
 
 from reconciler import evidence
 
-REPORTS = ("--report", "review.json", "--report", "review.csv", "--report", "review.txt")
+REPORTS = tuple(word for end in ("json", "csv", "txt", "html") for word in ("--report", f"review.{end}"))
 MARKED = """\
 version: 1
 reviewed: {date: 2026-01-31, by: ada@acme.example}
@@ -70,6 +70,7 @@ def test_all_reports_are_of_one_digest_which_the_json_proves() -> None:
     assert digest == evidence.digest(found)
     assert {row["digest"] for row in rows()} == {digest}
     assert Path("review.txt").read_text(encoding="utf-8") == result.out
+    assert f"<code>{digest}</code>" in Path("review.html").read_text(encoding="utf-8")
     assert result.out.endswith(f"digest  {digest}\n")
     assert {path.stat().st_mode & 0o777 for path in Path().glob("review.*")} == {0o600}
 

@@ -29,6 +29,7 @@ _TITLES = {
     Kind.GRANT: "Temporary grants",
     Kind.CLASS: "Classes of people",
     Kind.SERVICE_ACCOUNT: "Service accounts",
+    Kind.REVIEW: "Reviews",
 }
 
 

@@ -42,11 +42,16 @@ class Matrix:
 
 def of(overview: Overview) -> Matrix:
     """The matrix of all people of an overview."""
-    scopes = _scopes(overview.people)
-    shared = _Shared(overview.case.policy.organization.mode)
+    return of_people(overview.people, overview.case.policy.organization.mode)
+
+
+def of_people(everybody: Sequence[Explanation], mode: Mode) -> Matrix:
+    """The matrix of these people, where a run may go so far."""
+    scopes = _scopes(everybody)
+    shared = _Shared(mode)
     people: list[list[str | int]] = []
     rows: list[Row] = []
-    for person in overview.people:
+    for person in everybody:
         by_scope = {one.scope: one for one in person.scopes}
         found = [by_scope.get(scope) for scope in scopes]
         marks = ", ".join(_marks(person))
