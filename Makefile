@@ -8,7 +8,7 @@ unexport PYTHONHOME PYTHONPATH VIRTUAL_ENV
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_USER := 0
 
-.PHONY: help demo test check coverage audit sbom mutants lock clean
+.PHONY: help demo test check coverage audit sbom mutants orb lock clean
 
 help:  ## say what there is to make
 	@sed -n 's/^\([a-z]*\):.*## /make \1	/p' Makefile
@@ -56,6 +56,9 @@ build/mutation/.made: requirements/dev.txt requirements/mutation.txt
 	@python=$$(sh .ci/find-python "$(PYTHON)") && "$$python" -m venv --clear build/mutation
 	@build/mutation/bin/python -m pip install --quiet --no-deps --require-hashes $(patsubst %,-r %,$^)
 	@touch $@
+
+orb: $(ENVIRONMENT)  ## pack the orb's pieces into the one file that pipelines load
+	@$(BIN)/python .ci/pack-orb.py orb/src orb/orb.yml
 
 LOCK := build/lock/bin/uv pip compile --quiet --python build/lock/bin/python --universal --python-version 3.11 \
 	--generate-hashes --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)

@@ -70,6 +70,8 @@ class Agent:
     """An empty folder for clones, caches and workspaces."""
     environment: Mapping[str, str] = field(default_factory=dict)
     jobs: int = 0
+    installed: set[str] = field(default_factory=set)
+    """What was installed: once is enough for all jobs of one machine."""
 
     def run(
         self, document: Mapping[str, Any], job: str, *, context: Mapping[str, str] = {}, **given: Any
@@ -78,7 +80,8 @@ class Agent:
         self.jobs += 1
         folder = self.place / f"job-{self.jobs}-{job}"
         folder.mkdir(parents=True)
-        variables = {**self._variables(folder), **self.environment, **context}
+        of_executor = document["executors"][document["jobs"][job]["executor"]].get("environment", {})
+        variables = {**self._variables(folder), **of_executor, **self.environment, **context}
         ran = Ran()
         for kind, step in steps(document, job, **given):
             self._step(ran, folder, kind, step, variables)
@@ -95,7 +98,6 @@ class Agent:
         path = os.pathsep.join([str(tools), str(Path(sys.executable).parent), os.environ["PATH"]])
         return ours | {
             "PATH": path,
-            "BASH_ENV": str(folder.with_suffix(".env")),
             "CIRCLE_WORKFLOW_JOB_ID": str(self.jobs),
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         }
@@ -107,8 +109,12 @@ class Agent:
             case "checkout":
                 # A folder that is not empty, as after a workspace was attached, is no hindrance.
                 subprocess.run(["git", "clone", "-q", str(self.repository), str(folder)], check=True)
+            case "run" if step["command"] in self.installed:
+                pass
             case "run":
                 self._shell(ran, folder, step, variables)
+                if step["name"] == "Install":
+                    self.installed.add(step["command"])
             case "save_cache":
                 key = _ENVIRONMENT.sub(lambda found: variables[found[1]], step["key"])
                 for name in step["paths"]:

@@ -1,4 +1,4 @@
-"""`.circleci/config.yml`: valid, careful with what may write, and its steps run as they are written."""
+"""`.circleci/config.yml`: valid, and careful with what may write. `test_uses` runs its steps."""
 
 import os
 import re
@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+from pipeline.circleci import steps
 
 from reconciler import ledger
 from reconciler.cli import COMMANDS
@@ -18,9 +19,9 @@ CONFIG = ROOT / ".circleci" / "config.yml"
 DOCUMENT: dict[str, Any] = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
 
 
-def jobs_of_the_workflow() -> dict[str, dict[str, Any]]:
-    """What the workflow says of each of its jobs, by name."""
-    entries = DOCUMENT["workflows"]["access"]["jobs"]
+def jobs_of(workflow: str) -> dict[str, dict[str, Any]]:
+    """What a workflow says of each of its jobs, by name."""
+    entries = DOCUMENT["workflows"][workflow]["jobs"]
     return {
         name: job
         for entry in entries
@@ -30,15 +31,10 @@ def jobs_of_the_workflow() -> dict[str, dict[str, Any]]:
 
 def shell_of(job: str) -> list[str]:
     """The shell commands of a job, in order."""
-    return [step["run"]["command"] for step in DOCUMENT["jobs"][job]["steps"] if "run" in step]
+    return [step["command"] for kind, step in steps(DOCUMENT, job, version="3.11") if kind == "run"]
 
 
-def commands_of(job: str) -> list[str]:
-    """The commands of the program that a job calls."""
-    return re.findall(r"\breconciler ([a-z]+)", "\n".join(shell_of(job)))
-
-
-WORKFLOW = jobs_of_the_workflow()
+WORKFLOWS = {name: jobs_of(name) for name in DOCUMENT["workflows"]}
 
 
 def check_schema(config: Path) -> "subprocess.CompletedProcess[str]":
@@ -59,9 +55,7 @@ def test_the_configuration_follows_the_published_schema() -> None:
     ("written", "instead"),
     [
         pytest.param("serial-group: <<", "serial-group: [<<", id="serial group"),
-        pytest.param(
-            'filters: pipeline.git.branch == "main"', "filters: << pipeline.git.branch >>", id="filter"
-        ),
+        pytest.param("requires: [apply]", "requires: apply", id="requires"),
         pytest.param("command: bash .ci/run", "comand: bash .ci/run", id="step"),
     ],
 )
@@ -73,91 +67,81 @@ def test_the_schema_would_find_a_slip(written: str, instead: str, tmp_path: Path
     assert check_schema(slipped).returncode == 1
 
 
-def test_every_job_is_in_the_workflow() -> None:
-    assert list(WORKFLOW) == list(DOCUMENT["jobs"])
+def test_every_job_is_in_a_workflow() -> None:
+    used = {
+        name for jobs in WORKFLOWS.values() for name, job in jobs.items() if job.get("type") != "approval"
+    }
+    assert used == set(DOCUMENT["jobs"])
 
 
-def test_the_policies_are_validated_planned_and_applied() -> None:
-    calls = {job: commands_of(job) for job in WORKFLOW}
-    assert {job: called for job, called in calls.items() if called} == {
-        "validate": ["validate"],
-        "plan": ["plan"],
-        "apply": ["apply"],
+def test_each_pipeline_is_one_of_the_three_uses() -> None:
+    assert {name: one["when"] for name, one in DOCUMENT["workflows"].items()} == {
+        "branch": 'pipeline.git.branch != "main" and pipeline.trigger.type != "schedule"',
+        "main": 'pipeline.git.branch == "main" and pipeline.trigger.type != "schedule"',
+        "schedule": 'pipeline.trigger.type == "schedule"',
     }
 
 
-def test_known_vulnerabilities_are_looked_for_and_a_bill_of_materials_is_kept_everywhere() -> None:
-    assert (WORKFLOW["audit"], WORKFLOW["sbom"]) == ({}, {})
+def test_known_vulnerabilities_are_looked_for_and_a_bill_of_materials_is_kept() -> None:
+    assert all(jobs["audit"] == {} for jobs in WORKFLOWS.values())
     assert (shell_of("audit"), shell_of("sbom")) == (["make audit"], ["make sbom"])
     assert DOCUMENT["jobs"]["sbom"]["steps"][-1] == {"store_artifacts": {"path": "build/sbom.cdx.json"}}
 
 
-def test_the_ledger_of_each_apply_is_kept() -> None:
-    assert {"store_artifacts": {"path": str(ledger.DEFAULT.parent)}} in DOCUMENT["jobs"]["apply"]["steps"]
-
-
 def test_every_command_that_is_called_exists() -> None:
-    called = {command for job in WORKFLOW for command in commands_of(job)}
+    scripts = [path.read_text(encoding="utf-8") for path in (ROOT / "orb/src/scripts").iterdir()]
+    shell = "\n".join([*scripts, *(line for job in DOCUMENT["jobs"] for line in shell_of(job))])
+    called = set(re.findall(r"(?:RECONCILER|RECONCILER:-reconciler\}) ([a-z]+)", shell))
+    assert called == {"validate", "plan", "apply", "comment", "drift"}
     assert called <= set(COMMANDS)
 
 
-def test_apply_runs_on_main_alone_and_one_at_a_time() -> None:
-    assert WORKFLOW["apply"] == {
+def test_what_applies_runs_on_main_alone_and_one_at_a_time() -> None:
+    assert "apply" not in WORKFLOWS["branch"]
+    assert WORKFLOWS["main"]["apply"] == {
         "requires": ["test", "validate"],
-        "context": "access-write",
-        "filters": 'pipeline.git.branch == "main"',
+        "context": ["access-write", "notifications"],
         "serial-group": "<< pipeline.project.slug >>/access",
     }
 
 
-def test_no_other_job_gets_the_token_that_may_write() -> None:
-    assert {name: job["context"] for name, job in WORKFLOW.items() if "context" in job} == {
-        "plan": "access-read",
-        "apply": "access-write",
+def test_drift_is_told_before_it_is_mended_whether_there_is_any_or_not() -> None:
+    assert WORKFLOWS["schedule"]["apply"] == {
+        "requires": [{"drift": ["success", "failed"]}],
+        "context": ["access-write", "notifications"],
+        "serial-group": "<< pipeline.project.slug >>/access",
     }
 
 
-def test_plan_runs_everywhere_but_on_main() -> None:
-    assert WORKFLOW["plan"]["filters"] == 'pipeline.git.branch != "main"'
+def test_approval_is_asked_for_only_where_a_guardrail_refused() -> None:
+    assert WORKFLOWS["main"]["guardrails"] == {"requires": ["apply"]}
+    assert WORKFLOWS["main"]["approve"] == {"type": "approval", "requires": [{"guardrails": "failed"}]}
+    assert WORKFLOWS["main"]["apply-approved"]["requires"] == ["approve"]
 
 
-def run_as_written(command: str, folder: Path, **variables: str) -> "subprocess.CompletedProcess[str]":
-    """A step as CircleCI runs it; the agent's own command only notes that it was called."""
-    agent = folder / "circleci-agent"
-    agent.write_text('#!/bin/sh\necho "agent: $*"\n', encoding="utf-8")
-    agent.chmod(0o755)
-    path = os.pathsep.join([str(folder), str(Path(sys.executable).parent), os.environ["PATH"]])
-    return subprocess.run(
-        ["bash", "-eo", "pipefail", "-c", command],
-        cwd=ROOT,
-        env={name: value for name, value in os.environ.items() if "SCIM" not in name}
-        | variables
-        | {"PATH": path},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def test_only_what_applies_gets_the_token_that_may_write() -> None:
+    writing = {
+        (workflow, name)
+        for workflow, jobs in WORKFLOWS.items()
+        for name, job in jobs.items()
+        if "access-write" in job.get("context", ())
+    }
+    assert writing == {("main", "apply"), ("main", "apply-approved"), ("schedule", "apply")}
 
 
-def test_the_job_that_plans_stops_where_there_are_no_credentials(tmp_path: Path) -> None:
-    stop = shell_of("plan")[0]
-    assert run_as_written(stop, tmp_path).stdout.splitlines()[-1] == "agent: step halt"
+def test_no_two_jobs_of_a_workflow_share_a_serial_group() -> None:
+    for jobs in WORKFLOWS.values():
+        groups = [job["serial-group"] for job in jobs.values() if "serial-group" in job]
+        assert len(groups) == len(set(groups))
 
 
-@pytest.mark.parametrize("variable", ["CIRCLECI_SCIM_URL", "ACME_CIRCLECI_SCIM_URL"])
-def test_the_job_that_plans_goes_on_where_there_is_a_server(variable: str, tmp_path: Path) -> None:
-    stop = shell_of("plan")[0]
-    went_on = run_as_written(stop, tmp_path, **{variable: "https://scim.example/v2"})
-    assert (went_on.returncode, went_on.stdout) == (0, "")
-
-
-@pytest.mark.slow
-def test_the_steps_that_converge_do_it_as_written(tmp_path: Path) -> None:
-    steps = [step for job in ("validate", "plan", "apply") for step in shell_of(job)]
-    script = tmp_path / "steps.sh"
-    script.write_text(
-        "\n".join(["set -eu", *steps, "reconciler plan --exit-code policies/acme"]), encoding="utf-8"
-    )
-    ran = run_as_written(f'reconciler sandbox -- bash "{script}"', tmp_path)
-    assert (ran.returncode, "agent:" in ran.stdout) == (0, False), ran.stderr
+def test_the_ledger_of_each_run_is_kept_and_brought_to_the_next() -> None:
+    for job in ("apply", "apply-approved"):
+        kinds = {kind: step for kind, step in steps(DOCUMENT, job) if "cache" in kind}
+        assert kinds["save_cache"]["paths"] == [str(ledger.DEFAULT.parent)]
+        assert kinds["save_cache"]["when"] == "always"
+        assert [kinds["save_cache"]["key"].startswith(key) for key in kinds["restore_cache"]["keys"]] == [
+            True
+        ]
+        kept = [step["path"] for kind, step in steps(DOCUMENT, job) if kind == "store_artifacts"]
+        assert str(ledger.DEFAULT.parent) in kept
