@@ -4,6 +4,7 @@ import importlib.util
 import re
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,6 +14,7 @@ import yaml
 from pipeline.circleci import steps
 
 from reconciler.cli import COMMANDS
+from reconciler.policy import source
 
 ROOT = Path(__file__).parents[2]
 PACKED = ROOT / "orb/orb.yml"
@@ -91,3 +93,25 @@ def test_the_example_calls_jobs_that_there_are_with_parameters_that_they_have() 
         [(name, given)] = entry.items()
         job = ORB["jobs"][name.removeprefix("access/")]
         assert set(given) - known <= set(job["parameters"])
+
+
+def test_the_hook_before_commits_calls_a_command_that_there_is_for_policy_files_alone() -> None:
+    [hook] = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
+    [program, command] = hook["entry"].split()
+    assert (program, command in COMMANDS, hook["pass_filenames"]) == ("reconciler", True, False)
+    files = ["policies/acme/teams/web.yaml", "policies/a.yml", "docs/policies/a.yaml", "policies/README.md"]
+    assert [bool(re.search(hook["files"], file)) for file in files] == [True, True, False, False]
+    [wanted] = yaml.safe_load((EXAMPLE.parents[1] / ".pre-commit-config.yaml").read_text(encoding="utf-8"))[
+        "repos"
+    ]
+    assert [one["id"] for one in wanted["hooks"]] == [hook["id"]]
+
+
+def test_the_example_repository_holds_a_valid_policy() -> None:
+    loaded = source.load_all([EXAMPLE.parents[1] / "policies"])
+    assert (loaded.problems, [policy.organization.name for policy in loaded.policies]) == ((), ["acme"])
+
+
+def test_the_page_about_pipelines_shows_the_example() -> None:
+    page = (ROOT / "docs/pipeline.md").read_text(encoding="utf-8")
+    assert textwrap.indent(EXAMPLE.read_text(encoding="utf-8"), "    ") in page
