@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconciler import git
-from reconciler.git import Unanswered
+from reconciler.git.client import Unanswered, ask
 
 LONGEST = 200
 """What the environment says is kept to so many characters."""
@@ -60,5 +59,5 @@ def commit(folder: Path) -> str | None:
 
 def _git(folder: Path, *arguments: str) -> str | None:
     """What git prints, None where it does not answer."""
-    told = git.ask(folder, *arguments)
+    told = ask(folder, *arguments)
     return None if isinstance(told, Unanswered) else told.decode("utf-8", errors="replace").strip()

@@ -20,6 +20,7 @@ from reconciler.comparison import Comparison, Ground, Source, Standing
 from reconciler.directories import choose
 from reconciler.directories.file import saved
 from reconciler.errors import ExitCode, PolicyError, ReadError, SettingsError
+from reconciler.git.revision import Repository
 from reconciler.model import Membership
 from reconciler.naming import RoleNames
 from reconciler.people import identity
@@ -31,7 +32,6 @@ from reconciler.policy.tree import DISK, Tree
 from reconciler.ports import ProviderReader
 from reconciler.report import difference, difference_markdown
 from reconciler.report.difference import Revisions, Told
-from reconciler.revision import Repository
 from reconciler.scim.client import Client
 from reconciler.scim.provider import ScimReader
 from reconciler.scim.reading import Readings

@@ -7,14 +7,15 @@ from pathlib import Path
 
 import click
 
-from reconciler import blame, drifted
-from reconciler.blame import Commit
+from reconciler import drifted
 from reconciler.cli import notify, reports
 from reconciler.cli.code_host import dialect
 from reconciler.cli.notify import Notifier
 from reconciler.cli.run import Run, evidence, ledger_option, moment, overviewed, path_argument, prepare
 from reconciler.drifted import Drifted, Written
 from reconciler.errors import ExitCode
+from reconciler.git import blame
+from reconciler.git.commits import Commit
 from reconciler.overview import Overview
 from reconciler.policy.document import Policy
 from reconciler.policy.files import shown

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from reconciler import blame, explanation, overview, planning
+from reconciler import explanation, overview, planning
 from reconciler.cli import terminal
 from reconciler.cli.run import (
     Run,
@@ -24,6 +24,7 @@ from reconciler.cli.run import (
 from reconciler.directories import choose
 from reconciler.errors import ExitCode, SettingsError
 from reconciler.explanation import Answer, Case, Explanation, Question, UnknownError
+from reconciler.git import blame
 from reconciler.history import PastRun
 from reconciler.model import ORGANIZATION, Role, Scope
 from reconciler.policy.document import Policy

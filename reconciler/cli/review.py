@@ -8,12 +8,13 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from reconciler import approval, blame, evidence, evidencefile, ledger, origin
+from reconciler import evidence, evidencefile, ledger, origin
 from reconciler.cli import report_failure, reports
 from reconciler.cli.run import Run, ledger_option, moment, overviewed, path_argument, prepare, show
-from reconciler.commits import Commit
 from reconciler.errors import EvidenceError, ExitCode, PolicyError
 from reconciler.evidence import FORMAT, Dossier
+from reconciler.git import approval, blame
+from reconciler.git.commits import Commit
 from reconciler.history import START
 from reconciler.ledger import Sound
 from reconciler.overview import Overview

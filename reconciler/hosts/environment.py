@@ -12,9 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
-from reconciler import git
 from reconciler.errors import SettingsError
-from reconciler.git import Unanswered
+from reconciler.git.client import Unanswered, ask
 from reconciler.hosts.host import Host, Kind
 from reconciler.settings.address import base_url
 
@@ -216,13 +215,13 @@ def _split(address: str) -> SplitResult | None:
 
 def _remote(folder: Path) -> str:
     """The address that the checkout was cloned from."""
-    told = git.ask(folder, "config", "--get", "remote.origin.url")
+    told = ask(folder, "config", "--get", "remote.origin.url")
     return "" if isinstance(told, Unanswered) else told.decode("utf-8", errors="replace").strip()
 
 
 def _place(folder: Path) -> str | None:
     """Where in its repository a folder is, without a slash at the end; None where it is in none."""
-    told = git.ask(folder, "rev-parse", "--show-prefix")
+    told = ask(folder, "rev-parse", "--show-prefix")
     return (
         None
         if isinstance(told, Unanswered)

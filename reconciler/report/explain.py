@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import assert_never
 
-from reconciler.blame import Commit, Untold, Writer, Writers
 from reconciler.change import AccountChange, DeleteUser, SetActive, scope_data, words
 from reconciler.change import data as change_data
 from reconciler.errors import ReconcilerError
@@ -18,6 +17,7 @@ from reconciler.explanation import (
     Verdict,
     Written,
 )
+from reconciler.git.commits import Commit, Untold, Writer, Writers
 from reconciler.model import DIRECTORY, ORGANIZATION, PROVISIONAL, Principal, Provenance, Role
 from reconciler.policy.document import Mode
 from reconciler.problem import Location

@@ -7,9 +7,9 @@ from typing import assert_never
 
 from reconciler import evidence
 from reconciler.change import scope_data, words
-from reconciler.commits import Approval, Commit, Untold, Writer
 from reconciler.evidence import FORMAT, Access, Dossier, Evidence, Exceptional, Holder, Line, Remark
 from reconciler.explanation import Reason, Written
+from reconciler.git.commits import Approval, Commit, Untold, Writer
 from reconciler.model import ORGANIZATION, PROVISIONAL, Role
 from reconciler.problem import Location
 from reconciler.report.data import Document, failure, finding

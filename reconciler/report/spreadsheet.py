@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 
-from reconciler.commits import Approval, Untold, Writer
 from reconciler.evidence import About, Access, Dossier, Evidence, Holder, Line
 from reconciler.explanation import Explanation, Reason, Verdict, Written
+from reconciler.git.commits import Approval, Untold, Writer
 from reconciler.model import ORGANIZATION, PROVISIONAL, Role
 from reconciler.report.people import roles
 from reconciler.report.plain import printable

@@ -9,9 +9,9 @@ from pages.world import NOW, user_name, world
 from playwright.sync_api import Page, expect
 
 from reconciler import evidence
-from reconciler.commits import NOT_COMMITTED, Approval, Commit, Writer
 from reconciler.errors import ReadError
 from reconciler.evidence import Dossier, Evidence
+from reconciler.git.commits import NOT_COMMITTED, Approval, Commit, Writer
 from reconciler.overview import Overview
 from reconciler.policy.document import Review
 from reconciler.report.page import review

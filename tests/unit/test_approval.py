@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from repository import alone, run
 
-from reconciler import approval
-from reconciler.commits import Approval, Commit, Untold
+from reconciler.git import approval
+from reconciler.git.commits import Approval, Commit, Untold
 
 THEN = "2026-11-02T08:30:00+02:00"
 DAY = datetime(2026, 11, 2, 6, 30, tzinfo=UTC)

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from repository import alone, run
 
-from reconciler import blame, git
-from reconciler.blame import NOT_COMMITTED, Commit, Untold, Writer
+from reconciler.git import blame
+from reconciler.git.client import Unanswered, ask
+from reconciler.git.commits import NOT_COMMITTED, Commit, Untold, Writer
 from reconciler.problem import Location
 
 THEN = "2026-11-02T08:30:00+02:00"
@@ -244,8 +245,8 @@ def test_git_that_takes_too_long_is_not_waited_for(
     slow.write_text("#!/bin/sh\nexec sleep 100\n", encoding="utf-8")
     slow.chmod(0o755)
     monkeypatch.setenv("PATH", f"{slow.parent}:{os.environ['PATH']}")
-    answer = git.ask(file.parent, "version", seconds=0.2)
-    assert answer == git.Unanswered("git took longer than 0.2 seconds")
+    answer = ask(file.parent, "version", seconds=0.2)
+    assert answer == Unanswered("git took longer than 0.2 seconds")
 
 
 # Nothing of the checkout is run

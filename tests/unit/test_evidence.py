@@ -26,9 +26,9 @@ from build import (
 )
 
 from reconciler import evidence, overview, planning
-from reconciler.commits import NOT_COMMITTED, Approval, Commit, Untold, Writer
 from reconciler.evidence import About, Evidence, Line, Remark
 from reconciler.finding import Kind
+from reconciler.git.commits import NOT_COMMITTED, Approval, Commit, Untold, Writer
 from reconciler.model import Holdings, Membership, Principal
 from reconciler.policy.document import Guardrails, Organization, Review, Reviewable
 from reconciler.reviews import Reviewed, Standing

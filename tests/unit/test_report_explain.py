@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 from build import END, NOW, SERVER, WEB, at, principal, provenance, some
 
-from reconciler.blame import Commit, Untold, Writer
 from reconciler.change import AccountChange, CreateUser, DeleteUser, SetActive, data
 from reconciler.explanation import Answer, Explanation, Reason, ScopeExplanation, Standing, Verdict
 from reconciler.finding import Finding, Kind
+from reconciler.git.commits import Commit, Untold, Writer
 from reconciler.model import DIRECTORY, Member, Principal, Provenance, Role, provisional
 from reconciler.people.classes import End
 from reconciler.policy.document import Mode

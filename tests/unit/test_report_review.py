@@ -11,10 +11,10 @@ import pytest
 from build import NOW, SERVER, WEB, at, principal, provenance, some
 
 from reconciler import evidence
-from reconciler.commits import NOT_COMMITTED, Approval, Commit
 from reconciler.errors import ReadError
 from reconciler.evidence import About, Access, Dossier, Evidence, Holder, Line, Remark
 from reconciler.explanation import Explanation, Reason, ScopeExplanation, Standing, Verdict, Written
+from reconciler.git.commits import NOT_COMMITTED, Approval, Commit
 from reconciler.history import Begun, PastRun
 from reconciler.model import ORGANIZATION, Role, provisional
 from reconciler.policy.document import Mode, Review

@@ -8,9 +8,9 @@ import pytest
 from cli.small_world import BINDINGS, ORGANIZATION, write_policy
 
 from reconciler.errors import ReadError, SettingsError
+from reconciler.git.revision import Repository
 from reconciler.policy import source
 from reconciler.policy.source import Loaded
-from reconciler.revision import Repository
 
 POLICIES = Path("policies")
 WHO = {"NAME": "ann", "EMAIL": "a@x", "DATE": "2026-11-02T08:30:00Z"}

@@ -12,9 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from reconciler import git
 from reconciler.errors import ReadError, SettingsError
-from reconciler.git import Unanswered
+from reconciler.git.client import Unanswered, ask
 from reconciler.policy import reader
 from reconciler.policy.files import SUFFIXES, shown
 from reconciler.policy.marked import MarkedDocument, unread
@@ -57,7 +56,7 @@ class Repository:
         folder = os.path.dirname(absolute) if os.path.islink(absolute) else absolute
         while not os.path.isdir(folder):
             folder = os.path.dirname(folder)
-        prefix = git.ask(Path(folder), "rev-parse", "--show-prefix")
+        prefix = ask(Path(folder), "rev-parse", "--show-prefix")
         if isinstance(prefix, Unanswered):
             none = "not a git repository" in prefix.words
             raise SettingsError(
@@ -74,7 +73,7 @@ class Repository:
         """The hash of the commit that a revision names. Raises SettingsError."""
         found: bytes | Unanswered = b""
         if not revision.startswith("-"):  # else an option
-            found = git.ask(self.folder, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
+            found = ask(self.folder, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
         if isinstance(found, Unanswered) or not found:
             raise SettingsError(f"git knows no revision '{revision}' here", self._fetching(revision))
         return found.decode().strip()
@@ -84,10 +83,10 @@ class Repository:
 
         `said` is how the user calls the base.
         """
-        found = git.ask(self.folder, "merge-base", base, head)
+        found = ask(self.folder, "merge-base", base, head)
         if not isinstance(found, Unanswered):
             return found.decode().split()[0]
-        if git.ask(self.folder, "rev-parse", "--is-shallow-repository") == b"true\n":
+        if ask(self.folder, "rev-parse", "--is-shallow-repository") == b"true\n":
             raise SettingsError(
                 f"this clone does not go back to the commit where '{said}' and the other revision part",
                 "git fetch --unshallow; or have the CI clone the whole history",
@@ -100,9 +99,7 @@ class Repository:
     def tree(self, commit: str) -> "Revision":
         """The policy's files in a commit. Raises ReadError where this clone lacks a part of it."""
         below = () if self.inside == _TOP else (self.inside,)
-        listed = git.ask(
-            self.folder, "ls-tree", "-rtlz", "--full-tree", commit, "--", *below, seconds=SECONDS
-        )
+        listed = ask(self.folder, "ls-tree", "-rtlz", "--full-tree", commit, "--", *below, seconds=SECONDS)
         if isinstance(listed, Unanswered):
             raise ReadError(
                 f"the files of commit {commit[:12]} can't be listed: {listed.words}",
@@ -113,7 +110,7 @@ class Repository:
 
     def _fetching(self, revision: str) -> str:
         """How to get a revision that a clone of a single branch lacks."""
-        told = git.ask(self.folder, "remote")
+        told = ask(self.folder, "remote")
         remotes = [] if isinstance(told, Unanswered) else os.fsdecode(told).split()
         remote, _, branch = revision.partition("/")
         if branch and remote in remotes:
@@ -214,7 +211,7 @@ class Revision:
         for start in range(0, len(ids), AT_ONCE):
             asked = ids[start : start + AT_ONCE]
             lines = "".join(f"{id_}\n" for id_ in asked).encode()
-            told = git.ask(self.repository.folder, "cat-file", "--batch", given=lines, seconds=SECONDS)
+            told = ask(self.repository.folder, "cat-file", "--batch", given=lines, seconds=SECONDS)
             if isinstance(told, Unanswered):
                 raise ReadError(f"files of an earlier revision can't be read: {told.words}", _REFETCH)
             self.contents.update(_contents(told, asked))

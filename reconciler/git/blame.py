@@ -15,12 +15,10 @@ from difflib import SequenceMatcher
 from itertools import takewhile
 from pathlib import Path
 
-from reconciler import git, private
-from reconciler.commits import NOT_COMMITTED, Commit, Untold, Writer, Writers
-from reconciler.git import Unanswered
+from reconciler import private
+from reconciler.git.client import Unanswered, ask
+from reconciler.git.commits import NOT_COMMITTED, Commit, Untold, Writer, Writers
 from reconciler.problem import Location
-
-__all__ = ["MOST_COMPARED", "NOT_COMMITTED", "Commit", "Untold", "Writer", "Writers", "untold", "writers"]
 
 MOST_COMPARED = 1_000_000
 """So many pairs of lines are compared at most, where a file differs from what was committed."""
@@ -53,7 +51,7 @@ def writers(places: Iterable[Location]) -> Writers:
 
 def _of_file(file: Path, numbers: Sequence[int]) -> Mapping[int, Writer]:
     path = Path(os.path.realpath(file))  # of a link, the committed text is where it leads
-    told = git.ask(path.parent, *_BLAME, "HEAD", "--", path.name)
+    told = ask(path.parent, *_BLAME, "HEAD", "--", path.name)
     if isinstance(told, Unanswered):
         return dict.fromkeys(numbers, untold(told))
     try:
@@ -134,7 +132,7 @@ def untold(answer: Unanswered) -> Untold:
 
 def _has_parents(folder: Path, id_: str) -> bool:
     """Whether a commit says that something came before it, be that in this clone or not."""
-    commit = git.ask(folder, "cat-file", "commit", id_)
+    commit = ask(folder, "cat-file", "commit", id_)
     return isinstance(commit, Unanswered) or b"\nparent " in commit.partition(b"\n\n")[0]
 
 

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from reconciler import git
-from reconciler.blame import untold
-from reconciler.commits import Approval, Approvals, Commit, Untold
-from reconciler.git import Unanswered
+from reconciler.git.blame import untold
+from reconciler.git.client import Unanswered, ask
+from reconciler.git.commits import Approval, Approvals, Commit, Untold
 
 MOST = 200_000
 """So many commits of the history are gone through at most."""
@@ -40,7 +39,7 @@ def of(folder: Path, commits: Iterable[Commit]) -> Approvals:
     wanted = {commit.id: commit for commit in commits}
     if not wanted:
         return {}
-    listed = git.ask(folder, "rev-list", "--parents", f"--max-count={MOST}", "HEAD", "--")
+    listed = ask(folder, "rev-list", "--parents", f"--max-count={MOST}", "HEAD", "--")
     if isinstance(listed, Unanswered):
         return dict.fromkeys(wanted, untold(listed))
     history = _History.of(listed.decode("ascii", errors="replace"))
@@ -49,7 +48,7 @@ def of(folder: Path, commits: Iterable[Commit]) -> Approvals:
     if isinstance(details, Untold):
         return dict.fromkeys(wanted, details)
     is_full = len(history.parents) == MOST
-    is_whole = not is_full and git.ask(folder, "rev-parse", "--is-shallow-repository") == b"false\n"
+    is_whole = not is_full and ask(folder, "rev-parse", "--is-shallow-repository") == b"false\n"
     found: dict[str, Approval | Untold] = {}
     for id_, commit in wanted.items():
         if id_ not in details:
@@ -111,7 +110,7 @@ def _details(folder: Path, ids: Sequence[str]) -> Mapping[str, _Details] | Untol
     found: dict[str, _Details] = {}
     for start in range(0, len(ids), _AT_ONCE):
         some = ids[start : start + _AT_ONCE]
-        told = git.ask(folder, *_SHOW, f"--format=tformat:{'%x00'.join(_FIELDS)}", *some, "--")
+        told = ask(folder, *_SHOW, f"--format=tformat:{'%x00'.join(_FIELDS)}", *some, "--")
         if isinstance(told, Unanswered):
             return untold(told)
         words = told.decode("utf-8", errors="replace").split("\0")
