@@ -34,7 +34,7 @@ def page(markdown: str) -> Page:
     html = [token.content for token in (*tokens, *inline) if token.type in ("html_block", "html_inline")]
     known = {"text", "code_inline", "link_open", "link_close", "softbreak", "strong_open", "strong_close"}
     return Page(
-        tuple(_merged(inline)),
+        tuple(text for token in tokens for text in _merged(token.children or [])),
         tuple(child.content for child in inline if child.type == "code_inline"),
         tuple(str(child.attrGet("href")) for child in inline if child.type == "link_open"),
         tuple(html),
@@ -57,7 +57,7 @@ def cells(markdown: str) -> list[list[str]]:
 
 
 def _merged(tokens: list[Token]) -> list[str]:
-    """Texts that stand next to each other as one: hosts see them so."""
+    """Texts of a block that stand next to each other as one: hosts see them so."""
     texts = [""]
     for token in tokens:
         if token.type == "text":
