@@ -5,7 +5,7 @@ import os
 from reconciler import hosts
 from reconciler.hosts import Kind, body
 from reconciler.hosts.host import LIMITS
-from reconciler.report.markdown import Dialect
+from reconciler.report.markdown.dialect import Dialect
 
 
 def dialect() -> Dialect:

@@ -30,8 +30,9 @@ from reconciler.policy.files import shown
 from reconciler.policy.source import Folder, Loaded
 from reconciler.policy.tree import DISK, Tree
 from reconciler.ports import ProviderReader
-from reconciler.report import difference, difference_markdown
+from reconciler.report import difference
 from reconciler.report.difference import Revisions, Told
+from reconciler.report.markdown import difference as markdown
 from reconciler.scim.client import Client
 from reconciler.scim.provider import ScimReader
 from reconciler.scim.reading import Readings
@@ -117,9 +118,7 @@ def command(
 
     renderers = {
         "text": lambda: "\n".join(difference.whole(revisions, work.told, run.failures, run.problems)),
-        "markdown": lambda: difference_markdown.whole(
-            revisions, work.told, run.failures, run.problems, dialect()
-        ),
+        "markdown": lambda: markdown.document(revisions, work.told, run.failures, run.problems, dialect()),
         "json": document,
     }
     deliver(output, files, renderers, shown_already=True)

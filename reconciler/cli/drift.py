@@ -20,7 +20,8 @@ from reconciler.overview import Overview
 from reconciler.policy.document import Policy
 from reconciler.policy.files import shown
 from reconciler.report import drift as report
-from reconciler.report import drift_junit, drift_markdown, page
+from reconciler.report import drift_junit, page
+from reconciler.report.markdown import drift as markdown
 
 
 @click.command("drift")
@@ -73,7 +74,7 @@ def command(
         files,
         {
             "text": lambda: "\n".join(report.lines(found, run.failures)),
-            "markdown": lambda: drift_markdown.document(found, run.failures, run.problems, dialect()),
+            "markdown": lambda: markdown.document(found, run.failures, run.problems, dialect()),
             "json": lambda: json.dumps(run.document(report.data(shown(path), found, run.failures)), indent=2),
             "html": lambda: page.drift(found, run.failures, moment(), run.problems),
             "junit": lambda: drift_junit.document(found, run.failures, run.problems),

@@ -19,8 +19,9 @@ from reconciler.policy import times
 from reconciler.policy.document import Policy
 from reconciler.policy.files import shown
 from reconciler.redaction import Redaction, unread
-from reconciler.report import data, markdown, text
+from reconciler.report import data, text
 from reconciler.report.data import Document
+from reconciler.report.markdown import plan as markdown
 
 
 class Moment(click.ParamType[datetime]):

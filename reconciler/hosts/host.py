@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from reconciler.hosts import body
 from reconciler.problem import Location
-from reconciler.report.markdown import Dialect
+from reconciler.report.markdown.dialect import Dialect
 
 
 class Kind(StrEnum):

@@ -11,11 +11,11 @@ from reconciler.guardrails import Violation
 from reconciler.model import ORGANIZATION, Scope
 from reconciler.planning import Prepared
 from reconciler.problem import Location, Problem
-from reconciler.report import markdown
-from reconciler.report.markdown import Dialect
-from reconciler.report.markup import prose, row, span
+from reconciler.report.markdown import plan as markdown
+from reconciler.report.markdown.dialect import Dialect
+from reconciler.report.markdown.markup import prose, row, span
+from reconciler.report.markdown.room import size
 from reconciler.report.plain import printable
-from reconciler.report.room import size
 
 HOSTILE = [
     *("@team", "@everyone", "#123", "GH-1", "!1", "~bug", "&2", "%3", "$x$", "$$", ":tada:", "deadbeef"),

@@ -32,8 +32,9 @@ from reconciler.model import DIRECTORY, ORGANIZATION, LiveState, Principal, Prov
 from reconciler.planning import Prepared
 from reconciler.problem import Location, Problem
 from reconciler.redaction import Redaction, unread
-from reconciler.report import data, markdown, text
-from reconciler.report.markdown import Dialect
+from reconciler.report import data, text
+from reconciler.report.markdown import plan as markdown
+from reconciler.report.markdown.dialect import Dialect
 
 REDACTION = Redaction(b"salt")
 SECRETS = ("Zelda", "zelda", "quark", "4711")

@@ -26,8 +26,8 @@ from reconciler.guardrails import Violation
 from reconciler.model import LiveState
 from reconciler.policy.document import Policy
 from reconciler.problem import Location, Problem
-from reconciler.report import drift_markdown
-from reconciler.report.markdown import Dialect
+from reconciler.report.markdown import drift as markdown
+from reconciler.report.markdown.dialect import Dialect
 
 PLAIN = Dialect(link=lambda at: f"https://host.example/{at.file}#L{at.line}")
 MONDAY = NOW - timedelta(days=14)
@@ -51,7 +51,7 @@ def test_each_change_is_told_with_its_reason_its_cause_and_since_when() -> None:
     failure = ("globex", ReadError("the listing is short", "try again"))
     line = "[`team.yaml:12`](https://host.example/team.yaml#L12)"
     after = "after run `0123456789ab` of 2026-11-09 12:00 UTC"
-    assert drift_markdown.document([known], [failure], [], PLAIN).split("\n") == [
+    assert markdown.document([known], [failure], [], PLAIN).split("\n") == [
         "**drift: 2 people in acme; 1 organization could not be looked at**",
         "",
         "## `globex` could not be looked at",
@@ -99,7 +99,7 @@ def test_each_change_is_told_with_its_reason_its_cause_and_since_when() -> None:
 def test_no_drift_and_problems_of_files_are_told() -> None:
     settled = found(policy(), live({"bob": holds()}))
     problem = Problem(Location("team.yaml", 3, 5, "mode"), "unknown mode")
-    assert drift_markdown.document([settled], [], [problem], PLAIN).split("\n")[:8] == [
+    assert markdown.document([settled], [], [problem], PLAIN).split("\n")[:8] == [
         "**no drift in acme**",
         "",
         "## The policy has 1 problem",
@@ -113,7 +113,7 @@ def test_no_drift_and_problems_of_files_are_told() -> None:
 
 def test_a_thousand_people_fit_the_limit_and_are_counted() -> None:
     crowd = live({f"p{number:05}": holds("viewer") for number in range(1_000)})
-    text = drift_markdown.document([found(policy(), crowd)], [], [], PLAIN)
+    text = markdown.document([found(policy(), crowd)], [], [], PLAIN)
     assert len(text.encode()) <= PLAIN.limit
     assert "**1000 people**: 1000 × changed by somebody else" in text
     assert "people: " in text.rsplit("Left out here: ", 1)[1]
@@ -122,6 +122,6 @@ def test_a_thousand_people_fit_the_limit_and_are_counted() -> None:
 def test_hostile_names_stay_in_code() -> None:
     evil = principal("eve", user_name="@all `x` | <img src=x> \n# #1 [a](http://b)")
     state = replace(live({}, evil), roles={evil.id: holds("admin")})
-    text = drift_markdown.document([found(policy(), state)], [], [], PLAIN)
+    text = markdown.document([found(policy(), state)], [], [], PLAIN)
     [line] = [line for line in text.split("\n") if "img" in line and line.startswith("| ")]
     assert line.startswith("| `@all \\x60x\\x60 \\x7c <img src=x> \\n# #1 [a](http://b)` | ")

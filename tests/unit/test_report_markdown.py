@@ -33,9 +33,9 @@ from reconciler.model import ORGANIZATION, Role, Scope
 from reconciler.planning import Prepared
 from reconciler.policy.document import Mode
 from reconciler.problem import Location, Problem
-from reconciler.report import markdown
-from reconciler.report.markdown import Dialect
-from reconciler.report.room import size
+from reconciler.report.markdown import plan as markdown
+from reconciler.report.markdown.dialect import Dialect
+from reconciler.report.markdown.room import size
 
 ROOT = Path(__file__).parents[2]
 

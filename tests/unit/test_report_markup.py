@@ -4,7 +4,7 @@ import pytest
 from rendered import LIVE, cells, page
 
 from reconciler.problem import Location
-from reconciler.report.markup import LONGEST_NAME, joined, place, prose, reason, row, span
+from reconciler.report.markdown.markup import LONGEST_NAME, joined, place, prose, reason, row, span
 from reconciler.report.people import Name, Place
 
 AT = Location("policies/acme/web.yaml", 6, 3)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from reconciler.report.room import Block, Part, Written, cut, fitted, size
+from reconciler.report.markdown.room import Block, Part, Written, cut, fitted, size
 
 ROWS = tuple(f"- row {index}" for index in range(6))
 

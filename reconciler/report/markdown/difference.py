@@ -7,15 +7,17 @@ from reconciler.edits import Edit
 from reconciler.errors import ReconcilerError
 from reconciler.planning import Prepared
 from reconciler.problem import Problem
-from reconciler.report import difference, markdown, people
+from reconciler.report import difference, people
 from reconciler.report.difference import Revisions, Told
-from reconciler.report.markdown import ACCOUNTS, PEOPLE, WITHHELD, Dialect
-from reconciler.report.markup import Link, place, prose, span
+from reconciler.report.markdown import parts
+from reconciler.report.markdown.dialect import Dialect, Link
+from reconciler.report.markdown.markup import place, prose, span
+from reconciler.report.markdown.parts import ACCOUNTS, PEOPLE, WITHHELD
+from reconciler.report.markdown.room import Block, Part
 from reconciler.report.problems import counted
-from reconciler.report.room import Block, Part
 
 
-def whole(
+def document(
     revisions: Revisions,
     told: Sequence[Told],
     failures: Sequence[tuple[str, ReconcilerError]],
@@ -31,10 +33,10 @@ def whole(
         blocks.append(_failed(organization, error))
     if problems:
         blocks.append(f"## The policy has {counted(len(problems), 'problem')}")
-        blocks.append(markdown.problem_part(problems, dialect.link))
+        blocks.append(parts.problems(problems, dialect.link))
     for one in told:
         blocks += _organization(one, dialect)
-    return markdown.fitted(blocks, [_brief(one.comparison) for one in told], dialect)
+    return parts.fitted(blocks, [_brief(one.comparison) for one in told], dialect)
 
 
 def _failed(organization: str, error: ReconcilerError) -> str:
@@ -50,34 +52,30 @@ def _failed(organization: str, error: ReconcilerError) -> str:
 def _organization(told: Told, dialect: Dialect) -> list[Block]:
     """What must be said whole, then the parts."""
     comparison, link = told.comparison, dialect.link
-    parts = [_edit_part(title, edits, link) for title, edits in difference.by_weight(comparison.edits)]
+    below = [_edit_part(title, edits, link) for title, edits in difference.by_weight(comparison.edits)]
     if comparison.prepared is not None:
-        parts += _people(comparison, comparison.prepared, link)
+        below += _people(comparison, comparison.prepared, link)
     if comparison.problems:
-        parts.append(
-            markdown.problem_part(comparison.problems, Dialect().link, "### In the policy of before")
-        )
-    return [_verdict(told), *(part for part in parts if part.rows)]
+        below.append(parts.problems(comparison.problems, Dialect().link, "### In the policy of before"))
+    return [_verdict(told), *(part for part in below if part.rows)]
 
 
 def _people(comparison: Comparison, prepared: Prepared, link: Link) -> list[Part]:
     planned = prepared.plan
     unresolved = "### Not resolved, so nobody loses what it could have given"
     return [
-        markdown.people_part(
-            "### People", planned.people, link, difference.emptied(comparison), *markdown.seats(prepared)
+        parts.people(
+            "### People", planned.people, link, difference.emptied(comparison), *parts.seats(prepared)
         ),
-        markdown.accounts_part("### Accounts", people.account_rows(planned.accounts)),
-        markdown.people_part(
-            "### What the mode does not write", planned.withheld_people, link, rank=WITHHELD
-        ),
-        markdown.accounts_part(
+        parts.accounts("### Accounts", people.account_rows(planned.accounts)),
+        parts.people("### What the mode does not write", planned.withheld_people, link, rank=WITHHELD),
+        parts.accounts(
             "### Accounts that stay as they are",
             people.account_rows(planned.withheld_accounts),
             rank=WITHHELD,
         ),
-        markdown.findings_part(planned.findings, link),
-        markdown.problem_part(planned.problems, link, unresolved),
+        parts.findings(planned.findings, link),
+        parts.problems(planned.problems, link, unresolved),
     ]
 
 
@@ -87,15 +85,15 @@ def _verdict(told: Told) -> str:
     lines = [f"## What the edit means for {span(comparison.organization)}", "", f"**{_sum(comparison)}**", ""]
     loosening = [edit for edit in comparison.edits if edit.loosens]
     if loosening:
-        names = markdown.names([edit.name for edit in loosening])
+        names = parts.names([edit.name for edit in loosening])
         lines.append(f"- **loosens {counted(len(loosening), 'check')}**: {names}")
     if comparison.unmanaged:
         lines.append(f"- {prose(difference.unmanaged(comparison))}")
     if prepared is not None:
         if difference.tells_admins(comparison):
-            lines.append(f"- {markdown.admin_line(prepared)}")
+            lines.append(f"- {parts.admin_line(prepared)}")
         for violation in prepared.violations:
-            lines += markdown.refusal(violation)
+            lines += parts.refusal(violation)
         for violation in comparison.but_for:
             lines.append(
                 f"- **refused but for this edit** by {span(violation.guardrail)}: {prose(violation.message)}"

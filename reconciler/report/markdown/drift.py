@@ -8,11 +8,13 @@ from reconciler.errors import ReconcilerError
 from reconciler.policy.document import TemporaryGrant
 from reconciler.problem import Problem
 from reconciler.report import drift as report
-from reconciler.report import markdown, people, text
-from reconciler.report.markdown import Dialect, head, names, refusal
-from reconciler.report.markup import Link, place, prose, reason, row, span
+from reconciler.report import people, text
+from reconciler.report.markdown import parts
+from reconciler.report.markdown.dialect import Dialect, Link
+from reconciler.report.markdown.markup import place, prose, reason, row, span
+from reconciler.report.markdown.parts import head, names, refusal
+from reconciler.report.markdown.room import Block, Part
 from reconciler.report.problems import counted
-from reconciler.report.room import Block, Part
 
 _ORDER = {cause: number for number, cause in enumerate(Cause)}
 
@@ -28,24 +30,24 @@ def document(
     blocks += [_unread(organization, error) for organization, error in failures]
     if problems:
         title = f"## The policy has {counted(len(problems), 'problem')}"
-        blocks += [title, markdown.problem_part(problems, dialect.link)]
+        blocks += [title, parts.problems(problems, dialect.link)]
     ordered = sorted(found, key=lambda one: -len(one.people))
     for one in ordered:
         blocks += _organization(one, dialect.link)
-    return markdown.fitted(blocks, [_brief(one) for one in ordered], dialect)
+    return parts.fitted(blocks, [_brief(one) for one in ordered], dialect)
 
 
 def _organization(found: Drifted, link: Link) -> list[Block]:
     plan, now = found.overview.prepared.plan, found.overview.case.now
     held = "### Not resolved, so nobody loses what it could have given"
-    parts = [
+    below = [
         _people(found.people, plan.mode, link),
-        markdown.groups_part(found.groups, "### Groups that are missing"),
-        markdown.findings_part(plan.findings, link),
-        markdown.problem_part(plan.problems, link, held),
+        parts.groups(found.groups, "### Groups that are missing"),
+        parts.findings(plan.findings, link),
+        parts.problems(plan.problems, link, held),
         _grants([(grant, report.lasting(grant, now)) for grant in found.grants], link),
     ]
-    return [_verdict(found), *(part for part in parts if part.rows)]
+    return [_verdict(found), *(part for part in below if part.rows)]
 
 
 def _verdict(found: Drifted) -> str:

@@ -6,10 +6,11 @@ whatever is not plainly a word is shown as code, and code never holds what could
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import assert_never
 
 from reconciler.problem import Location
+from reconciler.report.markdown.dialect import Link
 from reconciler.report.people import Name, Place, Words
 from reconciler.report.plain import printable
 
@@ -19,9 +20,6 @@ LONGEST_TEXT = 600
 
 MOST_PIECES = 16
 """So many pieces of a reason are shown: several grants may have ended for somebody."""
-
-Link = Callable[[Location], str]
-"""The URL of a line of policy; empty where there is none."""
 
 _ENDS_CODE = re.compile(r"[`|]|\\$|^ | $|(?<= ) ")
 """What no code in a table may hold as it is on every host, and blanks that nobody would see."""
