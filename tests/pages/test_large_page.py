@@ -71,6 +71,10 @@ def test_paper_has_everybody(page: Page) -> None:
     type_(page, "okafor")
     page.evaluate("() => dispatchEvent(new Event('beforeprint'))")
     assert count(page, ".grid tbody tr") == 912
+    page.emulate_media(media="print")
+    tops = "[...document.querySelectorAll('.grid tbody tr')].map(row => row.getBoundingClientRect().top)"
+    assert len({*page.evaluate(tops)}) == 912
+    page.emulate_media(media="screen")
     assert text(page, ".matrix [role=status]") == "912 of 10,000 people"
 
 

@@ -151,7 +151,7 @@ class Matrix {
     this.sheet.addEventListener("focusin", (event) => this.enter(event.target));
     this.stop = this.head.firstElementChild.firstElementChild;
     this.stop.tabIndex = 0;
-    addEventListener("beforeprint", () => this.fill(Infinity));
+    addEventListener("beforeprint", () => this.fill(Infinity)); // paper has all rows
   }
 
   heading(title, column) {
@@ -206,11 +206,12 @@ class Matrix {
   begin() {
     const old = this.table;
     const focused = this.head.contains(document.activeElement) && document.activeElement;
-    this.table = element("table", { className: this.people.length > AT_ONCE ? "grid many" : "grid" }, this.caption, this.top);
+    this.table = element("table", { className: "grid" }, this.caption, this.top);
     this.table.setAttribute("role", "grid");
     this.table.setAttribute("aria-colcount", this.data.scopes.length + 1);
     this.table.setAttribute("aria-rowcount", this.found.length + 1);
     this.table.style.setProperty("--scopes", this.data.scopes.length);
+    this.table.classList.toggle("many", this.people.length > AT_ONCE);
     this.sheet.prepend(this.table);
     if (focused) focused.focus();
     this.sheet.scrollTop = 0;
