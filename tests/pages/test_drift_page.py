@@ -287,7 +287,9 @@ def test_on_paper_everything_is_there_and_no_control_is(ten: Page, tmp_path: Pat
     expect(ten.get_by_role("search")).to_be_hidden()
     expect(ten.get_by_role("button", name="Theme")).to_be_hidden()
     expect(ten.locator(".sheet thead")).to_have_css("display", "table-header-group")
-    expect(ten.locator(".sheet thead button").first).to_have_css("display", "contents")  # else no head repeats
+    expect(ten.locator(".sheet thead button").first).to_have_css(
+        "display", "contents"
+    )  # else no head repeats
     tops = "[...document.querySelectorAll('.grid tbody tr')].map(row => row.getBoundingClientRect().top)"
     assert len({*ten.evaluate(tops)}) == 10
     ten.pdf(path=tmp_path / "page.pdf", format="A4")
