@@ -12,6 +12,7 @@ from io import TextIOWrapper
 from typing import Any, NoReturn
 
 import click
+from click.shell_completion import CompletionItem
 
 from reconciler.errors import ExitCode, PolicyError, ReconcilerError, StaleError
 from reconciler.report.plain import printable
@@ -84,6 +85,12 @@ class Commands(click.Group):
             "The server is told by CIRCLECI_SCIM_URL and CIRCLECI_SCIM_TOKEN. docs/tutorial.md leads from "
             "nothing to an organization that is as its policy says; docs/README.md has all other pages."
         )
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Names of commands without importing them, and the options."""
+        names = [CompletionItem(name, help=about) for name, about in COMMANDS.items()]
+        options = click.Command.shell_complete(self, ctx, incomplete)
+        return [one for one in names if one.value.startswith(incomplete)] + options
 
     def main(self, *args: Any, **more: Any) -> Any:
         """The outermost boundary: standard output may be a file on a disk that is full, also for `--help`."""
