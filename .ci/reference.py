@@ -40,7 +40,7 @@ def _commands() -> Iterator[str]:
     yield MADE.format("the help of the commands")
     yield "# Commands"
     yield ""
-    yield "What `reconciler COMMAND --help` says, too. All of them end with the same [exit codes](exit-codes.md), and"
+    yield "What `reconciler COMMAND --help` says. All of them have the same [exit codes](exit-codes.md), and"
     yield "learn from the [environment](environment.md) where the server is."
     yield ""
     for title, names in SECTIONS.items():
