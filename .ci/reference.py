@@ -49,7 +49,7 @@ def _commands() -> Iterator[str]:
     yield ""
     yield "Before any command:"
     yield ""
-    context = click.Context(cli, info_name="reconciler")
+    context = click.Context(cli, info_name="reconciler", **cli.context_settings)
     yield from _options(context)
     for names in SECTIONS.values():
         for name in names:

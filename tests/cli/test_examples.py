@@ -22,7 +22,7 @@ def examples(text: str) -> Iterator[str]:
     for line in text.splitlines():
         fenced = fenced != line.startswith("```")
         found = re.fullmatch(r"\s*(?:\$ |- run: |command: )?(reconciler [a-z-].*)", line)
-        if found and (fenced or line.startswith(("    ", "      "))) and not found[1].endswith(("\\", ":")):
+        if found and (fenced or line.startswith(("    ", "      "))) and "[OPTIONS]" not in found[1]:
             yield found[1]
 
 
