@@ -48,7 +48,6 @@ def _commands() -> Iterator[str]:
         yield f"- {title}: {', '.join(f'[`{name}`](#{name})' for name in there)}"
     yield ""
     yield "Before any command:"
-    yield ""
     context = click.Context(cli, info_name="reconciler", **cli.context_settings)
     yield from _options(context)
     for names in SECTIONS.values():
@@ -70,7 +69,6 @@ def _command(parent: click.Context, name: str) -> Iterator[str]:
     for paragraph in inspect.cleandoc(command.help or "").split("\n\n"):
         yield ""
         yield from _paragraph(paragraph)
-    yield ""
     yield from _options(context)
 
 
@@ -94,12 +92,16 @@ def _paragraph(text: str) -> Iterator[str]:
 
 
 def _options(context: click.Context) -> Iterator[str]:
-    yield "| option | meaning |"
-    yield "|---|---|"
-    for parameter in context.command.get_params(context):
-        record = parameter.get_help_record(context)
-        if record is not None and isinstance(parameter, click.Option):
-            yield f"| `{_cell(record[0])}` | {_cell(' '.join(record[1].split()))} |"
+    options = [one for one in context.command.get_params(context) if isinstance(one, click.Option)]
+    records = [
+        one.get_help_record(context) for one in options if "--help" not in one.opts or not context.parent
+    ]
+    if records:
+        yield ""
+        yield "| option | meaning |"
+        yield "|---|---|"
+    for option, meaning in filter(None, records):
+        yield f"| `{_cell(option)}` | {_cell(' '.join(meaning.split()))} |"
 
 
 def _cell(text: str) -> str:
