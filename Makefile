@@ -8,7 +8,7 @@ unexport PYTHONHOME PYTHONPATH VIRTUAL_ENV
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_USER := 0
 
-.PHONY: help demo test check coverage audit sbom mutants orb lock clean
+.PHONY: help demo test check coverage docs audit sbom mutants orb lock clean
 
 help:  ## say what there is to make
 	@sed -n 's/^\([a-z]*\):.*## /make \1	/p' Makefile
@@ -27,6 +27,9 @@ check: $(ENVIRONMENT)  ## format, lint, types and the direction of imports
 	@$(BIN)/ruff check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
+
+docs: $(ENVIRONMENT)  ## write the pages of docs/reference/ that say what help and schemas say
+	@$(BIN)/python .ci/reference.py
 
 # A copied or moved environment still works on the folder that it was made in.
 ifneq "$(shell test -x $(BIN)/python && cat $(ENVIRONMENT) 2>/dev/null)" "$(CURDIR)"

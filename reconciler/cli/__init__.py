@@ -12,6 +12,7 @@ from io import TextIOWrapper
 from typing import Any, NoReturn
 
 import click
+from click.shell_completion import CompletionItem
 
 from reconciler.errors import ExitCode, PolicyError, ReconcilerError, StaleError
 from reconciler.report.plain import printable
@@ -34,11 +35,27 @@ COMMANDS = {
     "comment": "comment on the pull request with a report, once, then edit that",
     "undo": "plan the way back from a run",
     "history": "list past runs, show one, verify the ledger",
-    "doctor": "check connection, token, server, roles and directory; write nothing",
+    "doctor": "check token, server, roles and directory; write nothing",
     "sandbox": "run a SCIM server on loopback, alone or around a command",
     "schema": "print a JSON Schema of policies, plans or exports",
 }
 """Each command's name, which is also its module's (`import_` for one), and its one line of help."""
+
+SECTIONS = {
+    "Write policy": ("import", "validate", "schema"),
+    "Look before anything changes": ("plan", "diff", "drift", "comment"),
+    "Change": ("apply", "undo"),
+    "Answer who has what, and why": ("explain", "review", "history"),
+    "Set up": ("doctor", "sandbox"),
+}
+"""The commands by what somebody wants to do."""
+
+FIRST_STEPS = {
+    "reconciler sandbox -- sh": "a shell with a server to try things on",
+    "reconciler doctor": "is everything fit for a run?",
+    "reconciler plan": "who would gain and lose what",
+    "reconciler COMMAND --help": "what a command does, with examples",
+}
 
 
 class Commands(click.Group):
@@ -56,8 +73,24 @@ class Commands(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+        for title, names in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl([(f"{name:<8}", COMMANDS[name]) for name in names if name in COMMANDS])
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("First steps"):
+            formatter.write_dl(list(FIRST_STEPS.items()))
+        formatter.write_paragraph()
+        formatter.write_text(
+            "The server is told by CIRCLECI_SCIM_URL and CIRCLECI_SCIM_TOKEN. docs/tutorial.md leads from "
+            "nothing to an organization that is as its policy says; docs/README.md has all other pages."
+        )
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Names of commands without importing them, and the options."""
+        names = [CompletionItem(name, help=about) for name, about in COMMANDS.items()]
+        options = click.Command.shell_complete(self, ctx, incomplete)
+        return [one for one in names if one.value.startswith(incomplete)] + options
 
     def main(self, *args: Any, **more: Any) -> Any:
         """The outermost boundary: standard output may be a file on a disk that is full, also for `--help`."""

@@ -44,6 +44,11 @@ def command(
     people are told what the run came to. A notification that does not arrive is said, and fails nothing.
 
     \b
+    Examples:
+      reconciler apply plan.json
+      reconciler apply policies/acme --expect 48535c671d72ed1495a5aa393dd05575
+
+    \b
     Exit codes:
       0    done: everything is as the policy says, or as far as its mode goes
       1    the ledger can't be written any more, or was tampered with
@@ -51,9 +56,12 @@ def command(
       4    a guardrail refuses the plan; nothing was written
       5    the plan is not the one that was expected; nothing was written
       6    the policy is invalid; nothing was written
-      7    the server or the directory could not be read whole; nothing was written
-      8    applied in part: a change failed, or the policy names what does not exist
+      7    the server or the directory could not be read whole; nothing was
+           written
+      8    applied in part: a change failed, or the policy names what does not
+           exist
       130  interrupted while a server was read; that one was not written to
+
     Of several organizations, the gravest counts.
     """  # noqa: D301 (the control character is click's sign for "leave these lines as they are")
     reviewed = _plan_file(path)

@@ -56,6 +56,11 @@ def command(file: Path, name: str, given: str) -> None:
     `reconciler comment plan.md || true`.
 
     \b
+    Examples:
+      reconciler comment plan.md
+      reconciler comment diff.md --name diff
+
+    \b
     Exit codes:
       0    done, or there is nothing to comment on
       1    the code host could not be asked, or refused

@@ -90,6 +90,11 @@ def command(
     whole. What differs on the server from the policy plays no part: that is drift, which `plan` tells.
 
     \b
+    Examples:
+      reconciler diff origin/main
+      reconciler diff origin/main HEAD --report diff.md
+
+    \b
     Exit codes:
       0    done, whatever the edit means
       2    the command line is wrong, a revision is unknown, or this clone goes

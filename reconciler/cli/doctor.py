@@ -55,12 +55,18 @@ def command(given: Reach | None, path: Path, rotation_days: int, output: str) ->
     with a remedy where there is something to do.
 
     \b
+    Examples:
+      reconciler doctor policies/acme
+      reconciler doctor --rotation-days 30
+
+    \b
     Exit codes:
       0    nothing failed, whatever was found
       2    the command line or the environment is wrong
       6    the policy is invalid
       7    the server or the directory could not be read whole
       130  interrupted
+
     Of several organizations, the gravest counts.
     """  # noqa: D301 (the control character is click's sign for "leave these lines as they are")
     run = Run.of(path)

@@ -46,13 +46,21 @@ def command(
     nothing.
 
     \b
+    Examples:
+      reconciler drift policies/acme
+      reconciler drift --report drift.md --report test-results/drift/junit.xml
+
+    \b
     Exit codes:
       0    no drift
-      2    the command line or the environment is wrong, or a report could not be written
-      3    there is drift, be it that a run would mend it, a guardrail refuse it or the mode leave it
+      2    the command line or the environment is wrong, or a report could not
+           be written
+      3    there is drift, be it that a run would mend it, a guardrail refuse
+           it or the mode leave it
       6    the policy is invalid, or names what does not exist
       7    the server or the directory could not be read whole
       130  interrupted
+
     Of several, the gravest counts: what could not be read, then the policy, then drift.
     """  # noqa: D301 (the control character is click's sign for "leave these lines as they are")
     runs = evidence(context, ledger_path)

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from reconciler import explanation, overview, planning
-from reconciler.cli import terminal
+from reconciler.cli import completion, terminal
 from reconciler.cli.run import (
     Run,
     evidence,
@@ -40,9 +40,14 @@ DEFAULT = "policies"
 
 
 @click.command("explain")
-@click.argument("words", metavar="[USER] [PATH]", nargs=-1)
+@click.argument("words", metavar="[USER] [PATH]", nargs=-1, shell_complete=completion.person_or_folder)
 @click.option("--role", type=click.Choice([str(role) for role in Role]), help="Who has this role.")
-@click.option("--project", metavar="PROJECT", help="Who has a role in this project.")
+@click.option(
+    "--project",
+    metavar="PROJECT",
+    help="Who has a role in this project.",
+    shell_complete=completion.projects,
+)
 @click.option("--organization", is_flag=True, help="Who has a role in the organization itself.")
 @ledger_option
 @format_option
@@ -67,12 +72,19 @@ def command(
     git can tell. Where there is a ledger, the run that wrote a role is told, too.
 
     \b
+    Examples:
+      reconciler explain dana@acme.example
+      reconciler explain --project checkout --role admin
+
+    \b
     Exit codes:
       0    done, also where something is not as it should be
-      2    the command line or the environment is wrong, or there is no such person or project
+      2    the command line or the environment is wrong, or there is no such
+           person or project
       6    the policy is invalid
       7    the server or the directory could not be read whole
       130  interrupted
+
     Of several organizations, the gravest counts; one that does not know the person is passed over.
     """  # noqa: D301 (the control character is click's sign for "leave these lines as they are")
     question = _question(role, project, organization)

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from reconciler import ledger
+from reconciler.cli import completion
 from reconciler.cli.run import format_option, ledger_option
 from reconciler.errors import LedgerError, SettingsError
 from reconciler.history import PastRun
@@ -20,7 +21,7 @@ SHORTEST = 4
 
 
 @click.command("history")
-@click.argument("run_id", metavar="[RUN]", required=False)
+@click.argument("run_id", metavar="[RUN]", required=False, shell_complete=completion.runs)
 @click.option("--verify", is_flag=True, help="Check every record by the hash of the one before it.")
 @click.option("--head", metavar="HASH", help="With --verify: the hash of a record that must be there.")
 @ledger_option
@@ -29,6 +30,12 @@ def command(run_id: str | None, verify: bool, head: str | None, ledger_path: Pat
     """List the runs in the ledger, or show one: what it wrote, and what became of that.
 
     RUN is a run's name or the beginning of it.
+
+    \b
+    Examples:
+      reconciler history
+      reconciler history 1f2e3d4c
+      reconciler history --verify
 
     \b
     Exit codes:

@@ -118,9 +118,15 @@ def command(
     Reads the server that the environment tells, as `plan` does; asks it for nothing else than reading.
 
     \b
+    Examples:
+      reconciler import acme
+      reconciler import acme --out policies/acme --project storefront
+
+    \b
     Exit codes:
       0    the policy was written, and what it can't say was told
-      2    the command line or the environment is wrong, or a file is there already
+      2    the command line or the environment is wrong, or a file is there
+           already
       7    the server could not be read whole
       130  interrupted
     """  # noqa: D301 (the control character is click's sign for "leave these lines as they are")

@@ -94,15 +94,23 @@ def command(
     is none, it proves nothing.
 
     \b
+    Examples:
+      reconciler plan policies/acme
+      reconciler plan policies/acme --out plan.json --report plan.md
+      reconciler plan --at 2026-12-31
+
+    \b
     Exit codes:
       0    done
       1    the ledger was tampered with
-      2    the command line or the environment is wrong, or a report could not be written
+      2    the command line or the environment is wrong, or a report could not
+           be written
       3    there is drift (only with --exit-code)
       4    a guardrail refuses the plan
       6    the policy is invalid, or names what does not exist
       7    the server or the directory could not be read whole
       130  interrupted
+
     Of several organizations, the gravest counts.
     """  # noqa: D301 (the control character is click's sign for "leave these lines as they are")
     if out and as_of:

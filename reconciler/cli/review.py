@@ -59,9 +59,16 @@ def command(
     together with commit, policy and ledger.
 
     \b
+    Examples:
+      reconciler review policies/acme --report review.csv --report review.json
+      reconciler review --verify review.json
+
+    \b
     Exit codes:
-      0    done, whatever is exceptional; with --verify, the evidence is as it was written
-      1    the ledger was tampered with, so no evidence is built on it; with --verify, the evidence was
+      0    done, whatever is exceptional; with --verify, the evidence is as it
+           was written
+      1    the ledger was tampered with, so no evidence is built on it; with
+           --verify, the evidence was
       2    the command line or the environment is wrong
       6    the policy is invalid, or names what does not exist
       7    the server or the directory could not be read whole

@@ -47,8 +47,15 @@ def command(
     """Run a SCIM server on loopback, alone or around a command.
 
     Alone, it prints two lines to paste into a shell and runs until Ctrl-C. Around a command, it sets
-    CIRCLECI_SCIM_URL and CIRCLECI_SCIM_TOKEN for it and exits with its exit code.
-    """
+    CIRCLECI_SCIM_URL and CIRCLECI_SCIM_TOKEN for it and exits with its exit code. What is written to it is
+    gone when it ends.
+
+    \b
+    Examples:
+      reconciler sandbox
+      reconciler sandbox -- sh
+      reconciler sandbox -- reconciler plan policies/acme
+    """  # noqa: D301 (the control character is click's sign for "leave these lines as they are")
     _check_token(token)
     content = seed.acme() if seed_file is None else seed.load(seed_file)
     with (

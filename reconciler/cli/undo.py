@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from reconciler import assertions, ledger, planning
-from reconciler.cli import notify, terminal
+from reconciler.cli import completion, notify, terminal
 from reconciler.cli.converge import Convergence, Terms, conditions, fail
 from reconciler.cli.history import named
 from reconciler.cli.notify import Notifier
@@ -31,7 +31,7 @@ from reconciler.undo import WayBack
 
 
 @click.command("undo")
-@click.argument("run_id", metavar="RUN")
+@click.argument("run_id", metavar="RUN", shell_complete=completion.runs)
 @click.argument("path", metavar="[PATH]", default="policies", type=click.Path(path_type=Path, readable=False))
 @click.option("--apply", "applies", is_flag=True, help="Carry the plan out, by the rules of `apply`.")
 @conditions
@@ -55,6 +55,10 @@ def command(
     the server, the guardrails and the mode, and goes on asking for what it asks: change it, too.
 
     \b
+    Examples:
+      reconciler undo 1f2e3d4c policies/acme
+      reconciler undo 1f2e3d4c policies/acme --apply
+
     Exit codes are those of `plan`, and with --apply those of `apply`: 8, too, where something was left alone.
     """  # noqa: D301 (the control character is click's sign for "leave these lines as they are")
     terms = Terms.of(ledger_path, expected, approved)

@@ -28,8 +28,17 @@ def command(paths: tuple[Path, ...], output: str, files: Sequence[Path]) -> None
     PATH is the folder of an organization, a folder of such folders, or a single file; `policies/`
     if none is given. Prints one line for each problem. Reads files only: no server, no token.
 
-    Exits 0 where all is well, 6 where anything is wrong, 2 where a report could not be written.
-    """
+    \b
+    Examples:
+      reconciler validate
+      reconciler validate policies/acme --report validate.sarif
+
+    \b
+    Exit codes:
+      0  all is well
+      2  the command line is wrong, or a report could not be written
+      6  something is wrong with the policy
+    """  # noqa: D301 (the control character is click's sign for "leave these lines as they are")
     loaded = source.load_all(paths or (Path("policies"),), now=_now())
     problems = loaded.problems
     try:

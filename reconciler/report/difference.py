@@ -249,7 +249,7 @@ def document(
     failures: Sequence[tuple[str, ReconcilerError]],
     problems: Sequence[Problem],
 ) -> Document:
-    """Format `reconciler.diff/1`; docs/pull-requests.md tells what is in it. `policy` is the policy's path.
+    """Format `reconciler.diff/1`; docs/diff.md tells what is in it. `policy` is the policy's path.
 
     `problems` are those of the new policy's files: then there are no comparisons.
     """
