@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from functools import lru_cache
 
-from deepdiff import DeepDiff
-
 from reconciler.model import DesiredState, LiveState, Principal, Provenance, Roles, Scope, fold
 
 _Held = frozenset[tuple[Scope, Roles]]
@@ -69,6 +67,8 @@ def _person(principal: Principal, desired: DesiredState, live: LiveState) -> Per
 @lru_cache(maxsize=1024)  # thousands of people differ alike
 def _differing(does: _Held, should: _Held) -> tuple[Scope, ...]:
     """The scopes in which two holdings differ, sorted."""
+    from deepdiff import DeepDiff  # takes longer to load than all of ours; who reads a ledger needs none
+
     scopes = {_key(scope): scope for scope, _ in (*does, *should)}
     difference = DeepDiff(
         {_key(scope): roles for scope, roles in does},

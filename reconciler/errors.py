@@ -17,7 +17,7 @@
 escapes is a bug and shows its traceback.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import IntEnum
 from typing import ClassVar
 
@@ -36,6 +36,25 @@ class ExitCode(IntEnum):
     INVALID = 6
     UNREADABLE = 7
     PARTLY_APPLIED = 8
+
+
+SEVERITY = (
+    ExitCode.UNEXPECTED,
+    ExitCode.USAGE,
+    ExitCode.UNREADABLE,
+    ExitCode.STALE,
+    ExitCode.REFUSED,
+    ExitCode.INVALID,
+    ExitCode.PARTLY_APPLIED,
+    ExitCode.DRIFT,
+    ExitCode.DONE,
+)
+"""Which exit code is told where several organizations ended differently: the first of these."""
+
+
+def worst(codes: Iterable[ExitCode]) -> ExitCode:
+    """The gravest of several exit codes; DONE of none."""
+    return min(codes, key=SEVERITY.index, default=ExitCode.DONE)
 
 
 class ReconcilerError(Exception):

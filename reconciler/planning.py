@@ -1,6 +1,6 @@
 """From a policy and two readers to a plan that was checked: the reading half of every run. Writes nothing."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
@@ -8,7 +8,7 @@ from functools import cache
 from reconciler import assertions, desired, drift, guardrails, plan, undo
 from reconciler.assertions import Breach
 from reconciler.change import AccountChange
-from reconciler.errors import ReadError
+from reconciler.errors import GuardrailError, ReadError
 from reconciler.guardrails import Violation
 from reconciler.history import PastRun
 from reconciler.model import DesiredState, LiveState, Membership, Principal
@@ -156,6 +156,22 @@ def prepare_undo(
     membership = _answered(policy, directory)
     prepared = _checked(policy, back.desired, live, membership, provider, now, back.accounts)
     return replace(prepared, settled=f"nothing of run {run.id} is left to take back"), back
+
+
+def refuse(prepared: Prepared, approved: Collection[str] = ()) -> None:
+    """Raise GuardrailError where a guardrail is broken that no approval covers: not one write is sent then.
+
+    `approved` are the fingerprints of plans that somebody approved in spite of guardrails.
+    """
+    is_approved = prepared.plan.fingerprint in approved
+    broken = [one for one in prepared.violations if not (one.approvable and is_approved)]
+    if broken:
+        names = ", ".join(dict.fromkeys(violation.guardrail for violation in broken))
+        why = ", which no approval covers" if is_approved else ""
+        raise GuardrailError(
+            f"nothing was written to {prepared.plan.organization}: refused by {names}{why}",
+            broken[0].remedy,
+        )
 
 
 def _membership(policy: Policy, directory: Directory) -> Membership:

@@ -142,6 +142,14 @@ def report_failure(error: ReconcilerError) -> None:
         click.echo(f"hint: {printable(error.hint)}", err=True)
 
 
+def note(line: str) -> None:
+    """Say something on standard error in the middle of a run."""
+    try:
+        click.echo(printable(line), err=True)
+    except OSError:  # that nobody can read it any more must not end a run half-way
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+
+
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="reconciler")
 @click.option("--debug", is_flag=True, help="Tell each request on standard error.")

@@ -11,7 +11,8 @@ from reconciler import planfile
 from reconciler.cli import notify
 from reconciler.cli.converge import Convergence, Terms, conditions
 from reconciler.cli.notify import Notifier
-from reconciler.cli.run import Run, format_option, planned, show
+from reconciler.cli.options import format_option
+from reconciler.cli.run import Run, planned, show
 from reconciler.planfile import PlanFile
 from reconciler.report import data
 

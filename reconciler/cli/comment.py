@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from reconciler import hosts, private
-from reconciler.cli import terminal
-from reconciler.cli.run import reach
+from reconciler.cli import note
+from reconciler.cli.context import reach
 from reconciler.errors import SettingsError
 from reconciler.hosts import Host, body, comments, credentials
 from reconciler.hosts.comments import PullRequests
@@ -75,15 +75,15 @@ def command(file: Path, name: str, given: str) -> None:
     text = _text(file)
     host = _host(given)
     if host.pull_request is None and host.branch is None:
-        terminal.note(f"this pipeline is of no pull request of {host.repository}: nothing to comment on")
+        note(f"this pipeline is of no pull request of {host.repository}: nothing to comment on")
         return
     if host.from_fork and not credentials.given(host.kind, os.environ):
-        terminal.note(f"pull request {host.pull_request} is from a fork, which gets no token: no comment")
+        note(f"pull request {host.pull_request} is from a fork, which gets no token: no comment")
         return
     with hosts.opened(host, os.environ, reach()) as pull_requests:
         number = host.pull_request or _open_pull_request(pull_requests, host)
         if number is None:
-            terminal.note(f"there is no open pull request from {host.branch}: nothing to comment on")
+            note(f"there is no open pull request from {host.branch}: nothing to comment on")
             return
         _comment(pull_requests, host, number, name, text)
 
@@ -92,10 +92,10 @@ def _comment(pull_requests: PullRequests, host: Host, number: int, name: str, te
     wanted = body.made(name, text, LIMITS[host.kind])
     kept = comments.keep(pull_requests, number, name, wanted)
     if wanted.cut:
-        terminal.note(f"the comment is cut short: {wanted.cut}")
+        note(f"the comment is cut short: {wanted.cut}")
     for remark in kept.remarks:
-        terminal.note(remark)
-    terminal.note(f"comment '{name}' of pull request {number}: {kept.did}")
+        note(remark)
+    note(f"comment '{name}' of pull request {number}: {kept.did}")
     click.echo(host.comment_link(number, kept.comment.id))
 
 
@@ -120,7 +120,7 @@ def _open_pull_request(pull_requests: PullRequests, host: Host) -> int | None:
     found = sorted(pull_requests.open_from(host.branch or ""), reverse=True)
     if len(found) > 1:
         others = ", ".join(map(str, found[1:]))
-        terminal.note(f"{host.branch} has several open pull requests: {found[0]}, the newest, not {others}")
+        note(f"{host.branch} has several open pull requests: {found[0]}, the newest, not {others}")
     return found[0] if found else None
 
 

@@ -13,15 +13,17 @@ import click
 
 from reconciler import apply, origin, planfile
 from reconciler.change import Outcome, Result
-from reconciler.cli import interrupts, terminal
-from reconciler.cli.run import Planner, Run, ledger_option, moment, prepared_to_write, refuse
+from reconciler.cli import interrupts, note, terminal
+from reconciler.cli.context import moment
+from reconciler.cli.options import ledger_option
+from reconciler.cli.run import Planner, Run, prepared_to_write
 from reconciler.errors import ExitCode, PartlyAppliedError, ReconcilerError, SettingsError, StaleError
 from reconciler.history import Record
 from reconciler.ledger import Ledger, RunAccount
 from reconciler.origin import Origin
 from reconciler.plan import Plan
 from reconciler.planfile import PlanFile
-from reconciler.planning import Prepared
+from reconciler.planning import Prepared, refuse
 from reconciler.policy.document import Policy
 from reconciler.policy.files import shown
 from reconciler.ports import Provider
@@ -212,7 +214,7 @@ class Convergence:
         finally:
             if self.text:
                 terminal.show_outcomes(outcomes, one.name if len(self.run.policies) > 1 else "")
-        terminal.note(f"run {one.account.id} is recorded in {shown(self.terms.ledger)}")
+        note(f"run {one.account.id} is recorded in {shown(self.terms.ledger)}")
         check(one.prepared, outcomes)
         return ExitCode.DONE
 

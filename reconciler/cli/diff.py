@@ -12,10 +12,11 @@ from pathlib import Path
 import click
 
 from reconciler import comparison, private, settings
-from reconciler.cli import report_failure, terminal
+from reconciler.cli import note, report_failure, terminal
 from reconciler.cli.code_host import dialect
+from reconciler.cli.context import moment, reach
 from reconciler.cli.reports import deliver, options
-from reconciler.cli.run import Run, moment, prepare, reach
+from reconciler.cli.run import Run, prepare
 from reconciler.comparison import Comparison, Ground, Source, Standing
 from reconciler.directories import choose
 from reconciler.directories.file import saved
@@ -288,6 +289,4 @@ def _save(file: Path, ground: Ground, policy: Policy) -> None:
             f"the membership could not be saved to {shown(file)}: {why}", "name a file that can be written"
         ) from error
     if left_out:
-        terminal.note(
-            f"{left_out} of people and groups are not in {shown(file)}: no export can hold their names"
-        )
+        note(f"{left_out} of people and groups are not in {shown(file)}: no export can hold their names")

@@ -11,9 +11,10 @@ import click
 
 from reconciler import checkup, settings
 from reconciler.checkup import Ability, Check, Checkup, Verdict, failed, not_seen
-from reconciler.cli.run import Run, format_option, path_argument, show, worst
+from reconciler.cli.options import format_option, path_argument
+from reconciler.cli.run import Run, show
 from reconciler.directories import choose
-from reconciler.errors import ExitCode, ReadError, ReconcilerError, SettingsError
+from reconciler.errors import ExitCode, ReadError, ReconcilerError, SettingsError, worst
 from reconciler.http.reach import Reach
 from reconciler.naming import RoleNames
 from reconciler.notifications import sending

@@ -10,8 +10,10 @@ import click
 from reconciler import drifted
 from reconciler.cli import notify, reports
 from reconciler.cli.code_host import dialect
+from reconciler.cli.context import moment
 from reconciler.cli.notify import Notifier
-from reconciler.cli.run import Run, evidence, ledger_option, moment, overviewed, path_argument, prepare
+from reconciler.cli.options import ledger_option, path_argument
+from reconciler.cli.run import Run, known_runs, overviewed, prepare
 from reconciler.drifted import Drifted, Written
 from reconciler.errors import ExitCode
 from reconciler.git import blame
@@ -63,7 +65,7 @@ def command(
 
     Of several, the gravest counts: what could not be read, then the policy, then drift.
     """  # noqa: D301 (the control character is click's sign for "leave these lines as they are")
-    runs = evidence(context, ledger_path)
+    runs = known_runs(context, ledger_path)
     run = Run.of(path)
     notifier = Notifier.of("drift", run, when)
     found: list[Drifted] = []

@@ -9,18 +9,10 @@ from pathlib import Path
 import click
 
 from reconciler import explanation, overview, planning
-from reconciler.cli import completion, terminal
-from reconciler.cli.run import (
-    Run,
-    evidence,
-    format_option,
-    ledger_option,
-    moment,
-    prepare,
-    proved,
-    reach,
-    show,
-)
+from reconciler.cli import completion, note
+from reconciler.cli.context import moment, reach
+from reconciler.cli.options import format_option, ledger_option
+from reconciler.cli.run import Run, known_runs, prepare, proved, show
 from reconciler.directories import choose
 from reconciler.errors import ExitCode, SettingsError
 from reconciler.explanation import Answer, Case, Explanation, Question, UnknownError
@@ -94,7 +86,7 @@ def command(
             f"'{path}' is no folder of policies, and with these options no person is named",
             "leave --role, --project and --organization out to ask about one person",
         )
-    inquiry = _Inquiry(asked, evidence(context, ledger_path))
+    inquiry = _Inquiry(asked, known_runs(context, ledger_path))
     run = Run.of(path)
     run.each(inquiry.work)
     inquiry.settle(run)
@@ -130,7 +122,7 @@ class _Inquiry:
         """Where no organization knows whom is meant, that is a failure; else it is only said."""
         for organization, error in self.unknown:
             if self.answers:
-                terminal.note(f"passed over: {error.message}")
+                note(f"passed over: {error.message}")
             else:
                 run.attempt(organization, partial(_fail, error))
 

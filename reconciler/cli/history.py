@@ -8,7 +8,7 @@ import click
 
 from reconciler import ledger
 from reconciler.cli import completion
-from reconciler.cli.run import format_option, ledger_option
+from reconciler.cli.options import format_option, ledger_option
 from reconciler.errors import LedgerError, SettingsError
 from reconciler.history import PastRun
 from reconciler.policy.files import shown

@@ -13,8 +13,9 @@ from tempfile import TemporaryDirectory
 import click
 
 from reconciler import importing, naming, planning
+from reconciler.cli.context import moment
 from reconciler.cli.plan import Moment
-from reconciler.cli.run import moment, prepare
+from reconciler.cli.run import prepare
 from reconciler.directories.scim import ScimDirectory
 from reconciler.errors import ReadError, SettingsError
 from reconciler.model import Membership, fold

@@ -11,9 +11,10 @@ from typing import Any, TypeVar
 import click
 
 from reconciler import origin, settings
-from reconciler.cli import interrupts, terminal
-from reconciler.cli.run import Run, reach, worst
-from reconciler.errors import PolicyError, ReconcilerError, SettingsError
+from reconciler.cli import interrupts, note
+from reconciler.cli.context import reach
+from reconciler.cli.run import Run
+from reconciler.errors import PolicyError, ReconcilerError, SettingsError, worst
 from reconciler.notifications import sending, summary
 from reconciler.notifications.summary import Results, Summary
 from reconciler.settings import webhooks
@@ -99,15 +100,15 @@ def _post(destination: Destination, told: Summary, seconds: float) -> None:
         _say(where, error.message, error.hint)
         return
     if missed is None:
-        terminal.note(f"notified {where}")
+        note(f"notified {where}")
     else:
         _say(where, missed.reason, missed.hint)
 
 
 def _say(where: str, reason: str, hint: str = "") -> None:
-    terminal.note(f"no notification to {where}: {reason}")
+    note(f"no notification to {where}: {reason}")
     if hint:
-        terminal.note(f"hint: {hint}")
+        note(f"hint: {hint}")
 
 
 def _summary(command: str, run: Run, results: Results, path: Path) -> Summary:
@@ -131,6 +132,6 @@ def _unharmed() -> Iterator[None]:
         try:
             yield
         except KeyboardInterrupt:
-            terminal.note("no further notification: interrupted")
+            note("no further notification: interrupted")
         except Exception as error:  # a bug, which must not turn a run that went well into one that failed
-            terminal.note(f"no notification: unexpected {type(error).__name__}")
+            note(f"no notification: unexpected {type(error).__name__}")

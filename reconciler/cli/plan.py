@@ -11,8 +11,9 @@ import click
 from reconciler import planfile
 from reconciler.cli import terminal
 from reconciler.cli.code_host import dialect
+from reconciler.cli.options import ledger_option, path_argument
 from reconciler.cli.reports import deliver, options
-from reconciler.cli.run import Run, check, ledger_option, path_argument, planned, prepare
+from reconciler.cli.run import Run, check, planned, prepare
 from reconciler.errors import ExitCode, ReadError
 from reconciler.planning import Prepared
 from reconciler.policy import times

@@ -10,7 +10,9 @@ from click.core import ParameterSource
 
 from reconciler import evidence, evidencefile, ledger, origin
 from reconciler.cli import report_failure, reports
-from reconciler.cli.run import Run, ledger_option, moment, overviewed, path_argument, prepare, show
+from reconciler.cli.context import moment
+from reconciler.cli.options import ledger_option, path_argument
+from reconciler.cli.run import Run, overviewed, prepare, show
 from reconciler.errors import EvidenceError, ExitCode, PolicyError
 from reconciler.evidence import FORMAT, Dossier
 from reconciler.git import approval, blame

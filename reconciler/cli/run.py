@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -15,20 +15,20 @@ import click
 from click.core import ParameterSource
 
 from reconciler import history, ledger, overview, planning, settings
-from reconciler.cli import report_failure, reports, terminal
+from reconciler.cli import note, report_failure
+from reconciler.cli.context import moment, reach
 from reconciler.directories import choose
 from reconciler.directories.scim import ScimDirectory
 from reconciler.errors import (
     ExitCode,
-    GuardrailError,
     LedgerError,
     PartlyAppliedError,
     PolicyError,
     ReconcilerError,
     SettingsError,
+    worst,
 )
 from reconciler.history import PastRun
-from reconciler.http.reach import Reach
 from reconciler.naming import RoleNames
 from reconciler.overview import Overview
 from reconciler.people import lifecycle
@@ -52,33 +52,6 @@ T = TypeVar("T")
 
 Planner = Callable[[Policy, Client, ProviderReader, Readings], Prepared]
 """Makes a plan for an organization, by what its client, its provider and their readings tell."""
-
-path_argument = click.argument(
-    "path", metavar="[PATH]", default="policies", type=click.Path(path_type=Path, readable=False)
-)
-format_option = reports.format_option("text", "json")
-ledger_option = click.option(
-    "--ledger",
-    "ledger_path",
-    metavar="FILE",
-    type=click.Path(path_type=Path, readable=False),
-    default=ledger.DEFAULT,
-    show_default=True,
-    help="The record of every run and every write.",
-)
-
-SEVERITY = (
-    ExitCode.UNEXPECTED,
-    ExitCode.USAGE,
-    ExitCode.UNREADABLE,
-    ExitCode.STALE,
-    ExitCode.REFUSED,
-    ExitCode.INVALID,
-    ExitCode.PARTLY_APPLIED,
-    ExitCode.DRIFT,
-    ExitCode.DONE,
-)
-"""Which exit code is told where several organizations ended differently: the first of these."""
 
 
 @dataclass(slots=True)
@@ -149,21 +122,11 @@ def show(document: Document) -> None:
     click.echo(json.dumps(document, indent=2))
 
 
-def moment() -> datetime:
-    """Now, aware."""
-    return reach().now()
-
-
 def check(prepared: Prepared) -> None:
     """Raise GuardrailError where a guardrail is broken, PolicyError where not all of it could be resolved."""
-    refuse(prepared)
+    planning.refuse(prepared)
     if prepared.plan.problems:
         raise PolicyError(prepared.plan.problems)
-
-
-def worst(codes: Iterable[ExitCode]) -> ExitCode:
-    """The gravest of several exit codes; DONE of none."""
-    return min(codes, key=SEVERITY.index, default=ExitCode.DONE)
 
 
 def prepare(policy: Policy, work: Callable[[Policy, Client, ProviderReader, Readings], T]) -> T:
@@ -179,22 +142,6 @@ def prepared_to_write(policy: Policy, plan: Planner) -> Iterator[tuple[Prepared,
     by = reach()
     with open_writing_client(_connection(policy), transport=by.transport, patience=by.waiting) as client:
         yield _prepared(policy, client, ScimProvider, plan)
-
-
-def refuse(prepared: Prepared, approved: Collection[str] = ()) -> None:
-    """Raise GuardrailError where a guardrail is broken that no approval covers: not one write is sent then.
-
-    `approved` are the fingerprints of plans that somebody approved in spite of guardrails.
-    """
-    is_approved = prepared.plan.fingerprint in approved
-    broken = [one for one in prepared.violations if not (one.approvable and is_approved)]
-    if broken:
-        names = ", ".join(dict.fromkeys(violation.guardrail for violation in broken))
-        why = ", which no approval covers" if is_approved else ""
-        raise GuardrailError(
-            f"nothing was written to {prepared.plan.organization}: refused by {names}{why}",
-            broken[0].remedy,
-        )
 
 
 def planned(
@@ -222,13 +169,13 @@ def overviewed(
     *,
     runs: Sequence[PastRun],
 ) -> Overview:
-    """The same plan, with both sides and what `evidence` tells of the past: all that a report may show."""
+    """The same plan, with both sides and what the ledger tells of the past: all that a report may show."""
     now = moment()
     survey = _surveyed(policy, client, provider, readings, now, lambda: runs)
     return overview.of(policy, provider.server, survey, now, runs)
 
 
-def evidence(context: click.Context, ledger_path: Path) -> Sequence[PastRun]:
+def known_runs(context: click.Context, ledger_path: Path) -> Sequence[PastRun]:
     """The runs of the ledger: evidence where there is one, and nothing that is written depends on it.
 
     A ledger that was tampered with is said, and tells nothing. Raises SettingsError where the ledger that
@@ -240,7 +187,7 @@ def evidence(context: click.Context, ledger_path: Path) -> Sequence[PastRun]:
     try:
         return ledger.past(ledger_path)
     except LedgerError as error:
-        terminal.note(f"no run is told: {error.message}")
+        note(f"no run is told: {error.message}")
         return ()
 
 
@@ -293,8 +240,3 @@ def _prepared(
 
 def _connection(policy: Policy) -> Connection:
     return settings.connection(policy.organization.name, os.environ)
-
-
-def reach() -> Reach:
-    """How servers are reached; a test hands the command line its own (`CliRunner.invoke(obj=...)`)."""
-    return click.get_current_context().find_object(Reach) or Reach()

@@ -1,6 +1,5 @@
 """Where results meet a person: tables and a progress bar on a terminal, plain lines everywhere else."""
 
-import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from rich.text import Text
 
 from reconciler.apply import Progress
 from reconciler.change import Change, Outcome
+from reconciler.cli import note
 from reconciler.plan import Plan
 from reconciler.planning import Prepared
 from reconciler.report import difference, people, text
@@ -72,14 +72,6 @@ def show_outcomes(outcomes: Sequence[Outcome], organization: str = "") -> None:
     of = f"{organization}: " if organization else ""
     for line in text.outcomes(outcomes):
         click.echo(f"{of}{line}")
-
-
-def note(line: str) -> None:
-    """Say something on standard error in the middle of a run."""
-    try:
-        click.echo(printable(line), err=True)
-    except OSError:  # that nobody can read it any more must not end a run half-way
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 @contextmanager

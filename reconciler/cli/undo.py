@@ -11,10 +11,12 @@ import click
 
 from reconciler import assertions, ledger, planning
 from reconciler.cli import completion, notify, terminal
+from reconciler.cli.context import moment, reach
 from reconciler.cli.converge import Convergence, Terms, conditions, fail
 from reconciler.cli.history import named
 from reconciler.cli.notify import Notifier
-from reconciler.cli.run import Run, check, format_option, moment, prepare, reach, show
+from reconciler.cli.options import format_option, path_argument
+from reconciler.cli.run import Run, check, prepare, show
 from reconciler.directories import choose
 from reconciler.errors import ExitCode, PartlyAppliedError, SettingsError
 from reconciler.history import PastRun
@@ -32,7 +34,7 @@ from reconciler.undo import WayBack
 
 @click.command("undo")
 @click.argument("run_id", metavar="RUN", shell_complete=completion.runs)
-@click.argument("path", metavar="[PATH]", default="policies", type=click.Path(path_type=Path, readable=False))
+@path_argument
 @click.option("--apply", "applies", is_flag=True, help="Carry the plan out, by the rules of `apply`.")
 @conditions
 @notify.option

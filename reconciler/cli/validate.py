@@ -2,13 +2,13 @@
 
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
 import click
 
 from reconciler.cli import reports
+from reconciler.cli.context import moment
 from reconciler.errors import ExitCode
 from reconciler.policy import source
 from reconciler.policy.files import shown
@@ -39,7 +39,7 @@ def command(paths: tuple[Path, ...], output: str, files: Sequence[Path]) -> None
       2  the command line is wrong, or a report could not be written
       6  something is wrong with the policy
     """  # noqa: D301 (the control character is click's sign for "leave these lines as they are")
-    loaded = source.load_all(paths or (Path("policies"),), now=_now())
+    loaded = source.load_all(paths or (Path("policies"),), now=moment())
     problems = loaded.problems
     try:
         reports.deliver(
@@ -58,13 +58,6 @@ def command(paths: tuple[Path, ...], output: str, files: Sequence[Path]) -> None
         for line in _summary(loaded):
             click.echo(line, err=True)
     sys.exit(ExitCode.INVALID if loaded.problems else ExitCode.DONE)
-
-
-def _now() -> datetime:
-    """Now, aware. A test gives its clock with how servers are reached, of which nothing is loaded here."""
-    reach = click.get_current_context().obj
-    now: datetime = reach.now() if reach else datetime.now(UTC)
-    return now
 
 
 def _summary(loaded: Loaded) -> list[str]:

@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-
-import httpx
+from typing import TYPE_CHECKING
 
 from reconciler.http.patience import Patience
+
+if TYPE_CHECKING:
+    import httpx
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +18,7 @@ class Reach:
     The seam of the command line's tests.
     """
 
-    transport: httpx.BaseTransport | None = None
+    transport: "httpx.BaseTransport | None" = None
     patience: Patience | None = None
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 

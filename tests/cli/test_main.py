@@ -11,8 +11,7 @@ from e2e.loopback import environment, serving
 from scim.fake_server import FakeServer, group, user
 
 from reconciler.cli import COMMANDS
-from reconciler.cli.run import SEVERITY, worst
-from reconciler.errors import ExitCode
+from reconciler.errors import SEVERITY, ExitCode, worst
 
 
 def test_help_lists_every_command_with_what_it_does() -> None:

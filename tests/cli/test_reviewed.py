@@ -18,7 +18,7 @@ from jsonschema import Draft202012Validator
 from scim.fake_server import BASE, FakeServer, Fault, user
 
 from reconciler import plan
-from reconciler.cli.run import moment
+from reconciler.cli.context import moment
 from reconciler.ledger import Ledger
 from reconciler.policy import schema
 

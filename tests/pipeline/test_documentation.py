@@ -12,8 +12,7 @@ from urllib.parse import unquote
 import pytest
 
 from reconciler.cli import INTERRUPTED
-from reconciler.cli.run import SEVERITY
-from reconciler.errors import ExitCode
+from reconciler.errors import SEVERITY, ExitCode
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])

@@ -11,13 +11,12 @@ from properties.strategies import World
 
 from reconciler import apply, ledger, planning
 from reconciler.change import Change, Outcome
-from reconciler.cli.run import refuse
 from reconciler.errors import GuardrailError, LedgerError
 from reconciler.history import PastRun
 from reconciler.ledger import Ledger, RunAccount
 from reconciler.model import DirectoryGroup, Holdings, Member, Membership
 from reconciler.origin import Origin
-from reconciler.planning import Prepared
+from reconciler.planning import Prepared, refuse
 from reconciler.policy.document import Binding, Organization, Policy, StoredAs, TemporaryGrant
 
 Held = Mapping[str, Holdings]

@@ -14,7 +14,6 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 
 from reconciler import apply, planning
 from reconciler.change import Change, Outcome
-from reconciler.cli.run import refuse
 from reconciler.model import (
     ORGANIZATION,
     DirectoryGroup,
@@ -26,7 +25,7 @@ from reconciler.model import (
     Scope,
 )
 from reconciler.naming import RoleNames
-from reconciler.planning import Prepared
+from reconciler.planning import Prepared, refuse
 from reconciler.policy.document import (
     Binding,
     GroupRef,
