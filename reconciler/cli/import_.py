@@ -136,6 +136,11 @@ def command(
             "it begins with a letter, and has lower-case letters, digits and dashes",
         )
     folder = out or Path("policies") / organization
+    if expires is not None and expires <= moment():
+        raise SettingsError(
+            f"--expires {expires:%Y-%m-%dT%H:%M:%SZ} is over, and so would be what people have by no group",
+            "name a time that is yet to come",
+        )
     wanted = Wanted(
         organization, _storage(stored_as, organization_role, project_role), _named(projects), groups, expires
     )
@@ -171,9 +176,16 @@ def _storage(stored_as: str, organization_role: str | None, project_role: str | 
 
 
 def _named(projects: Iterable[str]) -> Mapping[str, str]:
-    """The projects by their names, each with what the provider calls it."""
-    pairs = (one.partition("=") for one in projects)
-    return {name: called or name for name, _, called in pairs}
+    """The projects by their names, each with what the provider calls it. Raises SettingsError."""
+    found: dict[str, str] = {}
+    for name, _, called in (one.partition("=") for one in projects):
+        called = called or name
+        if fold(name) in map(fold, found) or fold(called) in map(fold, found.values()):
+            raise SettingsError(
+                f"--project {name}={called}: another --project has that name or that ID", "say each once"
+            )
+        found[name] = called
+    return found
 
 
 def _import(wanted: Wanted, _: Policy, client: Client, __: ProviderReader, readings: Readings) -> Imported:
