@@ -42,7 +42,7 @@ from reconciler.scim.reading import Reading, Readings
 DAYS = 30
 """For so long what no group explains lasts, unless somebody says otherwise."""
 
-_NAME = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
+_NAME = re.compile(r"(?=.{1,63}\Z)[a-z]([a-z0-9-]*[a-z0-9])?")
 _GROUPS_BY_DEFAULT = ("circleci-org-{role}", "circleci-{project}-{role}")
 
 
@@ -133,7 +133,7 @@ def command(
     if not _NAME.fullmatch(organization):
         raise SettingsError(
             f"'{organization}' is no name of an organization",
-            "it begins with a letter, and has lower-case letters, digits and dashes",
+            "it begins with a letter, and has lower-case letters, digits and dashes, 63 at most",
         )
     folder = out or Path("policies") / organization
     if expires is not None and expires <= moment():
@@ -277,8 +277,8 @@ def write(folder: Path, files: Files, *, overwrite: bool = False) -> None:
                 created.append(path)
                 file.write(text)
     except (OSError, ValueError) as error:
-        for path in () if overwrite else created:
+        for half in () if overwrite else created:
             with suppress(OSError):
-                path.unlink()
+                half.unlink()
         reason = getattr(error, "strerror", None) or str(error)
         raise SettingsError(f"could not write {shown(path)}: {reason}") from None
