@@ -13,6 +13,7 @@ from cli.small_world import acme, write_policy
 from scim.fake_server import FakeServer, Fault, user
 
 from reconciler import evidence
+from reconciler.history import START
 
 REPORTS = tuple(word for end in ("json", "csv", "txt", "html") for word in ("--report", f"review.{end}"))
 MARKED = """\
@@ -292,6 +293,21 @@ def test_evidence_of_a_ledger_is_looked_up_in_it() -> None:
         f"error: the ledger {LEDGER} has no record {head}, on which review.json was built\n"
         "hint: name the ledger that it was built on with --ledger\n",
     )
+
+
+def test_of_evidence_with_no_record_of_the_ledger_none_is_claimed() -> None:
+    assert ran(acme(), "apply").code == 0
+    review(*REPORTS)
+    for head, code, words in (
+        ("", 1, f"the ledger {LEDGER} has no record ,"),
+        (START, 0, "no record yet of"),
+    ):
+        edited = {**document(), "ledger": head}
+        text = json.dumps({**edited, "digest": evidence.digest(edited)})
+        Path("edited.json").write_text(text, encoding="utf-8")
+        result = verify("edited.json")
+        assert result[0] == code
+        assert words in "".join(result[1:])
 
 
 @pytest.mark.parametrize(
