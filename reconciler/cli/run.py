@@ -238,7 +238,7 @@ def evidence(context: click.Context, ledger_path: Path) -> Sequence[PastRun]:
     if not given and not os.path.lexists(ledger_path):
         return ()
     try:
-        return ledger.past(ledger_path)
+        return ledger.sound(ledger_path).runs
     except LedgerError as error:
         terminal.note(f"no run is told: {error.message}")
         return ()
