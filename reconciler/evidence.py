@@ -128,6 +128,8 @@ class Evidence:
         """All that is out of the ordinary, by what it is about, in the order of `About`."""
         found: dict[About, list[Exceptional]] = {about: [] for about in About}
         lines: dict[Remark, int] = defaultdict(int)
+        for finding in self.findings:
+            found[About.FINDING].append(Exceptional(finding.message, finding.subject))
         for holder in self.holders:
             user = holder.person.principal.user_name
             for remark in holder.remarks:

@@ -17,6 +17,9 @@ SMALLEST = 2
 MOST = 2 / 3
 """Where at least so many of a group have a role, and not all, somebody may want to know."""
 
+LONGEST = 255
+"""So many characters a name in a policy may have."""
+
 Gifts = Mapping[Scope, Role]
 
 
@@ -64,6 +67,8 @@ class Proposal:
     """Who has several roles in one scope: a policy gives the highest alone."""
     passed_over: tuple[str, ...] = ()
     """Groups whose members or whose name can't be told for sure."""
+    unnamed: tuple[str, ...] = ()
+    """Whose roles no group explains, and whose userName no policy can be sure of."""
 
 
 def propose(live: LiveState, membership: Membership) -> Proposal:
@@ -77,7 +82,8 @@ def propose(live: LiveState, membership: Membership) -> Proposal:
     for group, ids in known:
         holders.offer(group, ids & people.keys())
     needed = holders.needed()
-    left = dict(holders.unexplained(_by_name(people)))
+    unexplained = dict(holders.unexplained(_by_name(people)))
+    left = {id_: gifts for id_, gifts in unexplained.items() if is_name(people[id_].user_name)}
     return Proposal(
         needed,
         tuple(_left(people[id_], gifts) for id_, gifts in left.items()),
@@ -85,6 +91,7 @@ def propose(live: LiveState, membership: Membership) -> Proposal:
         inactive=_names(live.people[id_] for id_ in live.roles if id_ not in people),
         doubled=_names(people[id_] for id_ in people if any(len(r) > 1 for r in live.holdings(id_).values())),
         passed_over=passed_over,
+        unnamed=_names(people[id_] for id_ in unexplained if id_ not in left),
     )
 
 
@@ -168,7 +175,7 @@ def _told_apart(
 
 def is_name(text: str) -> bool:
     """Whether a policy can call somebody or something so without any doubt about what is read."""
-    return bool(text) and text == text.strip() and text.isprintable()
+    return 0 < len(text) <= LONGEST and text == text.strip() and text.isprintable()
 
 
 def _left(person: Principal, gifts: Gifts) -> PersonHas:

@@ -207,9 +207,9 @@ class Sound:
 
 def sound(path: Path) -> Sound:
     """All that a ledger tells. Raises what `past` does, and LedgerError where its end was cut off."""
+    sealed = _sealed(path)  # before the records, for a run may end meanwhile
     lines = tuple(_sound(path))
     hashes = tuple(line.record["hash"] for line in lines)
-    sealed = _sealed(path)
     if sealed is not None and sealed not in hashes:
         raise LedgerError(
             f"the ledger {path} can't be trusted: it does not hold the record that {_head_file(path)} names",

@@ -43,7 +43,7 @@ from reconciler.scim.reading import Reading, Readings
 DAYS = 30
 """For so long what no group explains lasts, unless somebody says otherwise."""
 
-_NAME = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
+_NAME = re.compile(r"(?=.{1,63}\Z)[a-z]([a-z0-9-]*[a-z0-9])?")
 _GROUPS_BY_DEFAULT = ("circleci-org-{role}", "circleci-{project}-{role}")
 
 
@@ -134,9 +134,14 @@ def command(
     if not _NAME.fullmatch(organization):
         raise SettingsError(
             f"'{organization}' is no name of an organization",
-            "it begins with a letter, and has lower-case letters, digits and dashes",
+            "it begins with a letter, and has lower-case letters, digits and dashes, 63 at most",
         )
     folder = out or Path("policies") / organization
+    if expires is not None and expires <= moment():
+        raise SettingsError(
+            f"--expires {expires:%Y-%m-%dT%H:%M:%SZ} is over, and so would be what people have by no group",
+            "name a time that is yet to come",
+        )
     wanted = Wanted(
         organization, _storage(stored_as, organization_role, project_role), _named(projects), groups, expires
     )
@@ -172,9 +177,16 @@ def _storage(stored_as: str, organization_role: str | None, project_role: str | 
 
 
 def _named(projects: Iterable[str]) -> Mapping[str, str]:
-    """The projects by their names, each with what the provider calls it."""
-    pairs = (one.partition("=") for one in projects)
-    return {name: called or name for name, _, called in pairs}
+    """The projects by their names, each with what the provider calls it. Raises SettingsError."""
+    found: dict[str, str] = {}
+    for name, _, called in (one.partition("=") for one in projects):
+        called = called or name
+        if fold(name) in map(fold, found) or fold(called) in map(fold, found.values()):
+            raise SettingsError(
+                f"--project {name}={called}: another --project has that name or that ID", "say each once"
+            )
+        found[name] = called
+    return found
 
 
 def _import(wanted: Wanted, _: Policy, client: Client, __: ProviderReader, readings: Readings) -> Imported:
@@ -266,8 +278,8 @@ def write(folder: Path, files: Files, *, overwrite: bool = False) -> None:
                 created.append(path)
                 file.write(text)
     except (OSError, ValueError) as error:
-        for path in () if overwrite else created:
+        for half in () if overwrite else created:
             with suppress(OSError):
-                path.unlink()
+                half.unlink()
         reason = getattr(error, "strerror", None) or str(error)
         raise SettingsError(f"could not write {shown(path)}: {reason}") from None

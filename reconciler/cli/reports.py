@@ -1,8 +1,10 @@
 """Where a result goes: to standard output in one format, to files in as many as are asked for."""
 
+import functools
+import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
@@ -40,7 +42,10 @@ def format_option(*formats: str) -> Callable[[F], F]:
 
 
 def options(*formats: str) -> Callable[[F], F]:
-    """The options `--format` (parameter `output`) and `--report` (`files`), with these formats."""
+    """The options `--format` (parameter `output`) and `--report` (`files`), with these formats.
+
+    A report takes the place of no other file that the command reads or writes: not of the ledger, for one.
+    """
     endings = [ending for ending, name in ENDINGS.items() if name in formats]
 
     def checked(
@@ -56,6 +61,7 @@ def options(*formats: str) -> Callable[[F], F]:
         return files
 
     def add(command: F) -> F:
+        command = _apart(command)
         command = click.option(
             "--report",
             "files",
@@ -69,6 +75,25 @@ def options(*formats: str) -> Callable[[F], F]:
         return format_option(*formats)(command)
 
     return add
+
+
+def _apart(command: F) -> F:
+    """The command, which begins only where no report is the file of another option or argument."""
+
+    @functools.wraps(command)
+    def checked(*args: Any, files: tuple[Path, ...], **values: Any) -> Any:
+        others = {os.path.realpath(value): name for name, value in values.items() if isinstance(value, Path)}
+        for file in files:
+            if name := others.get(os.path.realpath(file)):
+                given = next(
+                    one.get_error_hint(click.get_current_context())
+                    for one in click.get_current_context().command.params
+                    if one.name == name
+                )
+                raise click.UsageError(f"--report {shown(file)} is the file of {given} as well.")
+        return command(*args, files=files, **values)
+
+    return cast(F, checked)
 
 
 def deliver(output: str, files: Iterable[Path], renderers: Renderers, *, shown_already: bool = False) -> None:

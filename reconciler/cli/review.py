@@ -164,7 +164,7 @@ def _verify(path: Path, told: Sound | None, ledger_path: Path) -> None:
             f"{shown(path)} is not as it was written: it says digest {kept.digest}, and has {kept.computed}",
             "keep it, and take the one that the pipeline stored",
         )
-    if kept.head and told and kept.head not in (*told.hashes, START):
+    if kept.head is not None and told and kept.head not in (*told.hashes, START):
         raise EvidenceError(
             f"the ledger {shown(ledger_path)} has no record {kept.head}, on which {shown(path)} was built",
             "name the ledger that it was built on with --ledger",
@@ -179,4 +179,6 @@ def _verify(path: Path, told: Sound | None, ledger_path: Path) -> None:
 def _of_ledger(head: str | None, told: Sound | None, path: Path) -> str:
     if head is None:
         return "none was read for it"
-    return f"{head}, {f'a record of {shown(path)}' if told else f'not looked for: there is no {shown(path)}'}"
+    if told is None:
+        return f"{head}, not looked for: there is no {shown(path)}"
+    return f"{head}, {'no record yet' if head == START else 'a record'} of {shown(path)}"

@@ -185,7 +185,7 @@ def known_runs(context: click.Context, ledger_path: Path) -> Sequence[PastRun]:
     if not given and not os.path.lexists(ledger_path):
         return ()
     try:
-        return ledger.past(ledger_path)
+        return ledger.sound(ledger_path).runs
     except LedgerError as error:
         note(f"no run is told: {error.message}")
         return ()

@@ -62,7 +62,12 @@ def show_difference(told: Told) -> None:
     for index, line in enumerate(difference.opening(told)):
         _line(console, line, "" if index else "bold")
     if (prepared := told.comparison.prepared) is not None:
-        _changes(console, prepared.plan, difference.emptied(told.comparison))
+        _changes(
+            console,
+            prepared.plan,
+            difference.emptied(told.comparison),
+            difference.emptied(told.comparison, unhindered=True),
+        )
     for line in difference.closing(told.comparison):
         _line(console, line)
 
@@ -105,19 +110,22 @@ def _show_tables(prepared: Prepared) -> None:
     _line(console, text.heading(prepared), "bold")
     for line in (*text.verdict(prepared).split("\n"), *text.created(plan)):
         _line(console, line)
-    _changes(console, plan, people.emptied(prepared))
+    _changes(console, plan, people.emptied(prepared), people.emptied(people.unhindered(prepared)))
     for line in text.trailer(prepared):
         _line(console, line)
 
 
-def _changes(console: Console, plan: Plan, emptied: Set[str]) -> None:
-    """Everybody whose roles or account change, then those whom the mode leaves as they are."""
+def _changes(console: Console, plan: Plan, emptied: Set[str], would_be: Set[str]) -> None:
+    """Everybody whose roles or account change, then those whom the mode leaves as they are.
+
+    `emptied` are the ids of those who lose everything, `would_be` of those who would but for the mode.
+    """
     _people(console, people.rows(plan.people, emptied))
     _accounts(console, people.account_rows(plan.accounts))
     if plan.withheld:
         _line(console, "")
         _line(console, text.withheld(plan))
-        _people(console, people.rows(plan.withheld_people))
+        _people(console, people.rows(plan.withheld_people, would_be))
         _accounts(console, people.account_rows(plan.withheld_accounts))
 
 

@@ -176,7 +176,7 @@ def _share(
         return Share(name, failed or Ending.FAILED, failures)
     prepared, outcomes, run = result
     plan = prepared.plan
-    whole = _with_withheld(prepared) if command == "drift" else prepared
+    whole = people.unhindered(prepared) if command == "drift" else prepared
     return Share(
         name,
         failed or _ending(command, prepared, outcomes),
@@ -193,12 +193,6 @@ def _share(
         tuple(Counter(str(finding.kind) for finding in plan.findings).items()),
         dict(Counter(str(outcome.result) for outcome in outcomes)),
     )
-
-
-def _with_withheld(prepared: Prepared) -> Prepared:
-    """Drift is drift, whether the mode lets a run mend it or not."""
-    plan = prepared.plan
-    return replace(prepared, plan=replace(plan, changes=(*plan.changes, *plan.withheld), withheld=()))
 
 
 def _ending(command: str, prepared: Prepared, outcomes: Sequence[Outcome]) -> Ending:

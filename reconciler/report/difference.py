@@ -85,7 +85,8 @@ def difference(told: Told) -> list[str]:
         lines += text.persons(people.rows(plan.people, emptied(comparison)))
         lines += text.accounts(people.account_rows(plan.accounts))
         if plan.withheld:
-            lines += ["", text.withheld(plan), *text.persons(people.rows(plan.withheld_people))]
+            rows = people.rows(plan.withheld_people, emptied(comparison, unhindered=True))
+            lines += ["", text.withheld(plan), *text.persons(rows)]
             lines += text.accounts(people.account_rows(plan.withheld_accounts))
     return [printable(line) for line in lines + closing(comparison)]
 
@@ -229,11 +230,12 @@ def _counted(comparison: Comparison, plan: Plan) -> str:
     return f"{'1 person' if persons == 1 else f'{persons} people'} and {whole} change"
 
 
-def emptied(comparison: Comparison) -> frozenset[str]:
-    """Who loses everything, of those of whom all is known."""
-    if comparison.prepared is None or comparison.source is Source.NOWHERE:
+def emptied(comparison: Comparison, *, unhindered: bool = False) -> frozenset[str]:
+    """Who loses everything, of those of whom all is known; or would, if the mode left nothing as it is."""
+    prepared = comparison.prepared
+    if prepared is None or comparison.source is Source.NOWHERE:
         return frozenset()
-    return people.emptied(comparison.prepared) - comparison.groups
+    return people.emptied(people.unhindered(prepared) if unhindered else prepared) - comparison.groups
 
 
 def unmanaged(comparison: Comparison) -> str:

@@ -16,6 +16,12 @@ from reconciler.report.problems import counted
 IN_ONE_FILE = 40
 """So many bindings stand in one file; more are told apart by how their groups' names begin."""
 
+LONGEST = 100
+"""A beginning of more letters is no name for a file."""
+
+RESERVED = "organization"
+"""The name of a file that would make its folder an organization."""
+
 SHOWN = 10
 """How many names are told before they are only counted."""
 
@@ -82,7 +88,7 @@ def _by_file(groups: Sequence[GroupGives]) -> Iterator[tuple[str, list[GroupGive
     rest: list[GroupGives] = []
     for beginning, theirs in groupby(several, key=lambda one: beginnings[one.group.id]):
         found = list(theirs)
-        if beginning and len(found) > 1:
+        if 0 < len(beginning) <= LONGEST and len(found) > 1 and beginning != RESERVED:
             yield f"groups/{beginning}.yaml", found
         else:
             rest += found
@@ -145,6 +151,7 @@ def _remarks(proposal: Proposal) -> Sequence[tuple[Sequence[str], str]]:
     return (
         (proposal.inactive, "not active, so a policy gives them nothing"),
         (proposal.doubled, "several roles in one scope, of which a policy keeps the highest"),
+        (proposal.unnamed, "roles by no group, and a userName that no policy can be sure of"),
         (proposal.passed_over, "groups that were passed over, as their members or names can't be told"),
     )
 

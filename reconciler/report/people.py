@@ -147,6 +147,12 @@ def emptied(prepared: Prepared) -> frozenset[str]:
     return frozenset(id_ for id_, holdings in live.items() if holdings and id_ not in left)
 
 
+def unhindered(prepared: Prepared) -> Prepared:
+    """The same plan as if its mode left nothing as it is: what all of the drift comes to."""
+    plan = prepared.plan
+    return replace(prepared, plan=replace(plan, changes=(*plan.changes, *plan.withheld), withheld=()))
+
+
 def roles(held: Roles) -> str:
     """Role names, the highest first, or `none`."""
     return " + ".join(str(role) for role in sorted(held, reverse=True)) or "none"

@@ -203,6 +203,8 @@ def text(dossier: Dossier, digest: str) -> list[str]:
     lines: list[str] = []
     for one in dossier.evidence:
         lines += [*_heading(one), *_exceptions(one), ""]
+    for organization, error in dossier.failures:
+        lines += [f"{organization} could not be read: {error.message}", ""]
     lines += _ties(dossier, digest)
     return [printable(line) for line in lines]
 
@@ -222,11 +224,16 @@ def _exceptions(one: Evidence) -> list[str]:
     """What is out of the ordinary, by what it is about; of many the first."""
     lines: list[str] = []
     for about, several in one.exceptions.items():
-        lines.append(f"  {about}: {len(several)}")
-        lines += [f"    {_exceptional(found)}" for found in several[:SHOWN]]
-        lines += [f"    and {len(several) - SHOWN} more"] if len(several) > SHOWN else []
-    lines += [f"  not resolved: {problem}" for problem in one.problems[:SHOWN]]
+        lines += _listed(about, [_exceptional(found) for found in several])
+    if one.problems:
+        lines += _listed("not resolved", list(map(str, one.problems)))
     return ["exceptions:", *lines] if lines else ["no exceptions"]
+
+
+def _listed(about: str, several: Sequence[str]) -> list[str]:
+    more = len(several) - SHOWN
+    shown = [f"    {one}" for one in several[:SHOWN]]
+    return [f"  {about}: {len(several)}", *shown, *([f"    and {more} more"] if more > 0 else [])]
 
 
 def _exceptional(found: Exceptional) -> str:

@@ -11,6 +11,7 @@ from reconciler.evidence import About, Access, Dossier, Evidence, Holder, Line
 from reconciler.explanation import Explanation, Reason, Verdict, Written
 from reconciler.git.commits import Approval, Untold, Writer
 from reconciler.model import ORGANIZATION, PROVISIONAL, Role
+from reconciler.problem import Location
 from reconciler.report.people import roles
 from reconciler.report.plain import printable
 from reconciler.reviews import Reviewed
@@ -25,7 +26,8 @@ _FORMULA = re.compile(r"(^\s*|[;,|]\s*)(?=[=+\-@＝＋－＠])")
 def rows(dossier: Dossier, digest: str) -> str:
     """A row for each person and scope, one header (RFC 4180, UTF-8 with its mark, every field in quotes).
 
-    An organization that could not be read has a row that says so. No cell begins a formula.
+    What is so of nobody in particular, what could not be resolved and an organization that could not be read
+    have rows without a person. No cell begins a formula.
     """
     stream = io.StringIO(newline="")
     stream.write(BYTE_ORDER_MARK)
@@ -98,6 +100,12 @@ def _rows(dossier: Dossier) -> Iterator[Row]:
                 yield {**person, **_access_cells(holder, access, one, dossier.head)}
             for value in holder.person.foreign:
                 yield {**person, **_foreign_cells(value, holder)}
+        for finding in one.findings:
+            words = f"{About.FINDING}: {finding.subject} {finding.message}"
+            yield {**head, **_place_cells(finding.at), "exceptions": words}
+        for problem in one.problems:
+            words = f"not resolved: {problem.message}"
+            yield {**head, **_place_cells(problem.at), "exceptions": words}
     for organization, error in dossier.failures:
         yield {"organization": organization, "exceptions": f"could not be read: {error.message}"}
 
@@ -153,6 +161,10 @@ def _given_by(access: Access) -> str:
     return access.source.source.entry if access.source else "nothing in the policy"
 
 
+def _place_cells(at: Location | None) -> Row:
+    return {"file": at.file, "line": str(at.line)} if at else {}
+
+
 def _source_cells(reason: Reason, line: Line) -> Row:
     source = reason.source
     return {
@@ -160,8 +172,7 @@ def _source_cells(reason: Reason, line: Line) -> Row:
         "reason": source.reason,
         "starts": _second(source.since) if source.since else "",
         "until": _second(source.until) if source.until else "",
-        "file": line.at.file,
-        "line": str(line.at.line),
+        **_place_cells(line.at),
         **_writer_cells(line.writer),
         **_approval_cells(line.approval),
         **(_review_cells(line.reviewed) if line.reviewed else {}),

@@ -49,7 +49,8 @@ def plan(prepared: Prepared) -> list[str]:
     lines += persons(people.rows(prepared.plan.people, people.emptied(prepared)))
     lines += accounts(people.account_rows(prepared.plan.accounts))
     if prepared.plan.withheld:
-        lines += ["", withheld(prepared.plan), *persons(people.rows(prepared.plan.withheld_people))]
+        emptied = people.emptied(people.unhindered(prepared))
+        lines += ["", withheld(prepared.plan), *persons(people.rows(prepared.plan.withheld_people, emptied))]
         lines += accounts(people.account_rows(prepared.plan.withheld_accounts))
     lines += trailer(prepared)
     return [printable(line) for line in lines]

@@ -115,6 +115,20 @@ def test_a_ledger_that_was_tampered_with_tells_nothing_and_is_said() -> None:
     assert (done.code, done.err.startswith("no run is told: ")) == (0, True)
 
 
+def test_a_ledger_whose_end_was_cut_off_tells_nothing_and_is_said() -> None:
+    generous(Path())
+    server = many()
+    ran(server, "apply")
+    for left in (LEDGER.read_text().splitlines(keepends=True)[0], ""):
+        LEDGER.write_text(left)
+        done = ran(server, "drift")
+        assert (done.code, "unknown, for no ledger tells of any" in done.out) == (0, True)
+        assert done.err == (
+            f"no run is told: the ledger {LEDGER} can't be trusted: it does not hold the record that "
+            f"{LEDGER}.head names\n"
+        )
+
+
 def test_a_ledger_that_was_asked_for_and_is_not_there_is_an_error() -> None:
     write_policy(Path("policies/acme"))
     done = ran(acme(), "drift", "--ledger", "gone.jsonl")

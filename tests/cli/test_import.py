@@ -8,6 +8,8 @@ from cli.in_memory import IN_GROUPS, Ran, alone, many, ran
 from cli.small_world import acme
 from scim.fake_server import FakeServer, group, user
 
+from reconciler.cli import import_
+from reconciler.errors import SettingsError
 from reconciler.policy import source
 
 NAMES = [
@@ -154,6 +156,42 @@ def test_many_groups_are_told_apart_by_how_their_names_begin() -> None:
     assert plan(server).code == 0
 
 
+def test_what_is_no_name_for_a_file_of_bindings_leaves_its_groups_in_the_one_for_all() -> None:
+    people = [user(f"p{n}", "org-viewer") for n in range(100)]
+    beginnings = ("organization", "q" * 251)
+    teams = [group(f"{beginnings[n % 2]}-{n}", f"p{2 * n}", f"p{2 * n + 1}") for n in range(50)]
+    server = FakeServer(people, teams)
+    assert ran(server, "import", "acme").code == 0
+    files = {str(path.relative_to("policies/acme")) for path in Path("policies/acme").rglob("*.yaml")}
+    assert files == {"organization.yaml", "groups.yaml"}
+    assert plan(server).code == 0
+
+
+def test_the_file_that_cannot_be_written_is_the_one_that_is_named_and_no_other_stays() -> None:
+    with pytest.raises(SettingsError) as refused:
+        import_.write(Path("acme"), {"organization.yaml": "1", "web.yaml": "2", "web.yaml/below.yaml": "3"})
+    assert refused.value.message == "could not write acme/web.yaml/below.yaml: File exists"
+    assert list(Path("acme").iterdir()) == []
+
+
+def test_people_whom_a_policy_could_not_name_are_told_and_keep_what_a_group_explains() -> None:
+    people = [
+        user("ada", "org-admin"),
+        user("bob", "org-admin", userName=" bob"),
+        user("cleo", "org-viewer", userName="cleo\u200b"),
+    ]
+    server = FakeServer(people, [group("platform", "ada", "bob")])
+    done = ran(server, "import", "acme")
+    assert (done.code, done.out.splitlines()[1:]) == (
+        0,
+        [
+            "1 group explains roles; 0 people with roles that no group explains",
+            "roles by no group, and a userName that no policy can be sure of: cleo\\u200b",
+            "a plan of it shows 1 person changing",
+        ],
+    )
+
+
 def test_where_no_role_is_spelled_so_that_is_said() -> None:
     done = ran(acme(), "import", "acme", "--organization-role", "x-{role}")
     assert (done.code, done.out.splitlines()[2]) == (
@@ -166,10 +204,14 @@ def test_where_no_role_is_spelled_so_that_is_said() -> None:
     ("arguments", "words"),
     [
         (["Acme"], "'Acme' is no name of an organization"),
+        (["a" * 64], f"'{'a' * 64}' is no name of an organization"),
         (["acme", "--project", "storefrnt"], "a project 'storefrnt', did you mean 'storefront'?"),
         (["acme", "--group", "platfrom"], "the server has no group 'platfrom', did you mean 'platform'?"),
         (["acme", "--project-role", "{role}"], "'{role}' must have {role} and {project}, and no other brace"),
         (["acme", "--organization-role", "{role}{x}"], "'{role}{x}' must have {role}, and no other brace"),
+        (["acme", "--project", "a=x1", "--project", "b=X1"], "--project b=X1: another --project has"),
+        (["acme", "--project", "a=x1", "--project", "A=storefront"], "--project A=storefront: another"),
+        (["acme", "--expires", "2020-01-01"], "--expires 2020-01-01T23:59:59Z is over"),
         (["acme", "--out", "file"], "file is no folder"),
         (["acme", "--out", "file/below"], "could not write file/below/organization.yaml: Not a directory"),
     ],

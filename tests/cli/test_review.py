@@ -13,6 +13,7 @@ from cli.small_world import acme, write_policy
 from scim.fake_server import FakeServer, Fault, user
 
 from reconciler import evidence
+from reconciler.history import START
 
 REPORTS = tuple(word for end in ("json", "csv", "txt", "html") for word in ("--report", f"review.{end}"))
 MARKED = """\
@@ -174,6 +175,17 @@ def test_on_a_ledger_that_was_tampered_with_no_evidence_is_built(cut: str) -> No
     assert list(Path().glob("review.*")) == []
 
 
+@pytest.mark.parametrize("name", ["kept.json", "./kept.json", "link.json"])
+def test_no_report_takes_the_place_of_the_ledger(name: str) -> None:
+    assert ran(acme(), "apply", "--ledger", "kept.json").code == 0
+    Path("link.json").symlink_to("kept.json")
+    before, server = Path("kept.json").read_bytes(), acme()
+    result = review("--ledger", "kept.json", "--report", name, server=server)
+    assert (result.code, result.out, server.requests) == (2, "", [])
+    assert result.err.endswith(f"Error: --report {Path(name)} is the file of '--ledger' as well.\n")
+    assert Path("kept.json").read_bytes() == before
+
+
 def test_a_ledger_that_was_asked_for_must_be_there() -> None:
     assert review("--ledger", "nowhere.jsonl").code == 2
 
@@ -202,9 +214,28 @@ def test_what_could_not_be_resolved_is_evidence_too(folder: Path) -> None:
     )
     result = review(*REPORTS)
     assert result.code == 6
-    assert "  not resolved: policies/acme/more.yaml:3:5 bindings[0]: " in result.out
+    assert "  not resolved: 1\n    policies/acme/more.yaml:3:5 bindings[0]: " in result.out
+    [row] = [row for row in rows() if not row["user"]]
+    assert (row["organization"], row["file"], row["line"]) == ("acme", "policies/acme/more.yaml", "3")
+    assert row["exceptions"] == "not resolved: the directory has no group 'gone'"
     assert len(document()["organizations"][0]["problems"]) == 1
     assert next(row["given_by"] for row in rows() if row["user"].startswith("dan")) == "held as it is"
+
+
+def test_an_assertion_that_does_not_hold_is_an_exception_in_every_format(folder: Path) -> None:
+    (folder / "policies/acme/few.yaml").write_text(
+        "version: 1\nassertions:\n  - {says: Few, at_most: {count: 1, organization: admin}}\n",
+        encoding="utf-8",
+    )
+    words = (
+        "has 2 people as admin of the organization, and 'Few' allows 1: ada@acme.example, bob@acme.example"
+    )
+    result = review(*REPORTS)
+    assert f"  to look at: 1\n    acme: {words}\n" in result.out
+    [row] = [row for row in rows() if not row["user"]]
+    assert (row["file"], row["line"]) == ("policies/acme/few.yaml", "3")
+    assert row["exceptions"] == f"to look at: acme {words}"
+    assert [one["message"] for one in document()["organizations"][0]["findings"]] == [words]
 
 
 def test_of_several_organizations_the_one_that_fails_has_a_row_and_the_others_are_whole(folder: Path) -> None:
@@ -214,6 +245,7 @@ def test_of_several_organizations_the_one_that_fails_has_a_row_and_the_others_ar
     result = ran(servers, "review", *REPORTS)
     assert result.code == 7
     assert [one["organization"] for one in document()["failures"]] == ["umbrella"]
+    assert "umbrella could not be read: " in result.out
     assert (rows()[-1]["organization"], len(rows())) == ("umbrella", 7)
 
 
@@ -261,6 +293,21 @@ def test_evidence_of_a_ledger_is_looked_up_in_it() -> None:
         f"error: the ledger {LEDGER} has no record {head}, on which review.json was built\n"
         "hint: name the ledger that it was built on with --ledger\n",
     )
+
+
+def test_of_evidence_with_no_record_of_the_ledger_none_is_claimed() -> None:
+    assert ran(acme(), "apply").code == 0
+    review(*REPORTS)
+    for head, code, words in (
+        ("", 1, f"the ledger {LEDGER} has no record ,"),
+        (START, 0, "no record yet of"),
+    ):
+        edited = {**document(), "ledger": head}
+        text = json.dumps({**edited, "digest": evidence.digest(edited)})
+        Path("edited.json").write_text(text, encoding="utf-8")
+        result = verify("edited.json")
+        assert result[0] == code
+        assert words in "".join(result[1:])
 
 
 @pytest.mark.parametrize(

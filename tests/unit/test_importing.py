@@ -122,8 +122,9 @@ def test_several_roles_in_one_scope_are_told_and_the_highest_counts() -> None:
         DirectoryGroup("g", "eng", frozenset({Member("u-ann"), Member("u-bob"), Member("u-stranger")})),
         DirectoryGroup("g", " eng", frozenset({Member("u-ann"), Member("u-bob")})),
         DirectoryGroup("g", "en\u202eg", frozenset({Member("u-ann"), Member("u-bob")})),
+        DirectoryGroup("g", "g" * 256, frozenset({Member("u-ann"), Member("u-bob")})),
     ],
-    ids=["unreadable", "with a stranger", "a blank in front", "turns the writing"],
+    ids=["unreadable", "with a stranger", "a blank in front", "turns the writing", "too long"],
 )
 def test_a_group_that_a_policy_could_not_name_or_know_is_passed_over(unusable: DirectoryGroup) -> None:
     state = live({"ann": holds("viewer"), "bob": holds("viewer")})

@@ -222,7 +222,8 @@ def test_accounts_groups_and_what_stays_as_it_is_are_shown() -> None:
         "| `lea@acme.example` | is deactivated | not in the directory |\n\n"
         "### Roles that stay as they are\n\n"
         "| Who |  | Where | Before | After | Why |\n| --- | --- | --- | --- | --- | --- |\n"
-        "| `ann@acme.example` | loses | `web` | viewer | none | nothing in the policy gives it |\n\n"
+        "| `ann@acme.example` | loses everything | `web` | viewer | none | "
+        "nothing in the policy gives it |\n\n"
         "### Accounts that stay as they are\n\n| Account |  | Why |\n| --- | --- | --- |\n"
         "| `max@acme.example` | is deactivated | not in the directory |"
     )

@@ -308,7 +308,7 @@ dot@acme.example gains
 
 mode additive takes nothing away, so none of this happens:
 
-bob@acme.example loses
+bob@acme.example loses everything
   web  admin -> none  nothing in the policy gives it
 
 fingerprint {planned.fingerprint}"""

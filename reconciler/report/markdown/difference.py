@@ -68,7 +68,13 @@ def _people(comparison: Comparison, prepared: Prepared, link: Link) -> list[Part
             "### People", planned.people, link, difference.emptied(comparison), *parts.seats(prepared)
         ),
         parts.accounts("### Accounts", people.account_rows(planned.accounts)),
-        parts.people("### What the mode does not write", planned.withheld_people, link, rank=WITHHELD),
+        parts.people(
+            "### What the mode does not write",
+            planned.withheld_people,
+            link,
+            difference.emptied(comparison, unhindered=True),
+            rank=WITHHELD,
+        ),
         parts.accounts(
             "### Accounts that stay as they are",
             people.account_rows(planned.withheld_accounts),

@@ -45,7 +45,13 @@ def plan(prepared: Prepared, dialect: Dialect) -> list[Block]:
         parts.groups(planned.changes),
         parts.people("### People", planned.people, link, people.emptied(prepared), *parts.seats(prepared)),
         parts.accounts("### Accounts", people.account_rows(planned.accounts)),
-        parts.people("### Roles that stay as they are", planned.withheld_people, link, rank=parts.WITHHELD),
+        parts.people(
+            "### Roles that stay as they are",
+            planned.withheld_people,
+            link,
+            people.emptied(people.unhindered(prepared)),
+            rank=parts.WITHHELD,
+        ),
         parts.accounts(
             "### Accounts that stay as they are",
             people.account_rows(planned.withheld_accounts),
