@@ -71,6 +71,11 @@ def options(*formats: str) -> Callable[[F], F]:
     return add
 
 
+def format_of(file: Path) -> str:
+    """The format that the ending of a file's name says."""
+    return ENDINGS[file.suffix]
+
+
 def deliver(output: str, files: Iterable[Path], renderers: Renderers, *, shown_already: bool = False) -> None:
     """Print the result in the format `output`, and write each of the files in the one that its ending says.
 
@@ -83,7 +88,7 @@ def deliver(output: str, files: Iterable[Path], renderers: Renderers, *, shown_a
     for file in files:
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            private.write(file, _ended(renderers[ENDINGS[file.suffix]]()))
+            private.write(file, _ended(renderers[format_of(file)]()))
         except (OSError, ValueError) as error:
             faults.append(f"{shown(file)}: {_reason(error)}")
     if faults:
