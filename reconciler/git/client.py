@@ -8,7 +8,7 @@ from pathlib import Path
 SECONDS = 10.0
 
 _SETTINGS = (
-    "core.fsmonitor=false",  # a program that `git status` asks
+    "core.fsmonitor=false",  # a program that some commands ask what changed
     "safe.bareRepository=explicit",  # a folder of the checkout could pass for a repository with settings
     "blame.showRoot=false",  # what tells the first commit of all from the first of a shallow clone
 )
