@@ -54,6 +54,12 @@ def ask(folder: Path, *arguments: str, seconds: float = SECONDS, given: bytes = 
     return Unanswered(_complaint(done.stderr)) if done.returncode else done.stdout
 
 
+def root(folder: Path) -> Path | None:
+    """The top of the checkout that a folder lies in, every link followed; None where it is in none."""
+    told = ask(folder, "rev-parse", "--show-toplevel")
+    return None if isinstance(told, Unanswered) else Path(os.fsdecode(told.removesuffix(b"\n")))
+
+
 def _complaint(said: bytes) -> str:
     """What git gives as its reason: the first line that says `fatal`, else the first of all."""
     lines = said.decode("utf-8", errors="replace").splitlines() or ["it does not say why"]
