@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import click
 
 from reconciler import private
+from reconciler.cli import OWED
 from reconciler.errors import SettingsError
 from reconciler.policy.files import shown
 
@@ -35,8 +36,15 @@ def format_option(*formats: str) -> Callable[[F], F]:
         type=click.Choice(formats),
         default="text",
         show_default=True,
+        is_eager=True,  # so that it is known where another option is wrong
+        callback=_chosen,
         help="What standard output is given: text for people, or one document, also where something failed.",
     )
+
+
+def _chosen(context: click.Context, _parameter: click.Parameter, output: str) -> str:
+    context.meta[OWED] = output == "json"
+    return output
 
 
 def options(*formats: str) -> Callable[[F], F]:
@@ -76,6 +84,12 @@ def format_of(file: Path) -> str:
     return ENDINGS[file.suffix]
 
 
+def show(text: str) -> None:
+    """Print a result whole: nothing is owed to standard output any more."""
+    click.echo(_ended(text), nl=False)
+    click.get_current_context().meta[OWED] = False
+
+
 def deliver(output: str, files: Iterable[Path], renderers: Renderers, *, shown_already: bool = False) -> None:
     """Print the result in the format `output`, and write each of the files in the one that its ending says.
 
@@ -83,7 +97,7 @@ def deliver(output: str, files: Iterable[Path], renderers: Renderers, *, shown_a
     written: after everything else was.
     """
     if not (shown_already and output == "text"):
-        click.echo(_ended(renderers[output]()), nl=False)
+        show(renderers[output]())
     faults = []
     for file in files:
         try:

@@ -148,7 +148,7 @@ class Run:
 
 def show(document: Document) -> None:
     """Print a run as JSON."""
-    click.echo(json.dumps(document, indent=2))
+    reports.show(json.dumps(document, indent=2))
 
 
 def moment() -> datetime:
