@@ -204,7 +204,7 @@ class Redaction:
             case ("grants" | "people" | "service_accounts" as part, str(user), *rest):
                 return (part, self.name(user), *rest)
             case ("assertions" as part, str(says), *rest):
-                return (part, self._withheld(says), *rest)
+                return (part, self.withheld(says), *rest)
             case _:
                 return steps
 
@@ -239,9 +239,9 @@ class Redaction:
             ):
                 return value
             case _:
-                return _each(self._withheld, value)
+                return _each(self.withheld, value)
 
-    def _withheld(self, text: str) -> str:
+    def withheld(self, text: str) -> str:
         """What stands for a text, so that it is seen whether two are the same."""
         return f"withheld-{self._digits(f'text {text}')}"
 

@@ -448,10 +448,10 @@ def test_what_an_edit_does_is_told_without_whom_it_names() -> None:
             name(BEA.user_name),
         ),
         ("classes", "contractor", "match", "attributes", "manager"): (
-            (REDACTION._withheld("Zelda"),),
-            (REDACTION._withheld("zelda-4711"),),
+            (REDACTION.withheld("Zelda"),),
+            (REDACTION.withheld("zelda-4711"),),
         ),
-        ("something", "new"): (REDACTION._withheld("Zelda"), REDACTION._withheld("of quark")),
+        ("something", "new"): (REDACTION.withheld("Zelda"), REDACTION.withheld("of quark")),
     }
     assert all(edit.at == PLACE for edit in edits)
 
