@@ -26,6 +26,7 @@ from reconciler.change import (
     SetRoles,
     data,
 )
+from reconciler.explanation import Case
 from reconciler.finding import Finding
 from reconciler.history import Contested, ContestedAccount, PastRun
 from reconciler.model import (
@@ -182,34 +183,17 @@ class Drifted:
     """By userName."""
     groups: tuple[CreateGroup, ...] = ()
     """Groups that roles need and that do not exist."""
+    admins: tuple[Admin, ...] = ()
+    """Who is organization admin now and can act, by userName."""
+    grants: tuple[TemporaryGrant, ...] = ()
+    """The temporary grants in force or to come, the one that ends first in front."""
+    last: PastRun | None = None
+    """The last run of this organization on this server that left everything right."""
 
     @property
     def found(self) -> bool:
         """Whether there is any drift, be it that the mode lets a run mend it or not."""
         return self.overview.prepared.plan.drifted
-
-    @cached_property
-    def last(self) -> PastRun | None:
-        """The last run of this organization on this server that left everything right."""
-        return last_whole(self.overview.runs)
-
-    @cached_property
-    def admins(self) -> tuple[Admin, ...]:
-        """Who is organization admin now and can act, by userName."""
-        case = self.overview.case
-        ids = guardrails.admins(case.live, case.live.roles)
-        people = sorted((case.live.people[id_] for id_ in ids), key=_name)
-        return tuple(
-            _admin(one, case.desired.why.get(one.id, {}).get(ORGANIZATION, ()), one.id in case.protected)
-            for one in people
-        )
-
-    @cached_property
-    def grants(self) -> tuple[TemporaryGrant, ...]:
-        """The temporary grants in force or to come, the one that ends first in front."""
-        case = self.overview.case
-        current = (grant for grant in case.policy.grants if case.now <= grant.expires)
-        return tuple(sorted(current, key=lambda grant: (grant.expires, grant.at)))
 
     @cached_property
     def causes(self) -> Mapping[Cause, int]:
@@ -248,6 +232,9 @@ def of(overview: Overview, written: Written = MappingProxyType({})) -> Drifted:
         overview,
         tuple(replace(one, findings=desk.findings(one.principal)) for one in people),
         tuple(change for change in every if isinstance(change, CreateGroup)),
+        _admins(overview.case),
+        _grants(overview.case),
+        last_whole(overview.runs),
     )
 
 
@@ -548,6 +535,20 @@ def _later(one: Since | None, other: Since | None) -> Since | None:
     """The later of two moments."""
     known = [since for since in (one, other) if since is not None]
     return max(known, key=lambda since: since.moment, default=None)
+
+
+def _admins(case: Case) -> tuple[Admin, ...]:
+    ids = guardrails.admins(case.live, case.live.roles)
+    people = sorted((case.live.people[id_] for id_ in ids), key=_name)
+    return tuple(
+        _admin(one, case.desired.why.get(one.id, {}).get(ORGANIZATION, ()), one.id in case.protected)
+        for one in people
+    )
+
+
+def _grants(case: Case) -> tuple[TemporaryGrant, ...]:
+    current = (grant for grant in case.policy.grants if case.now <= grant.expires)
+    return tuple(sorted(current, key=lambda grant: (grant.expires, grant.at)))
 
 
 def _admin(principal: Principal, why: Iterable[Provenance], is_protected: bool) -> Admin:

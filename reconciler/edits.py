@@ -43,14 +43,24 @@ TELL = "report"
 class Edit:
     """One thing that is said differently."""
 
-    name: str
-    """The key from the root of the document, as in `guardrails.minimum_admins`."""
+    steps: Steps
+    """The way to the key from the root of the document; to an entry of a list, by what it is about."""
     before: Value
     after: Value
     at: Location | None = None
     """Where the new policy says it; None where it does not say it any more."""
     loosens: bool = False
     """Whether less is checked than before, or a run may do more."""
+
+    @property
+    def name(self) -> str:
+        """The key as people read it, such as `guardrails.minimum_admins`."""
+        return path_text(self.steps)
+
+    @property
+    def rank(self) -> tuple[bool, str]:
+        """Sort key: what loosens something first, then by key."""
+        return (not self.loosens, self.name)
 
     @property
     def removed(self) -> tuple[str, ...]:
@@ -71,7 +81,7 @@ def between(base: Policy, head: Policy, now: datetime) -> tuple[Edit, ...]:
     before, after = _said(base, now), _said(head, now)
     edits = [
         Edit(
-            path_text(steps),
+            steps,
             before.get(steps),
             after.get(steps),
             _place(head, steps) if steps in after else None,
@@ -80,7 +90,7 @@ def between(base: Policy, head: Policy, now: datetime) -> tuple[Edit, ...]:
         for steps in {**before, **after}
         if _differ(before.get(steps), after.get(steps)) and not _covered(steps, before, after)
     ]
-    return tuple(sorted(edits, key=lambda edit: (not edit.loosens, edit.name)))
+    return tuple(sorted(edits, key=lambda edit: edit.rank))
 
 
 Said = Mapping[Steps, Value]

@@ -1,4 +1,4 @@
-"""A plan without names, to be shown to the public: what changes and why, but not for whom. Writes nothing.
+"""Plans, edits and drift without names, to show to the public: what and why, but not whose. Writes nothing.
 
 It is made of values, not of texts, so that no renderer has anything to hide. A sentence that may hold a name,
 such as the message of a finding, is not searched for names: it is replaced by a sentence of ours.
@@ -6,7 +6,7 @@ such as the message of a finding, is not searched for names: it is replaced by a
 
 import hmac
 from base64 import b32encode
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import assert_never
 
@@ -23,12 +23,30 @@ from reconciler.change import (
     SetAttributes,
     SetRoles,
 )
+from reconciler.comparison import Comparison
+from reconciler.drifted import Admin, Drifted, DriftedAccount, DriftedPerson, DriftedScope, Since
+from reconciler.edits import THERE, Edit
+from reconciler.edits import Value as Said
 from reconciler.errors import ReadError
+from reconciler.explanation import Case
 from reconciler.finding import Finding, Kind
 from reconciler.guardrails import ASSERTIONS, Violation
-from reconciler.model import DIRECTORY, PROVISIONAL, LiveState, Principal, Provenance, fold
+from reconciler.history import PastRun
+from reconciler.model import (
+    DIRECTORY,
+    PROVISIONAL,
+    DesiredState,
+    LiveState,
+    Membership,
+    Principal,
+    Provenance,
+    fold,
+)
+from reconciler.overview import Overview
 from reconciler.planning import Prepared
-from reconciler.problem import Problem
+from reconciler.policy.document import Organization, Policy, TemporaryGrant
+from reconciler.policy.marked import Steps
+from reconciler.problem import Location, Problem
 from reconciler.undo import ENTRY as UNDO
 
 LENGTH = 10
@@ -46,6 +64,8 @@ class Redaction:
     """
 
     salt: bytes
+    spared: frozenset[str] = frozenset()
+    """Names and ids that stay: those of nobody, but of stand-ins for groups of the policy."""
 
     def prepared(self, prepared: Prepared) -> Prepared:
         """The same plan under its own fingerprint, with nobody's name in it."""
@@ -65,11 +85,45 @@ class Redaction:
             leavers=None,
         )
 
+    def comparison(self, found: Comparison) -> Comparison:
+        """What an edit means, with nobody's name in it, nor what the policies say of anybody."""
+        people = found.prepared.live.people if found.prepared else {}
+        stand_ins = {people[id_].user_name for id_ in found.groups if id_ in people}
+        by = replace(self, spared=found.groups | stand_ins)
+        return replace(
+            found,
+            edits=tuple(sorted(map(self._edit, found.edits), key=lambda edit: edit.rank)),
+            prepared=by.prepared(found.prepared) if found.prepared else None,
+            faults=tuple(map(problem, found.faults)),
+            but_for=tuple(map(by._violation, found.but_for)),
+            problems=tuple(map(fault, found.problems)),
+        )
+
+    def drifted(self, found: Drifted) -> Drifted:
+        """What drifted, without a name, and without the policy and the membership that it was found by.
+
+        Good for telling how and since when; who has what else cannot be asked of it.
+        """
+        people = sorted(
+            map(self._drifted, found.people), key=lambda one: (one.principal.user_name, one.principal.id)
+        )
+        admins = sorted(map(self._admin, found.admins), key=lambda one: one.principal.user_name)
+        return Drifted(
+            self._overview(found.overview),
+            tuple(people),
+            found.groups,
+            tuple(admins),
+            tuple(map(self._grant, found.grants)),
+            self._run(found.last) if found.last else None,
+        )
+
     def name(self, name: str) -> str:
         """The pseudonym of a userName, an e-mail or a display name."""
-        return f"person-{self._digits(f'name {fold(name)}')}"
+        return name if name in self.spared else f"person-{self._digits(f'name {fold(name)}')}"
 
     def _id(self, id_: str) -> str:
+        if id_ in self.spared:
+            return id_
         is_new = id_.startswith(PROVISIONAL)
         return f"{PROVISIONAL if is_new else 'id-'}{self._digits(f'id {id_}')}"
 
@@ -97,15 +151,16 @@ class Redaction:
                 return change
             case SetRoles():
                 return SetRoles(self._person(change.principal), tuple(map(self._scope, change.scopes)))
-            case SetAttributes():
-                attributes = tuple(map(self._attribute, change.attributes))
-                return replace(
-                    change, principal=self._person(change.principal), attributes=attributes, why=_why(change)
-                )
-            case CreateUser() | SetActive() | DeleteUser():
-                return replace(change, principal=self._person(change.principal), why=_why(change))
+            case SetAttributes() | CreateUser() | SetActive() | DeleteUser():
+                return self._account(change)
             case _ as never:
                 assert_never(never)
+
+    def _account(self, change: AccountChange) -> AccountChange:
+        hidden = replace(change, principal=self._person(change.principal), why=_why(change))
+        if isinstance(hidden, SetAttributes):
+            return replace(hidden, attributes=tuple(map(self._attribute, hidden.attributes)))
+        return hidden
 
     def _scope(self, change: ScopeChange) -> ScopeChange:
         return replace(change, why=tuple(map(self._reason, change.why)), entries=())
@@ -138,15 +193,140 @@ class Redaction:
             return replace(violation, message=message, remedy=ASK, people=people)
         return replace(violation, people=people)
 
+    # Edits of policy.
+
+    def _edit(self, edit: Edit) -> Edit:
+        before, after = (self._said(edit.steps, value) for value in (edit.before, edit.after))
+        return replace(edit, steps=self._steps(edit.steps), before=before, after=after)
+
+    def _steps(self, steps: Steps) -> Steps:
+        match steps:
+            case ("grants" | "people" | "service_accounts" as part, str(user), *rest):
+                return (part, self.name(user), *rest)
+            case ("assertions" as part, str(says), *rest):
+                return (part, self.withheld(says), *rest)
+            case _:
+                return steps
+
+    def _said(self, steps: Steps, value: Said) -> Said:
+        """What stands under a key, if it is known to name nobody; what is unknown here is withheld."""
+        if value is None or value == THERE or isinstance(value, bool | int):
+            return value
+        match steps:
+            case (
+                ("guardrails", "protected" | "required_admins" | "service_admins")
+                | ("people", _, "previously")
+                | ("service_accounts", _, "owner")
+            ):
+                return _each(self.name, value)
+            case (
+                (
+                    "mode"
+                    | "organization_roles"
+                    | "projects"
+                    | "directory"
+                    | "roles"
+                    | "lifecycle"
+                    | "bindings"
+                    | "grants",
+                    *_,
+                )
+                | ("classes", _, "match", "groups")
+                | ("classes", _, "ends", _)
+                | ("classes", _, "highest_role" | "bindings")
+                | ("people", _, "classes" | "ends")
+                | ("service_accounts", _, "review")
+            ):
+                return value
+            case _:
+                return _each(self.withheld, value)
+
+    def withheld(self, text: str) -> str:
+        """What stands for a text, so that it is seen whether two are the same."""
+        return f"withheld-{self._digits(f'text {text}')}"
+
+    # Drift.
+
+    def _overview(self, overview: Overview) -> Overview:
+        """No more of it than reports of drift without names show."""
+        case = overview.case
+        organization = case.policy.organization
+        policy = Policy(Organization(organization.name, organization.mode, organization.at))
+        runs = tuple(map(self._run, overview.runs))
+        live, nobody, nothing = self._live(case.live), Membership(()), DesiredState({}, {})
+        return Overview(
+            Case(policy, case.server, live, nobody, nothing, case.now, runs), self.prepared(overview.prepared)
+        )
+
+    def _run(self, run: PastRun) -> PastRun:
+        """When it was, of which commit and how much it planned; not what it wrote."""
+        who = self.name(run.begun.who) if run.begun.who else None
+        begun = replace(run.begun, who=who, pipeline=None, leavers=None)
+        ended = run.ended and replace(run.ended, refused=run.ended.refused and "reason withheld")
+        return PastRun(run.id, begun, (), (), ended)
+
+    def _drifted(self, person: DriftedPerson) -> DriftedPerson:
+        return DriftedPerson(
+            self._person(person.principal),
+            tuple(map(self._drifted_scope, person.scopes)),
+            tuple(map(self._drifted_account, person.accounts)),
+            tuple(map(self._finding, person.findings)),
+            person.loses_everything,
+        )
+
+    def _drifted_scope(self, one: DriftedScope) -> DriftedScope:
+        return replace(
+            one,
+            change=self._scope(one.change),
+            since=self._since(one.since),
+            left=self._run(one.left) if one.left else None,
+            tried=self._run(one.tried) if one.tried else None,
+        )
+
+    def _drifted_account(self, one: DriftedAccount) -> DriftedAccount:
+        return replace(
+            one,
+            change=self._account(one.change),
+            since=self._since(one.since),
+            tried=self._run(one.tried) if one.tried else None,
+        )
+
+    def _since(self, since: Since | None) -> Since | None:
+        match since and since.evidence:
+            case PastRun() as run:
+                evidence: PastRun | Provenance | None = self._run(run)
+            case Provenance() as reason:
+                evidence = self._reason(reason)
+            case _:
+                evidence = None
+        return since and replace(since, evidence=evidence)
+
+    def _admin(self, admin: Admin) -> Admin:
+        return replace(admin, principal=self._person(admin.principal))
+
+    def _grant(self, grant: TemporaryGrant) -> TemporaryGrant:
+        return replace(grant, user=self.name(grant.user), reason="reason withheld", reviewed=None)
+
 
 def problem(problem: Problem) -> Problem:
     """Where the problem is, and no more."""
     return Problem(problem.at, "something that this names could not be resolved", ASK)
 
 
+def fault(problem: Problem) -> Problem:
+    """On which line of a policy file the problem is, and no more: keys that are wrong may be names."""
+    at = problem.at
+    return Problem(Location(at.file, at.line, at.column), "something is wrong here", ASK)
+
+
 def unread() -> ReadError:
     """That something could not be read, and no more: what was seen may name people."""
     return ReadError("the server or the directory could not be read whole, so nothing follows from it", ASK)
+
+
+def _each(shown: Callable[[str], str], value: str | tuple[str, ...]) -> Said:
+    """A text or each of a list in another form; a list in an order that tells nothing."""
+    return shown(value) if isinstance(value, str) else tuple(sorted(map(shown, value)))
 
 
 def _why(change: AccountChange) -> str:

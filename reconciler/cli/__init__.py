@@ -2,6 +2,7 @@
 
 import errno
 import importlib
+import json
 import keyword
 import logging
 import os
@@ -22,6 +23,9 @@ INTERRUPTED = 130
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """What a system says of a disk that takes no more."""
+
+OWED = "reconciler.owed"
+"""In the `meta` of a context: whether standard output is still owed its one document of JSON."""
 
 COMMANDS = {
     "validate": "check policy files: schema and meaning",
@@ -107,14 +111,29 @@ class Commands(click.Group):
             sys.exit(ExitCode.UNEXPECTED)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """The boundary: an expected failure becomes words on standard error and an exit code."""
+        """The boundary: an expected failure becomes words on standard error and an exit code.
+
+        Where a document was asked for and is still owed, the failure is that document.
+        """
         try:
             return super().invoke(ctx)
         except ReconcilerError as error:
+            if ctx.meta.get(OWED):
+                _show_failure(error.message, error.hint, error.exit_code)
             fail(error)
+        except click.UsageError as error:
+            if ctx.meta.get(OWED):
+                _show_failure(error.format_message(), "", ExitCode.USAGE)
+            raise
         except KeyboardInterrupt:
             click.echo("error: interrupted", err=True)
             sys.exit(INTERRUPTED)
+
+
+def _show_failure(message: str, hint: str, exit_code: ExitCode) -> None:
+    """Print what kept a command from beginning, as each organization's failures are told in JSON."""
+    failure = {"organization": None, "message": message, "hint": hint, "exit_code": int(exit_code)}
+    click.echo(json.dumps({"format": "reconciler.failure/1", "failures": [failure]}, indent=2))
 
 
 def _drop_output() -> None:

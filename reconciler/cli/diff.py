@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from reconciler import comparison, private, settings
-from reconciler.cli import note, report_failure, terminal
+from reconciler.cli import note, redacted, report_failure, terminal
 from reconciler.cli.code_host import dialect
 from reconciler.cli.context import moment, reach
 from reconciler.cli.reports import deliver, options
@@ -31,6 +31,7 @@ from reconciler.policy.files import shown
 from reconciler.policy.source import Folder, Loaded
 from reconciler.policy.tree import DISK, Tree
 from reconciler.ports import ProviderReader
+from reconciler.redaction import Redaction
 from reconciler.report import difference
 from reconciler.report.difference import Revisions, Told
 from reconciler.report.markdown import difference as markdown
@@ -69,6 +70,7 @@ NOTHING = Loaded((), ())
 @click.option(
     "--exit-code", is_flag=True, help="Exit 3 where anybody's access changes, or that can't be told."
 )
+@redacted.option("A file of --save-membership stays whole.")
 @options("text", "markdown", "json")
 def command(
     base: str,
@@ -77,6 +79,7 @@ def command(
     membership_file: Path | None,
     save_file: Path | None,
     exit_code: bool,
+    redaction: Redaction | None,
     output: str,
     files: tuple[Path, ...],
 ) -> None:
@@ -110,8 +113,10 @@ def command(
         raise click.UsageError("--membership and --save-membership exclude each other: it is saved already.")
     repository = Repository.around(path)
     revisions, old, new = _loaded(repository, base, head, path)
-    run = _run(new)
-    work = _Work(run, old, membership_file, save_file, as_text=output == "text", exit_code=exit_code)
+    run = _run(new, redaction)
+    work = _Work(
+        run, old, membership_file, save_file, redaction, as_text=output == "text", exit_code=exit_code
+    )
     if output == "text":
         for line in difference.preface(revisions):
             click.echo(line)
@@ -148,13 +153,16 @@ def _loaded(repository: Repository, base: str, head: str, path: Path) -> tuple[R
     )
 
 
-def _run(new: Loaded) -> Run:
+def _run(new: Loaded, redaction: Redaction | None) -> Run:
     """A run over the new policies; what is wrong with them is told, and is the edit's."""
     if not new.problems:
         return Run(())
-    error = PolicyError(new.problems)
-    report_failure(error)
-    return Run((), error.problems, [error.exit_code])
+    try:
+        with redacted.withheld(redaction):
+            raise PolicyError(new.problems)
+    except PolicyError as error:
+        report_failure(error)
+        return Run((), error.problems, [error.exit_code])
 
 
 @dataclass(slots=True)
@@ -165,6 +173,7 @@ class _Work:
     old: Loaded
     membership_file: Path | None
     save_file: Path | None
+    redaction: Redaction | None
     as_text: bool
     exit_code: bool
     told: list[Told] = field(default_factory=list)
@@ -182,7 +191,10 @@ class _Work:
             self.run.attempt(name, partial(self._one, name, before.get(name), after.get(name)))
 
     def _one(self, name: str, before: Folder | None, after: Policy | None) -> ExitCode:
-        told = self._told(name, before, after)
+        with redacted.withheld(self.redaction):
+            told = self._told(name, before, after)
+        if self.redaction:
+            told = replace(told, comparison=self.redaction.comparison(told.comparison))
         self.told.append(told)
         if self.as_text:
             terminal.show_difference(told)

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from reconciler import drifted
-from reconciler.cli import notify, reports
+from reconciler.cli import notify, redacted, reports
 from reconciler.cli.code_host import dialect
 from reconciler.cli.context import moment
 from reconciler.cli.notify import Notifier
@@ -19,8 +19,10 @@ from reconciler.errors import ExitCode
 from reconciler.git import blame
 from reconciler.git.commits import Commit
 from reconciler.overview import Overview
+from reconciler.planning import Prepared
 from reconciler.policy.document import Policy
 from reconciler.policy.files import shown
+from reconciler.redaction import Redaction
 from reconciler.report import drift as report
 from reconciler.report import drift_junit, page
 from reconciler.report.markdown import drift as markdown
@@ -30,10 +32,17 @@ from reconciler.report.markdown import drift as markdown
 @path_argument
 @ledger_option
 @notify.option
+@redacted.option("Notifications stay whole, for they go where you say. There is no redacted page (html).")
 @reports.options("text", "markdown", "json", "html", "junit")
 @click.pass_context
 def command(
-    context: click.Context, path: Path, ledger_path: Path, when: str, output: str, files: Sequence[Path]
+    context: click.Context,
+    path: Path,
+    ledger_path: Path,
+    when: str,
+    redaction: Redaction | None,
+    output: str,
+    files: Sequence[Path],
 ) -> None:
     """Report who has something else than the policy gives them, how that came about and since when.
 
@@ -65,25 +74,31 @@ def command(
 
     Of several, the gravest counts: what could not be read, then the policy, then drift.
     """  # noqa: D301 (the control character is click's sign for "leave these lines as they are")
+    if redaction and "html" in {output, *map(reports.format_of, files)}:
+        raise click.UsageError("--redact has no page: what it is for, who has what and why, is all names.")
     runs = known_runs(context, ledger_path)
-    run = Run.of(path)
+    run = Run.of(path, redaction)
     notifier = Notifier.of("drift", run, when)
+    whole: list[Prepared] = []
     found: list[Drifted] = []
 
     def work(policy: Policy) -> ExitCode:
-        overview = prepare(policy, partial(overviewed, runs=runs))
-        found.append(drifted.of(overview, _written(overview)))
+        with redacted.withheld(redaction):
+            overview = prepare(policy, partial(overviewed, runs=runs))
+        whole.append(overview.prepared)
+        told = drifted.of(overview, _written(overview))
+        found.append(redaction.drifted(told) if redaction else told)
         if overview.prepared.plan.problems:
             return ExitCode.INVALID
-        return ExitCode.DRIFT if found[-1].found else ExitCode.DONE
+        return ExitCode.DRIFT if told.found else ExitCode.DONE
 
     run.each(work)
-    notifier.tell(run, [(one.overview.prepared, (), "") for one in found], path)
+    notifier.tell(run, [(one, (), "") for one in whole], path)
     reports.deliver(
         output,
         files,
         {
-            "text": lambda: "\n".join(report.lines(found, run.failures)),
+            "text": lambda: "\n".join(report.lines(found, run.failures, run.problems)),
             "markdown": lambda: markdown.document(found, run.failures, run.problems, dialect()),
             "json": lambda: json.dumps(run.document(report.data(shown(path), found, run.failures)), indent=2),
             "html": lambda: page.drift(found, run.failures, moment(), run.problems),

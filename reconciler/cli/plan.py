@@ -1,7 +1,6 @@
 """`reconciler plan`: who would gain and lose what, and why. Has no way to write."""
 
 import json
-import secrets
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -9,17 +8,17 @@ from pathlib import Path
 import click
 
 from reconciler import planfile
-from reconciler.cli import terminal
+from reconciler.cli import redacted, terminal
 from reconciler.cli.code_host import dialect
 from reconciler.cli.options import ledger_option, path_argument
 from reconciler.cli.reports import deliver, options
 from reconciler.cli.run import Run, check, planned, prepare
-from reconciler.errors import ExitCode, ReadError
+from reconciler.errors import ExitCode
 from reconciler.planning import Prepared
 from reconciler.policy import times
 from reconciler.policy.document import Policy
 from reconciler.policy.files import shown
-from reconciler.redaction import Redaction, unread
+from reconciler.redaction import Redaction
 from reconciler.report import data, text
 from reconciler.report.data import Document
 from reconciler.report.markdown import plan as markdown
@@ -58,12 +57,7 @@ class Moment(click.ParamType[datetime]):
     "now. A time of RFC 3339 with its zone, or a date, which means the end of that day, UTC. Such a plan is "
     "to be looked at, not carried out.",
 )
-@click.option(
-    "--redact",
-    is_flag=True,
-    help="Show pseudonyms in place of people, and no sentence that could name one: for repositories and logs "
-    "that the public reads. A file of --out stays whole, for `apply` needs it.",
-)
+@redacted.option("A file of --out stays whole, for `apply` needs it.")
 @ledger_option
 @options("text", "markdown", "json")
 def command(
@@ -71,7 +65,7 @@ def command(
     exit_code: bool,
     out: Path | None,
     as_of: datetime | None,
-    redact: bool,
+    redaction: Redaction | None,
     ledger_path: Path,
     output: str,
     files: tuple[Path, ...],
@@ -119,13 +113,13 @@ def command(
             "--out and --at exclude each other: a plan as of another moment is not for `apply`."
         )
     place = planfile.place(path) if out else shown(path)
-    run = Run.of(path)
-    redaction = Redaction(secrets.token_bytes()) if redact else None
+    run = Run.of(path, redaction)
     whole: list[Prepared] = []
     told: list[Prepared] = []
 
     def work(policy: Policy) -> ExitCode:
-        prepared = _read(policy, as_of, ledger_path, redact=redact)
+        with redacted.withheld(redaction):
+            prepared = prepare(policy, partial(planned, as_of=as_of, ledger_path=ledger_path))
         view = redaction.prepared(prepared) if redaction else prepared
         whole.append(prepared)
         told.append(view)
@@ -147,15 +141,6 @@ def command(
             document = run.document(data.plans(place, whole, run.failures))
             write(out, document, whole=bool(run.policies) and len(whole) == len(run.policies))
     run.exit()
-
-
-def _read(policy: Policy, as_of: datetime | None, ledger_path: Path, *, redact: bool) -> Prepared:
-    try:
-        return prepare(policy, partial(planned, as_of=as_of, ledger_path=ledger_path))
-    except ReadError:
-        if redact:
-            raise unread() from None
-        raise
 
 
 def write(file: Path, document: Document, *, whole: bool) -> None:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 import click
 
 from reconciler import private
+from reconciler.cli import OWED
 from reconciler.errors import SettingsError
 from reconciler.policy.files import shown
 
@@ -37,8 +38,15 @@ def format_option(*formats: str) -> Callable[[F], F]:
         type=click.Choice(formats),
         default="text",
         show_default=True,
+        is_eager=True,  # so that it is known where another option is wrong
+        callback=_chosen,
         help="What standard output is given: text for people, or one document, also where something failed.",
     )
+
+
+def _chosen(context: click.Context, _parameter: click.Parameter, output: str) -> str:
+    context.meta[OWED] = output == "json"
+    return output
 
 
 def options(*formats: str) -> Callable[[F], F]:
@@ -96,6 +104,17 @@ def _apart(command: F) -> F:
     return cast(F, checked)
 
 
+def format_of(file: Path) -> str:
+    """The format that the ending of a file's name says."""
+    return ENDINGS[file.suffix]
+
+
+def show(text: str) -> None:
+    """Print a result whole: nothing is owed to standard output any more."""
+    click.echo(_ended(text), nl=False)
+    click.get_current_context().meta[OWED] = False
+
+
 def deliver(output: str, files: Iterable[Path], renderers: Renderers, *, shown_already: bool = False) -> None:
     """Print the result in the format `output`, and write each of the files in the one that its ending says.
 
@@ -103,12 +122,12 @@ def deliver(output: str, files: Iterable[Path], renderers: Renderers, *, shown_a
     written: after everything else was.
     """
     if not (shown_already and output == "text"):
-        click.echo(_ended(renderers[output]()), nl=False)
+        show(renderers[output]())
     faults = []
     for file in files:
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            private.write(file, _ended(renderers[ENDINGS[file.suffix]]()))
+            private.write(file, _ended(renderers[format_of(file)]()))
         except (OSError, ValueError) as error:
             faults.append(f"{shown(file)}: {_reason(error)}")
     if faults:

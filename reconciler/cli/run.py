@@ -15,7 +15,7 @@ import click
 from click.core import ParameterSource
 
 from reconciler import history, ledger, overview, planning, settings
-from reconciler.cli import note, report_failure
+from reconciler.cli import note, redacted, report_failure, reports
 from reconciler.cli.context import moment, reach
 from reconciler.directories import choose
 from reconciler.directories.scim import ScimDirectory
@@ -39,6 +39,7 @@ from reconciler.policy.document import DirectoryKind, DirectorySettings, Organiz
 from reconciler.policy.files import shown
 from reconciler.ports import ProviderReader
 from reconciler.problem import Problem
+from reconciler.redaction import Redaction
 from reconciler.report.data import Document
 from reconciler.report.problems import record
 from reconciler.scim.client import Client, open_client, open_writing_client
@@ -67,8 +68,8 @@ class Run:
     """Whether somebody asked to stop, so that no further organization is begun."""
 
     @classmethod
-    def of(cls, path: Path) -> "Run":
-        """Every problem of every policy file is told before any server is asked.
+    def of(cls, path: Path, redaction: Redaction | None = None) -> "Run":
+        """Every problem of every policy file is told before any server is asked; with a redaction, its place.
 
         Raises SettingsError for a single file: the rest of its organization would read as "nobody".
         """
@@ -78,7 +79,8 @@ class Run:
                 "name the folder that holds its organization.yaml",
             )
         try:
-            return cls(source.load_all([path], now=moment()).policies)
+            with redacted.withheld(redaction):
+                return cls(source.load_all([path], now=moment()).policies)
         except PolicyError as error:
             report_failure(error)
             return cls((), error.problems, [error.exit_code])
@@ -119,7 +121,7 @@ class Run:
 
 def show(document: Document) -> None:
     """Print a run as JSON."""
-    click.echo(json.dumps(document, indent=2))
+    reports.show(json.dumps(document, indent=2))
 
 
 def check(prepared: Prepared) -> None:

@@ -1,7 +1,9 @@
 """`reconciler validate`: what is wrong with policy files. Its problems are its result, not its failure."""
 
+import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -10,9 +12,11 @@ import click
 from reconciler.cli import reports
 from reconciler.cli.context import moment
 from reconciler.errors import ExitCode
+from reconciler.git import client as git
 from reconciler.policy import source
 from reconciler.policy.files import shown
 from reconciler.policy.source import Folder, Loaded
+from reconciler.problem import Location, Problem
 from reconciler.report import junit, sarif
 from reconciler.report import problems as report
 from reconciler.report.plain import printable
@@ -51,13 +55,31 @@ def command(paths: tuple[Path, ...], output: str, files: Sequence[Path]) -> None
                 "junit": lambda: junit.validate(
                     [file for one in loaded.folders for file in one.files], problems
                 ),
-                "sarif": lambda: sarif.validate(problems, version("reconciler")),
+                "sarif": lambda: _sarif(paths, problems),
             },
         )
     finally:
         for line in _summary(loaded):
             click.echo(line, err=True)
     sys.exit(ExitCode.INVALID if loaded.problems else ExitCode.DONE)
+
+
+def _sarif(paths: Sequence[Path], problems: Sequence[Problem]) -> str:
+    """In a checkout, with files as they are called from its root: that is how code hosts know them."""
+    folder = next(iter(paths), Path("policies"))
+    root = git.root(folder if os.path.isdir(folder) else folder.parent) or git.root(Path())
+    if root is None:
+        return sarif.validate(problems, version("reconciler"))
+    told = [replace(one, at=replace(one.at, file=_from(root, one.at))) for one in problems]
+    return sarif.validate(told, version("reconciler"), "The root of the repository")
+
+
+def _from(root: Path, at: Location) -> str:
+    """The path from the root, or absolute; a line is in the file that a link leads to."""
+    folder, name = os.path.split(at.file)
+    named = os.path.normpath(os.path.join(os.path.realpath(folder), name))
+    real = Path(os.path.realpath(named) if at.line else named)
+    return str(real.relative_to(root) if real.is_relative_to(root) else real)
 
 
 def _summary(loaded: Loaded) -> list[str]:

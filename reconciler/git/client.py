@@ -8,7 +8,7 @@ from pathlib import Path
 SECONDS = 10.0
 
 _SETTINGS = (
-    "core.fsmonitor=false",  # a program that `git status` asks
+    "core.fsmonitor=false",  # a program that some commands ask what changed
     "safe.bareRepository=explicit",  # a folder of the checkout could pass for a repository with settings
     "blame.showRoot=false",  # what tells the first commit of all from the first of a shallow clone
 )
@@ -52,6 +52,12 @@ def ask(folder: Path, *arguments: str, seconds: float = SECONDS, given: bytes = 
     except (OSError, ValueError) as error:
         return Unanswered(f"git could not be run: {error}")
     return Unanswered(_complaint(done.stderr)) if done.returncode else done.stdout
+
+
+def root(folder: Path) -> Path | None:
+    """The top of the checkout that a folder lies in, every link followed; None where it is in none."""
+    told = ask(folder, "rev-parse", "--show-toplevel")
+    return None if isinstance(told, Unanswered) else Path(os.fsdecode(told.removesuffix(b"\n")))
 
 
 def _complaint(said: bytes) -> str:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from reconciler.checkup import Ability, Check, Checkup, Verdict
 from reconciler.errors import ReconcilerError
@@ -20,6 +21,7 @@ _COUNTED = {
 
 def text(checkup: Checkup) -> list[str]:
     """One organization: its checks, what its server announced and did, and a line that counts them."""
+    checkup = _once(checkup)
     rows = [(check.verdict, check.name, check.said) for check in checkup.checks]
     lines = [f"{checkup.organization} on {checkup.server}" if checkup.server else checkup.organization, ""]
     lines += _table(rows, [check.remedy for check in checkup.checks])
@@ -27,6 +29,32 @@ def text(checkup: Checkup) -> list[str]:
         seen = [(one.verdict, one.name, one.announced or "-", one.seen) for one in checkup.abilities]
         lines += ["", *_table([HEADINGS, *seen], ["", *(one.remedy for one in checkup.abilities)])]
     return [printable(line) for line in [*lines, "", _summary(checkup)]]
+
+
+def _once(checkup: Checkup) -> Checkup:
+    """The same; what fails in one way wherever it is looked at is told in words where it is met first."""
+    first: dict[tuple[str, str], str] = {}
+
+    def again(name: str, verdict: Verdict, said: str, remedy: str) -> str:
+        """Where the very same was told, if it was; empty else."""
+        if verdict not in (Verdict.FAILED, Verdict.FINDING) or not remedy:
+            return ""
+        told = first.setdefault((said, remedy), name)
+        return "" if told == name else f"the same as {told}"
+
+    checks = [
+        replace(one, said=same, remedy="")
+        if (same := again(one.name, one.verdict, one.said, one.remedy))
+        else one
+        for one in checkup.checks
+    ]
+    abilities = [
+        replace(one, seen=same, remedy="")
+        if (same := again(one.name, one.verdict, one.seen, one.remedy))
+        else one
+        for one in checkup.abilities
+    ]
+    return replace(checkup, checks=tuple(checks), abilities=tuple(abilities))
 
 
 def data(checkups: Sequence[Checkup], failures: Sequence[tuple[str, ReconcilerError]]) -> Document:

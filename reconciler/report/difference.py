@@ -127,9 +127,11 @@ def _problems(title: str, problems: Sequence[Problem]) -> list[str]:
 
 
 def _heading(comparison: Comparison) -> str:
-    """Which organization, and how far a run of the new policy may go."""
-    prepared = comparison.prepared
-    return f"{comparison.organization}, mode {prepared.plan.mode}" if prepared else comparison.organization
+    """Which organization, how far a run of the new policy may go, if without names."""
+    if (prepared := comparison.prepared) is None:
+        return comparison.organization
+    redacted = ", redacted" if prepared.plan.shows else ""
+    return f"{comparison.organization}, mode {prepared.plan.mode}{redacted}"
 
 
 def by_weight(edits: Sequence[Edit]) -> Iterable[tuple[str, Sequence[Edit]]]:

@@ -21,6 +21,7 @@ from reconciler.guardrails import Violation
 from reconciler.history import CONTESTED, PastRun
 from reconciler.model import PROVISIONAL, Provenance
 from reconciler.policy.document import TemporaryGrant
+from reconciler.problem import Problem
 from reconciler.report import data as plain
 from reconciler.report import people, text
 from reconciler.report.data import Document
@@ -41,13 +42,18 @@ Failures = Sequence[tuple[str, ReconcilerError]]
 """What could not be looked at, each with its organization."""
 
 
-def lines(found: Sequence[Drifted], failures: Failures = ()) -> list[str]:
-    """The verdict over all organizations in the first line; then one after the other."""
+def lines(found: Sequence[Drifted], failures: Failures = (), problems: Sequence[Problem] = ()) -> list[str]:
+    """The verdict over all organizations in the first line; then one after the other.
+
+    `problems` are those of policy files; then nothing was `found`.
+    """
     told = [verdict(found, failures)]
     for one in found:
         told += ["", *_organization(one)]
     for organization, error in failures:
         told += ["", f"{organization} could not be looked at: {error.message}"]
+    if problems:
+        told += ["", "the policy is invalid:", *(f"  {problem}" for problem in problems)]
     return [printable(line) for line in told]
 
 

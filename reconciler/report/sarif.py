@@ -35,8 +35,13 @@ _ELSEWHERE = "organization"
 Json = dict[str, object]
 
 
-def validate(problems: Sequence[Problem], version: str) -> str:
-    """One run with a result for each problem; `version` is the program's."""
+def validate(
+    problems: Sequence[Problem], version: str, base: str = "The folder the program was run in"
+) -> str:
+    """One run with a result for each problem; `version` is the program's.
+
+    Files are told from the folder that `base` describes, unless they are absolute.
+    """
     told = problems[:MOST]
     seen: Counter[str] = Counter()
     results = [_result(problem, seen) for problem in told]
@@ -48,7 +53,7 @@ def validate(problems: Sequence[Problem], version: str) -> str:
     run = {
         "tool": {"driver": driver},
         "columnKind": "unicodeCodePoints",
-        "originalUriBaseIds": {"%SRCROOT%": {"description": {"text": "The folder the program was run in"}}},
+        "originalUriBaseIds": {"%SRCROOT%": {"description": {"text": base}}},
         "results": results,
     }
     return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2)
@@ -99,7 +104,7 @@ def _place(at: Location) -> Json:
 
 
 def _artifact(file: str) -> Json:
-    """A file's URI: relative to where the program was run, unless it lies elsewhere."""
+    """A file's URI: from the folder that all are told from, unless it lies elsewhere."""
     path = quote(os.fsencode(file), safe="/")
     if path.startswith("/"):
         return {"uri": f"file://{path}"}

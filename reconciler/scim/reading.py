@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import cached_property
+from typing import TypeVar
 
 from reconciler.errors import ReadError
 from reconciler.http.words import quoted
@@ -12,27 +13,43 @@ from reconciler.scim.discovery import Abilities
 from reconciler.scim.listing import Query
 from reconciler.scim.wire import Group, Person
 
+T = TypeVar("T")
+
 
 class Reading:
-    """Everybody and every group, each listed when first asked for. Immutable from then on."""
+    """Everybody and every group, each listed when first asked for. Immutable from then on, failures too."""
 
     def __init__(self, client: Client, abilities: Abilities) -> None:
         self.client = client
         self.abilities = abilities
 
-    @cached_property
+    @property
     def people(self) -> Mapping[str, Person]:
         """By id. Raises ReadError where two people can't be told apart by name (RFC 7643 section 4.1.1)."""
+        return _listed(self._people)
+
+    @property
+    def groups(self) -> Mapping[str, Group]:
+        """By id."""
+        return _listed(self._groups)
+
+    @cached_property
+    def _people(self) -> Mapping[str, Person] | ReadError:
         query = Query("/Users", wire.USER_ATTRIBUTES)
-        people = listing.everything(self.client, query, self.abilities, wire.person)
-        _check_names(people)
+        try:
+            people = listing.everything(self.client, query, self.abilities, wire.person)
+            _check_names(people)
+        except ReadError as error:
+            return error
         return people
 
     @cached_property
-    def groups(self) -> Mapping[str, Group]:
-        """By id."""
+    def _groups(self) -> Mapping[str, Group] | ReadError:
         query = Query("/Groups", wire.GROUP_ATTRIBUTES)
-        return listing.everything(self.client, query, self.abilities, wire.group)
+        try:
+            return listing.everything(self.client, query, self.abilities, wire.group)
+        except ReadError as error:
+            return error
 
 
 class Readings:
@@ -60,6 +77,12 @@ class Readings:
         """What was read is no longer so."""
         self._current = None
         self._taken.clear()
+
+
+def _listed(found: T | ReadError) -> T:
+    if isinstance(found, ReadError):
+        raise found
+    return found
 
 
 def _check_names(people: Mapping[str, Person]) -> None:

@@ -510,3 +510,43 @@ def test_thousands_of_people_fit_into_one_comment() -> None:
     assert code == 0
     assert "**5000 people change: 4998 gain, 2 lose**" in out
     assert len(out.encode()) <= 65_536
+
+
+# Without names
+
+
+@pytest.mark.parametrize("output", ["text", "markdown", "json"])
+def test_a_redacted_diff_names_nobody_on_any_stream_or_in_any_report(output: str) -> None:
+    edit(HEAD, ORGANIZATION.replace("guardrails: {", "guardrails: {required_admins: [ada@acme.example], "))
+    grant = "grants: [{user: dan@acme.example, organization: viewer, reason: dan's, expires: 2099-01-01}]\n"
+    edit(WEB, EDITED + grant + "people: [{user: cleo@acme.example, previously: [bobby@acme.example]}]\n")
+    names = ("diff.txt", "diff.md", "diff.json")
+    reports = [part for name in names for part in ("--report", name)]
+    done = ran(acme(), "diff", "main", "--redact", "--format", output, *reports)
+    told = [done.out, done.err, *(Path(name).read_text(encoding="utf-8") for name in names)]
+    people = ("ada", "bob", "cleo", "dan")
+    assert done.code == 0
+    assert [name for name in people for one in told if name in one] == []
+    assert all("person-" in one for one in told if one != done.err)
+    keys = {edit["key"] for edit in json.loads(told[-1])["organizations"][0]["edits"]}
+    assert "guardrails.required_admins" in keys
+
+
+def test_a_redacted_diff_that_nobody_was_looked_up_for_tells_whole_groups() -> None:
+    edit(WEB, EDITED)
+    code, out, err = alone_with_git("main", "--redact")
+    assert (code, err) == (0, "")
+    assert "everybody in eng-web gains" in out
+
+
+def test_what_is_wrong_with_either_policy_is_redacted_to_its_line() -> None:
+    wrong = BINDINGS + "grants: [{user: dan@acme.example, dan: x}]\n"
+    edit(WEB, wrong)
+    done = ran(acme(), "diff", "main", "--redact", "--report", "diff.md")
+    assert done.code == 6
+    assert "dan" not in done.out
+    told = [done.err, Path("diff.md").read_text(encoding="utf-8")]
+    commit()
+    edit(WEB, BINDINGS)
+    told.append(ran(acme(), "diff", "HEAD", "--redact", "--format", "json").out)
+    assert [one for one in told if "something is wrong here" not in one or "dan" in one] == []

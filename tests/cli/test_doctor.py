@@ -12,7 +12,7 @@ import pytest
 from cli.in_memory import Ran, alone
 from cli.small_world import acme, write_policy
 from click.testing import CliRunner
-from scim.fake_server import BASE, JSON, NOW, SECRET, FakeServer, Fault, group, refusal, reset, user
+from scim.fake_server import BASE, JSON, NOW, SECRET, FakeServer, Fault, Listing, group, refusal, reset, user
 
 from reconciler.cli import cli
 from reconciler.errors import ExitCode
@@ -446,3 +446,17 @@ def test_webhooks_are_looked_at_where_there_are_any_and_sent_nothing(work: Path)
     assert wrong.code == 2
     assert "RECONCILER_WEBHOOK_SECRET is not set, and RECONCILER_WEBHOOK_URL is\n" in wrong.out
     assert "s3cret" not in ran.out + wrong.out
+
+
+def test_a_listing_that_is_never_whole_is_told_of_once(work: Path) -> None:
+    write_policy(work / "policies/acme")
+    server = acme(listing=Listing.TOTAL_TOO_HIGH)
+    done = doctor(server)
+    assert done.code == ExitCode.UNREADABLE
+    assert done.out.count("could not list") == 2, "of users, and of groups"
+    assert "failed   roles         could not list" in done.out
+    assert "failed   users       -            the same as roles\n" in done.out
+    assert "failed   groups      -            the same as directory\n" in done.out
+    again = doctor(acme(listing=Listing.TOTAL_TOO_HIGH), "--format", "json").data["organizations"][0]
+    [users] = [one["seen"] for one in again["abilities"] if one["name"] == "users"]
+    assert users.startswith("could not list"), "each entry of JSON says all"

@@ -170,3 +170,68 @@ def test_a_device_is_not_replaced_by_a_report() -> None:
 def test_a_report_whose_ending_says_no_format_of_drift_is_a_usage_error(name: str) -> None:
     done = ran(acme(), "drift", "--report", name)
     assert (done.code, done.out) == (2, "")
+
+
+# Without names
+
+PEOPLE = ("ada", "bob", "cleo", "dan")
+
+
+@pytest.mark.parametrize("output", ["text", "markdown", "json", "junit"])
+def test_redacted_drift_names_nobody_on_any_stream_or_in_any_report(output: str) -> None:
+    generous(Path())
+    server = many()
+    assert ran(server, "apply", CIRCLE_USERNAME="cleo").code == 0
+    server.data["Users"]["u-dan"]["roles"] = [{"value": "org-admin"}]
+    names = ("drift.txt", "drift.md", "drift.json", "drift.xml")
+    reports = [part for name in names for part in ("--report", name)]
+    done = ran(server, "drift", "--redact", "--format", output, *reports)
+    told = [done.out, done.err, *(Path(name).read_text() for name in names)]
+    assert done.code == 3
+    assert [name for name in PEOPLE for one in told if name in one] == []
+    assert all("person-" in one for one in told if one != done.err)
+    [person] = json.loads(told[-2])["organizations"][0]["people"]
+    assert all(person["user"] in report for report in told[2:]), "one name in all reports"
+
+
+def test_a_redacted_run_says_nothing_of_what_a_server_answered() -> None:
+    write_policy(Path("policies/acme"))
+    server = acme()
+    server.data["Users"]["u-dan"]["roles"] = "dan's roles"
+    done = ran(server, "drift", "--redact", "--format", "json")
+    assert (done.code, "dan" in done.out + done.err) == (7, False)
+
+
+@pytest.mark.parametrize("asked", [("--format", "html"), ("--report", "page.html")])
+def test_there_is_no_redacted_page(asked: tuple[str, str]) -> None:
+    write_policy(Path("policies/acme"))
+    done = ran(server := acme(), "drift", "--redact", *asked)
+    assert (done.code, done.out, server.requests, Path("page.html").exists()) == (2, "", [], False)
+    assert "--redact has no page" in done.err
+
+
+# What is wrong with the policy
+
+
+def test_reports_of_every_format_tell_what_is_wrong_with_policy_files() -> None:
+    write_policy(Path("policies/acme"), bindings=BINDINGS.replace("admin", "admn"))
+    names = ("drift.txt", "drift.md", "drift.json", "drift.xml", "drift.html")
+    done = ran(server := acme(), "drift", *(part for name in names for part in ("--report", name)))
+    assert (done.code, server.requests) == (6, [])
+    assert done.out.splitlines()[:3] == ["nothing is known of drift", "", "the policy is invalid:"]
+    for name in names:
+        told = Path(name).read_text()
+        assert told.count("admn") >= 2, name
+        assert "web.yaml" in told, name
+    assert json.loads(Path("drift.json").read_text())["problems"][0]["line"] == 4
+
+
+def test_redacted_reports_tell_on_which_line_of_a_policy_file_something_is_wrong() -> None:
+    grant = "grants: [{user: dan@acme.example, dan: x, organization: admn, reason: x, expires: 2999-01-01}]\n"
+    write_policy(Path("policies/acme"), bindings=BINDINGS + grant)
+    names = ("drift.txt", "drift.md", "drift.json", "drift.xml")
+    done = ran(acme(), "drift", "--redact", *(part for name in names for part in ("--report", name)))
+    assert done.code == 6
+    assert done.err.startswith("policies/acme/web.yaml:8:")
+    told = [done.out, done.err, *(Path(name).read_text() for name in names)]
+    assert [one for one in told if "something is wrong here" not in one or "dan" in one] == []

@@ -265,9 +265,10 @@ def test_a_forged_ledger_with_right_hashes_is_told_in_words(events: Sequence[Jso
     forged(Path("forged.jsonl"), story(*events))
     assert history("--ledger", "forged.jsonl", "--verify").code == 0
     for arguments in ([], ["abcd"], ["--format", "json"]):
-        assert history("--ledger", "forged.jsonl", *arguments) == (
+        done = history("--ledger", "forged.jsonl", *arguments)
+        assert "Traceback" not in done.out
+        assert (done.code, done.err) == (
             1,
-            "",
             "error: line 2 of the ledger is no record that this version understands\n"
             "hint: was it written by another version? "
             "`reconciler history --verify` finds edits, not forgeries\n",

@@ -1,5 +1,6 @@
 """The program as a whole: help, version, usage errors, and the one place that exits."""
 
+import json
 import subprocess
 import sys
 from importlib.metadata import version
@@ -112,6 +113,56 @@ def test_a_result_that_a_full_disk_does_not_take_is_said_in_words(arguments: lis
         ExitCode.UNEXPECTED,
         "error: the result could not be written: no space left on device\n",
     )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (
+            ["undo", "1f2e3d4c", "--expect", "f" * 32],
+            2,
+            "--expect and --approve mean nothing without --apply",
+        ),
+        (["undo", "1f2e3d4c"], 2, "ledger"),
+        (["explain"], 2, "name a USER, or ask with --role, --project or --organization"),
+        (
+            ["explain", "--project", "web", "--organization"],
+            2,
+            "--project and --organization are two questions",
+        ),
+        (["history", "nope", "--verify"], 2, "--verify is about the whole ledger, not about one run"),
+        (["apply", "policies/acme/web.yaml"], 2, "web.yaml"),
+        (["plan", "gone.yaml", "--at", "x"], 2, "Invalid value for '--at'"),
+        (["drift", "--ledger", "gone.jsonl"], 2, "gone.jsonl"),
+        (["drift", "--redact", "--report", "page.html"], 2, "--redact has no page"),
+        (["review", "--ledger", "gone.jsonl"], 2, "gone.jsonl"),
+        (["diff", "main", "--membership", "a", "--save-membership", "b"], 2, "exclude each other"),
+    ],
+)
+def test_what_keeps_a_command_from_beginning_is_its_document_of_json(
+    arguments: list[str], code: int, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_policy(tmp_path / "policies/acme")
+    exit_code, out, err = run({}, *arguments, "--format", "json")
+    document = json.loads(out)
+    [failure] = document["failures"]
+    assert (exit_code, document["format"], failure["exit_code"]) == (code, "reconciler.failure/1", code)
+    assert failure["organization"] is None
+    assert message in failure["message"]
+    assert message in err
+    assert run({}, *arguments)[1] == "", "as text, errors are standard error's"
+
+
+def test_there_is_one_document_also_where_a_report_could_not_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_policy(tmp_path / "policies/acme")
+    (tmp_path / "folder.md").mkdir()
+    code, out, err = run({}, "plan", "--format", "json", "--report", "folder.md")
+    assert (code, json.loads(out)["format"]) == (2, "reconciler.plan/1")
+    assert "no report could be written" in err
 
 
 def test_help_imports_nothing_that_is_slow() -> None:

@@ -223,6 +223,17 @@ def test_a_problem_of_a_redacted_plan_is_a_place_and_no_name(policy: Path, serve
     assert "policies/acme/web.yaml:8:10 grants[0]: something that this names could not be resolved" in out
 
 
+def test_what_is_wrong_with_a_policy_file_is_redacted_to_its_line(policy: Path, server: FakeServer) -> None:
+    (policy / "web.yaml").write_text(
+        BINDINGS + "grants: [{user: dan@acme.example, dan: x}]\n", encoding="utf-8"
+    )
+    code, out, err = plan(server, "--redact", "--format", "json")
+    assert (code, server.requests) == (6, [])
+    assert "dan" not in out + err
+    assert "policies/acme/web.yaml:8:" in err
+    assert "something is wrong here" in out
+
+
 # What is wrong with the policy
 
 

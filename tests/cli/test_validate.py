@@ -1,6 +1,7 @@
 """`reconciler validate`: what it prints, where, and how it exits."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from xml.etree import ElementTree as Xml
 
 import pytest
 from click.testing import CliRunner, Result
+from repository import alone, run
 
 from reconciler.cli import cli
 
@@ -236,6 +238,65 @@ def test_reports_are_written_beside_what_is_printed(acme: Path) -> None:
     assert [(case.get("name"), len(case)) for case in cases] == [(problem, 1), ("acme/web.yaml", 0)]
     [run] = json.loads(Path("validate.sarif").read_text())["runs"]
     assert [one["ruleId"] for one in run["results"]] == ["policy/organization"]
+
+
+def sarif_places(*arguments: str) -> list[tuple[str, str]]:
+    [told] = json.loads(validate(*arguments, "--format", "sarif").stdout)["runs"]
+    found = [one["locations"][0]["physicalLocation"]["artifactLocation"] for one in told["results"]]
+    return [(one["uri"], one.get("uriBaseId", "")) for one in found]
+
+
+@pytest.fixture
+def repository(acme: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The root of a repository that holds a wrong policy in `policies/acme`; the current folder."""
+    alone(acme.parent, monkeypatch)
+    run(acme.parent, "init", "--quiet", "repository")
+    root = acme.parent / "repository"
+    (acme / "organization.yaml").write_text(HEAD.replace("report", "reprot"))
+    (root / "policies").mkdir()
+    acme.rename(root / "policies" / "acme")
+    monkeypatch.chdir(root)
+    return root
+
+
+@pytest.mark.parametrize("there", [".", "policies", "policies/acme", ".."])
+def test_sarif_calls_files_from_the_root_of_the_repository(
+    there: str, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(there)
+    told = [("policies/acme/organization.yaml", "%SRCROOT%")]
+    assert sarif_places(os.path.relpath(repository / "policies/acme")) == told
+    assert sarif_places(str(repository / "policies")) == told
+    (repository.parent / "way").symlink_to(repository / "policies")
+    assert sarif_places(str(repository.parent / "way" / "acme")) == told
+
+
+def test_sarif_tells_a_line_of_a_link_where_the_line_is(repository: Path) -> None:
+    acme = repository / "policies/acme"
+    (acme / "web.txt").write_text("version: 2\n")
+    (acme / "web.yaml").symlink_to("web.txt")
+    (acme / "out.yaml").symlink_to("/etc/hostname")
+    assert sorted(uri for uri, _ in sarif_places("policies/acme")) == [
+        "policies/acme/organization.yaml",
+        "policies/acme/out.yaml",
+        "policies/acme/web.txt",
+    ]
+
+
+def test_sarif_tells_what_is_outside_of_the_repository_by_its_whole_path(repository: Path) -> None:
+    (repository.parent / "stray.yaml").write_text("version: 2\n")
+    assert sarif_places("policies/acme", str(repository.parent / "stray.yaml")) == [
+        (f"file://{repository.parent}/stray.yaml", ""),
+        ("policies/acme/organization.yaml", "%SRCROOT%"),
+    ]
+
+
+def test_outside_of_git_sarif_calls_files_as_they_were_given(
+    acme: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(acme.parent.parent))
+    (acme / "organization.yaml").write_text(HEAD.replace("report", "reprot"))
+    assert sarif_places("acme") == [("acme/organization.yaml", "%SRCROOT%")]
 
 
 @pytest.mark.usefixtures("acme")

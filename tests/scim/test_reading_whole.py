@@ -88,3 +88,18 @@ def test_a_fault_at_any_request_is_survived_or_refused(fault: str, at: int, stor
     else:
         assert is_true(it, stored_as, found)
     assert it.writes == []
+
+
+def test_a_listing_that_failed_is_not_sent_again_in_the_same_reading() -> None:
+    server = FakeServer([crowd(3)[0]], listing=Listing.TOTAL_TOO_HIGH)
+    with server.client() as client:
+        readings = Readings(client)
+        with pytest.raises(ReadError) as first:
+            _ = readings.take("one").people
+        sent = len(server.requests)
+        with pytest.raises(ReadError) as second:
+            _ = readings.take("other").people
+        assert (len(server.requests), second.value) == (sent, first.value)
+        with pytest.raises(ReadError):
+            _ = readings.take("one").people
+        assert len(server.requests) > sent, "who asks a second time wants to know how it is now"

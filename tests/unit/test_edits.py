@@ -129,8 +129,8 @@ def test_what_loosens_comes_first_and_each_edit_tells_where_it_stands() -> None:
     )
 
     assert between(before, after) == (
-        Edit("guardrails.removals.count", 10, 11, at(7), loosens=True),
-        Edit("notice.ending", 7, 8, at(9)),
+        Edit(("guardrails", "removals", "count"), 10, 11, at(7), loosens=True),
+        Edit(("notice", "ending"), 7, 8, at(9)),
     )
 
 

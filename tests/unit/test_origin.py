@@ -3,6 +3,7 @@
 import os
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,7 @@ def repository(tmp_path: Path) -> Path:
     folder.mkdir(parents=True)
     (folder / "organization.yaml").write_text("version: 1\n", encoding="utf-8")
     (tmp_path / "notes.txt").write_text("", encoding="utf-8")
+    (tmp_path / ".gitignore").write_text("ignored*\n", encoding="utf-8")
     git(tmp_path, "init", "--quiet")
     git(tmp_path, "add", ".")
     git(tmp_path, "commit", "--quiet", "--message", "one")
@@ -84,8 +86,16 @@ def test_the_commit_is_that_of_the_policy(repository: Path) -> None:
 
 @pytest.mark.parametrize(
     ("file", "dirty"),
-    [("organization.yaml", True), ("teams.yaml", True), ("../../notes.txt", False), ("../../new.txt", False)],
-    ids=["edited", "new", "edited elsewhere", "new elsewhere"],
+    [
+        ("organization.yaml", True),
+        ("teams.yaml", True),
+        ("ignored.YML", True),
+        ("../../notes.txt", False),
+        ("../../new.yaml", False),
+        ("readme.md", False),
+        (".hidden.yaml", False),
+    ],
+    ids=["edited", "new", "ignored", "edited elsewhere", "new elsewhere", "no policy", "hidden"],
 )
 def test_a_policy_that_differs_from_its_commit_is_dirty(file: str, dirty: bool, repository: Path) -> None:
     (repository / file).write_text("version: 2\n", encoding="utf-8")
@@ -107,14 +117,96 @@ def test_without_git_there_is_no_commit(repository: Path, monkeypatch: pytest.Mo
     assert origin.of({}, repository) == Origin("bob", None, None)
 
 
-def test_no_program_of_the_checkout_is_run(repository: Path, tmp_path: Path) -> None:
+def is_dirty(folder: Path) -> bool:
+    told = origin.commit(folder)
+    assert told
+    assert told.removesuffix("-dirty") == git(folder, "rev-parse", "HEAD")
+    return told.endswith("-dirty")
+
+
+def committed(folder: Path) -> None:
+    git(folder, "add", "--all", ".")
+    git(folder, "commit", "--quiet", "--message", "more")
+
+
+def test_a_policy_that_lacks_a_file_is_dirty(repository: Path) -> None:
+    (repository / "organization.yaml").unlink()
+    assert is_dirty(repository)
+
+
+def test_an_edit_that_is_staged_is_dirty_until_it_is_committed(repository: Path) -> None:
+    (repository / "organization.yaml").write_text("version: 2\n", encoding="utf-8")
+    git(repository, "add", ".")
+    assert is_dirty(repository)
+    committed(repository)
+    assert not is_dirty(repository)
+
+
+def test_an_edit_that_leaves_size_and_time_as_they_were_is_dirty(repository: Path) -> None:
+    file = repository / "organization.yaml"
+    before = os.stat(file)
+    file.write_text("version: 2\n", encoding="utf-8")
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert is_dirty(repository)
+
+
+@pytest.mark.parametrize(("text", "dirty"), [("version: 1\r\n", False), ("version: 2\r\n", True)])
+def test_other_ends_of_lines_are_no_difference(text: str, dirty: bool, repository: Path) -> None:
+    (repository / "organization.yaml").write_bytes(text.encode())
+    assert is_dirty(repository) is dirty
+
+
+def test_names_of_files_may_be_anything(repository: Path) -> None:
+    (repository / 'tab\t"quote"\nline.yaml').write_text("", encoding="utf-8")
+    (repository / os.fsdecode(b"caf\xe9.yaml")).write_text("", encoding="utf-8")
+    assert is_dirty(repository)
+    committed(repository)
+    assert not is_dirty(repository)
+
+
+def test_a_link_is_where_it_leads_and_what_is_there(repository: Path) -> None:
+    (repository / "shared.txt").write_text("one", encoding="utf-8")
+    (repository / "link.yaml").symlink_to("shared.txt")
+    committed(repository)
+    assert not is_dirty(repository)
+    (repository / "shared.txt").write_text("two", encoding="utf-8")
+    assert is_dirty(repository)
+    committed(repository)
+    (repository / "link.yaml").unlink()
+    (repository / "link.yaml").write_text("shared.txt", encoding="utf-8")
+    assert is_dirty(repository), "a file that has the words of the link"
+
+
+def test_a_pipe_is_not_waited_for(repository: Path) -> None:
+    (repository / "organization.yaml").unlink()
+    os.mkfifo(repository / "organization.yaml")
+    assert is_dirty(repository)
+
+
+def test_a_repository_may_hash_by_sha_256(tmp_path: Path) -> None:
+    git(tmp_path, "init", "--quiet", "--object-format=sha256")
+    (tmp_path / "organization.yaml").write_text("version: 1\n", encoding="utf-8")
+    committed(tmp_path)
+    assert not is_dirty(tmp_path)
+    (tmp_path / "organization.yaml").write_text("version: 2\n", encoding="utf-8")
+    assert is_dirty(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "setting", ["core.fsmonitor", "filter.x.clean", "filter.x.process", "diff.x.textconv"]
+)
+def test_no_program_of_the_checkout_is_run(setting: str, repository: Path, tmp_path: Path) -> None:
     ran = tmp_path / "ran"
     program = tmp_path / "program"
-    program.write_text(f"#!/bin/sh\ntouch {ran}\n", encoding="utf-8")
+    program.write_text(f"#!/bin/sh\ntouch {ran}\ncat\n", encoding="utf-8")
     program.chmod(0o755)
-    git(repository, "config", "core.fsmonitor", str(program))
-    git(repository, "status")
-    assert ran.exists()
+    (repository / ".gitattributes").write_text("*.yaml filter=x diff=x\n", encoding="utf-8")
+    git(repository, "config", setting, str(program))
+    (repository / "organization.yaml").write_text("version: 2\n", encoding="utf-8")
+    command = "diff" if setting.startswith("diff") else "status"
+    with suppress(subprocess.CalledProcessError):  # of a process that does not speak git's language
+        git(repository, command)
+    assert ran.exists(), "it would be run"
     ran.unlink()
-    assert origin.of({}, repository).commit is not None
+    assert is_dirty(repository)
     assert not ran.exists()

@@ -1,4 +1,4 @@
-"""A plan for the public: it tells the same, and no name of anybody is in it, in whatever format."""
+"""What is for the public: it tells the same, and no name of anybody is in it, in whatever format."""
 
 import json
 from collections.abc import Iterable
@@ -10,13 +10,17 @@ import pytest
 from build import (
     END,
     NOW,
+    SERVER,
     WEB,
     at,
     create_user,
     delete_user,
     holds,
     live,
+    membership,
+    organization,
     plan,
+    policy,
     provenance,
     reactivate,
     scope_change,
@@ -24,15 +28,53 @@ from build import (
 )
 
 from reconciler import planfile
-from reconciler.change import Attribute, AttributeChange, CreateUser, SetActive, SetAttributes
+from reconciler.change import (
+    AccountChange,
+    Attribute,
+    AttributeChange,
+    CreateUser,
+    Result,
+    SetActive,
+    SetAttributes,
+    SetRoles,
+)
+from reconciler.comparison import EVERYBODY, Comparison, Source, Standing
+from reconciler.drifted import (
+    Admin,
+    Bound,
+    Cause,
+    Drifted,
+    DriftedAccount,
+    DriftedPerson,
+    DriftedScope,
+    Since,
+)
+from reconciler.edits import THERE, Edit
 from reconciler.errors import ReadError, SettingsError
+from reconciler.explanation import Case
 from reconciler.finding import Finding, Kind
 from reconciler.guardrails import Violation
-from reconciler.model import DIRECTORY, ORGANIZATION, LiveState, Principal, Provenance, Role, Scope
+from reconciler.history import Begun, Ended, Leaver, PastRun, ScopeWrite, Skip, Write
+from reconciler.model import (
+    DIRECTORY,
+    ORGANIZATION,
+    DesiredState,
+    LiveState,
+    Member,
+    Principal,
+    Provenance,
+    Role,
+    Scope,
+)
+from reconciler.overview import Overview
 from reconciler.planning import Prepared
+from reconciler.policy.document import RoleEntry, TemporaryGrant
 from reconciler.problem import Location, Problem
-from reconciler.redaction import Redaction, unread
-from reconciler.report import data, text
+from reconciler.redaction import Redaction, fault, unread
+from reconciler.report import data, difference, drift, drift_junit, text
+from reconciler.report.difference import Revisions, Told
+from reconciler.report.markdown import difference as difference_markdown
+from reconciler.report.markdown import drift as drift_markdown
 from reconciler.report.markdown import plan as markdown
 from reconciler.report.markdown.dialect import Dialect
 
@@ -208,3 +250,212 @@ def test_what_could_not_be_read_is_not_said_in_the_words_of_a_server() -> None:
     assert (
         unread().message == "the server or the directory could not be read whole, so nothing follows from it"
     )
+
+
+# Drift
+
+
+PAST = PastRun(
+    "1f2e3d4c5b6a",
+    replace(
+        Begun(
+            NOW.isoformat(), "acme", SERVER, "enforce", "", "f" * 32, 1, "zelda", "c0ffee", "zelda", None, ()
+        ),
+        leavers=(Leaver("4711", "zelda-1@quark.example"),),
+        approved=("removals",),
+    ),
+    (
+        Write(
+            1,
+            ANN.user_name,
+            ANN.id,
+            True,
+            (ScopeWrite(ORGANIZATION, frozenset(), frozenset({Role.ADMIN}), ("Zelda",)),),
+            Result.FAILED,
+            WORDS,
+        ),
+    ),
+    (Skip(BEA.user_name, WORDS),),
+    Ended(NOW.isoformat(), WORDS),
+)
+
+
+def drifted() -> Drifted:
+    """Everything that a report of drift may tell, each with names in it."""
+    prepared = world()
+    grant = TemporaryGrant(BEA.user_name, (RoleEntry(WEB, Role.ADMIN, at(9)),), WORDS, END, at(9))
+    case = Case(
+        policy(grant, of=organization()),
+        SERVER,
+        prepared.live,
+        replace(membership(), people=frozenset({Member(ANN.id, user_name=ANN.user_name)})),
+        DesiredState(prepared.live.roles, {}, problems=(Problem(at(5), WORDS),), findings=FINDINGS),
+        NOW,
+        (PAST,),
+    )
+    evidences = (PAST, reason("temporary grant"), None)
+    people = [
+        DriftedPerson(
+            change.principal,
+            tuple(
+                DriftedScope(
+                    one,
+                    Cause.CHANGED,
+                    Since(NOW, Bound.AFTER, evidences[n % 3]),
+                    PAST,
+                    tried=PAST,
+                    contested=True,
+                )
+                for one in change.scopes
+            ),
+            findings=FINDINGS,
+        )
+        for n, change in enumerate(c for c in CHANGES if isinstance(c, SetRoles))
+    ]
+    people += [
+        DriftedPerson(change.principal, accounts=(DriftedAccount(change, Cause.LEAVER, tried=PAST),))
+        for change in CHANGES
+        if isinstance(change, AccountChange)
+    ]
+    return Drifted(
+        Overview(case, prepared),
+        tuple(people),
+        admins=(Admin(ANN), Admin(BEA, END)),
+        grants=(grant,),
+        last=PAST,
+    )
+
+
+def drift_texts(found: Drifted) -> dict[str, str]:
+    failures = [("acme", unread())]
+    return {
+        "text": "\n".join(drift.lines([found], failures)),
+        "markdown": drift_markdown.document([found], failures, (), Dialect()),
+        "json": json.dumps(drift.data("policies", [found], failures)),
+        "junit": drift_junit.document([found], failures),
+    }
+
+
+def test_the_names_of_what_drifted_would_be_told() -> None:
+    for told in drift_texts(drifted()).values():
+        assert [secret for secret in SECRETS if secret in told] == [*SECRETS]
+
+
+@pytest.mark.parametrize("output", ["text", "markdown", "json", "junit"])
+def test_drift_names_nobody_in_any_format(output: str) -> None:
+    told = drift_texts(REDACTION.drifted(drifted()))[output]
+    assert [secret for secret in SECRETS if secret in told] == []
+    assert "eng-web" in told, "groups stay: they are the policy's"
+
+
+def test_no_value_of_redacted_drift_names_anybody() -> None:
+    told = repr(REDACTION.drifted(drifted()))
+    assert [secret for secret in SECRETS if secret in told] == []
+
+
+def test_redacted_drift_tells_the_same_of_how_and_since_when() -> None:
+    real, shown = drifted(), REDACTION.drifted(drifted())
+    assert (drift.verdict([shown]), shown.causes) == (drift.verdict([real]), real.causes)
+    assert (drift.last(shown), drift.trend(shown.trend)) == (drift.last(real), drift.trend(real.trend))
+    names = [one.principal.user_name for one in shown.people]
+    assert names == sorted(names)
+    ann = next(one for one in shown.people if one.principal.user_name == REDACTION.name(ANN.user_name))
+    assert drift.notes(ann.scopes[0], "enforce") == drift.notes(real.people[0].scopes[0], "enforce")
+    assert ann.principal in [admin.principal for admin in shown.admins]
+    assert [(one.user, one.reason, one.expires) for one in shown.grants] == [
+        (REDACTION.name(BEA.user_name), "reason withheld", END)
+    ]
+
+
+# Edits of policy
+
+
+PLACE = at(3)
+EDITS = (
+    Edit(("guardrails", "minimum_admins"), 2, 1, PLACE, loosens=True),
+    Edit(("guardrails", "protected"), (ANN.user_name,), (), PLACE, loosens=True),
+    Edit(("assertions", WORDS), (WORDS,), None, PLACE, loosens=True),
+    Edit(("mode",), "report", "enforce", PLACE, loosens=True),
+    Edit(("grants", BEA.user_name, "organization"), None, ("admin until 2026-11-27 23:59 UTC",), PLACE),
+    Edit(("people", CAL.user_name), None, THERE, PLACE),
+    Edit(("people", DEE.user_name, "previously"), ("zelda-old@quark.example",), (), PLACE),
+    Edit(("service_accounts", "zelda-bot@quark.example", "owner"), ANN.user_name, BEA.user_name, PLACE),
+    Edit(("classes", "contractor", "match", "attributes", "manager"), ("Zelda",), ("zelda-4711",), PLACE),
+    Edit(("something", "new"), "Zelda", "of quark", PLACE),
+)
+
+
+def comparison() -> Comparison:
+    prepared = world()
+    group = Principal("group:eng-web", f"{EVERYBODY}eng-web")
+    people = {**prepared.live.people, group.id: group}
+    whole = set_roles(group, scope_change(WEB, "", "viewer", provenance("eng-web", "viewer", line=4)))
+    planned = replace(prepared.plan, changes=(*prepared.plan.changes, whole))
+    return Comparison(
+        "acme",
+        Standing.BOTH,
+        Source.SAVED,
+        NOW,
+        EDITS,
+        replace(prepared, plan=planned, live=replace(prepared.live, people=people)),
+        frozenset({group.id}),
+        faults=(Problem(at(5), WORDS, WORDS),),
+        but_for=(VIOLATION, BROKEN),
+        problems=(Problem(Location("team.yaml", 5, 1, f'bindings[0]["{ANN.user_name}"]'), WORDS, WORDS),),
+    )
+
+
+def diff_texts(found: Comparison) -> dict[str, str]:
+    told = [Told(found, "people are those of a file")]
+    given = (Revisions("main", "c0ffee"), told, [("acme", unread())])
+    return {
+        "text": "\n".join(difference.whole(*given, ())),
+        "markdown": difference_markdown.document(*given, (), Dialect()),
+        "json": json.dumps(difference.document("policies", *given, ())),
+    }
+
+
+def test_the_names_of_an_edit_would_be_told() -> None:
+    for told in diff_texts(comparison()).values():
+        assert [secret for secret in SECRETS if secret in told] == [*SECRETS]
+
+
+@pytest.mark.parametrize("output", ["text", "markdown", "json"])
+def test_an_edit_names_nobody_in_any_format(output: str) -> None:
+    told = diff_texts(REDACTION.comparison(comparison()))[output]
+    assert [secret for secret in SECRETS if secret in told] == []
+    assert "everybody in eng-web" in told, "groups stay: they are the policy's"
+
+
+def test_no_value_of_a_redacted_comparison_names_anybody() -> None:
+    told = repr(REDACTION.comparison(comparison()))
+    assert [secret for secret in SECRETS if secret in told] == []
+
+
+def test_what_an_edit_does_is_told_without_whom_it_names() -> None:
+    edits = REDACTION.comparison(comparison()).edits
+    name = REDACTION.name
+    assert [edit.rank for edit in edits] == sorted(edit.rank for edit in edits)
+    assert {edit.steps: (edit.before, edit.after) for edit in edits if "assertions" not in edit.steps} == {
+        ("guardrails", "minimum_admins"): (2, 1),
+        ("guardrails", "protected"): ((name(ANN.user_name),), ()),
+        ("mode",): ("report", "enforce"),
+        ("grants", name(BEA.user_name), "organization"): (None, ("admin until 2026-11-27 23:59 UTC",)),
+        ("people", name(CAL.user_name)): (None, THERE),
+        ("people", name(DEE.user_name), "previously"): ((name("zelda-old@quark.example"),), ()),
+        ("service_accounts", name("zelda-bot@quark.example"), "owner"): (
+            name(ANN.user_name),
+            name(BEA.user_name),
+        ),
+        ("classes", "contractor", "match", "attributes", "manager"): (
+            (REDACTION.withheld("Zelda"),),
+            (REDACTION.withheld("zelda-4711"),),
+        ),
+        ("something", "new"): (REDACTION.withheld("Zelda"), REDACTION.withheld("of quark")),
+    }
+    assert all(edit.at == PLACE for edit in edits)
+
+
+def test_a_fault_of_a_policy_file_is_its_line_and_no_key_that_could_be_a_name() -> None:
+    shown = fault(Problem(Location("team.yaml", 5, 1, f'bindings[0]["{ANN.user_name}"]'), WORDS, WORDS))
+    assert (shown.at, shown.message) == (Location("team.yaml", 5, 1), "something is wrong here")

@@ -104,6 +104,7 @@ def _verdict(told: Told) -> str:
             lines.append(
                 f"- **refused but for this edit** by {span(violation.guardrail)}: {prose(violation.message)}"
             )
+        lines += parts.pseudonyms(prepared)
         lines.append(f"- {prose(told.basis)}")
         lines.append(f"- mode {prepared.plan.mode}")
     return "\n".join(lines)

@@ -65,6 +65,7 @@ def _verdict(found: Drifted) -> str:
     lines += [f"- last run that left everything right: {prose(report.last(found))}"]
     lines += [f"- changes of past runs: {report.trend(found.trend)}"] if found.trend else []
     lines += [f"- {counted(len(admins), 'organization admin')}: {names(admins) or 'nobody'}"]
+    lines += parts.pseudonyms(prepared)
     return "\n".join([*lines, f"- on {span(prepared.plan.server)}, mode {prepared.plan.mode}"])
 
 

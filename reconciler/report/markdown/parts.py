@@ -68,6 +68,11 @@ def admin_line(prepared: Prepared) -> str:
     return line
 
 
+def pseudonyms(prepared: Prepared) -> list[str]:
+    """That nobody is called by their name, where it is so."""
+    return ["- people have pseudonyms here, other ones in every run"] if prepared.plan.shows else []
+
+
 def seats(prepared: Prepared) -> tuple[Set[str], Set[str]]:
     """The ids of those who become organization admin, and of those who stop being one."""
     before, left = admins(prepared.live, prepared.live.roles), admins_after(prepared.plan, prepared.live)

@@ -76,7 +76,7 @@ def verdict(prepared: Prepared) -> str:
         lines.append(f"- as of {as_of.astimezone(UTC):%Y-%m-%d %H:%M} UTC: to be looked at, not carried out")
     elif planned.changes:
         lines += [f"- {_approval(prepared)}", f"- fingerprint {span(planned.fingerprint)}"]
-    lines += ["- people have pseudonyms here, other ones in every run"] if planned.shows else []
+    lines += parts.pseudonyms(prepared)
     return "\n".join([*lines, f"- on {span(planned.server)}, mode {planned.mode}"])
 
 
