@@ -1,5 +1,6 @@
 """`reconciler import`: a policy folder from what is live, to start from. Has no way to write to a server."""
 
+import errno
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -268,18 +269,27 @@ def _refuse_policy(folder: Path) -> None:
 
 
 def write(folder: Path, files: Files, *, overwrite: bool = False) -> None:
-    """Write all files, or where that fails none. Raises SettingsError."""
-    created: list[Path] = []
+    """Write all files, or where that fails none: each in full beside its place, then all into their places.
+
+    Raises SettingsError. What is in the place of one is replaced itself, be it a link, only with `overwrite`.
+    """
+    ready: list[tuple[Path, Path]] = []
+    placed: list[Path] = []
     try:
         for name, text in files.items():
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("w" if overwrite else "x", encoding="utf-8") as file:
-                created.append(path)
-                file.write(text)
+            if os.path.lexists(path) and (os.path.isdir(path) or not overwrite):
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+            beside = path.with_name(f".{path.name}.new")
+            ready.append((beside, path))
+            beside.write_text(text, encoding="utf-8")
+        for beside, path in ready:
+            os.replace(beside, path)
+            placed.append(path)
     except (OSError, ValueError) as error:
-        for half in () if overwrite else created:
+        for made in (*(beside for beside, _ in ready), *(() if overwrite else placed)):
             with suppress(OSError):
-                half.unlink()
+                made.unlink()
         reason = getattr(error, "strerror", None) or str(error)
         raise SettingsError(f"could not write {shown(path)}: {reason}") from None

@@ -99,7 +99,7 @@ def test_what_cannot_be_written_is_told() -> None:
     Path("policies/acme/people.yaml").mkdir(parents=True)
     refused = ran(world(), "import", "acme", "--overwrite")
     assert refused.code == 2
-    assert refused.err == "error: could not write policies/acme/people.yaml: Is a directory\n"
+    assert refused.err == "error: could not write policies/acme/people.yaml: File exists\n"
 
 
 def test_a_project_can_be_picked_and_named() -> None:
@@ -170,8 +170,8 @@ def test_what_is_no_name_for_a_file_of_bindings_leaves_its_groups_in_the_one_for
 def test_the_file_that_cannot_be_written_is_the_one_that_is_named_and_no_other_stays() -> None:
     with pytest.raises(SettingsError) as refused:
         import_.write(Path("acme"), {"organization.yaml": "1", "web.yaml": "2", "web.yaml/below.yaml": "3"})
-    assert refused.value.message == "could not write acme/web.yaml/below.yaml: File exists"
-    assert list(Path("acme").iterdir()) == []
+    assert refused.value.message == "could not write acme/web.yaml: Is a directory"
+    assert [path for path in Path("acme").rglob("*") if path.is_file()] == []
 
 
 def test_people_whom_a_policy_could_not_name_are_told_and_keep_what_a_group_explains() -> None:
@@ -228,3 +228,22 @@ def test_a_server_that_cannot_be_read_whole_imports_nothing() -> None:
     people = [user("ada", "org-admin"), user("ADA2", "org-admin", userName="Ada@acme.example")]
     refused = ran(FakeServer(people, [group("platform", "ada")]), "import", "acme")
     assert (refused.code, list(Path().iterdir())) == (7, [])
+
+
+def test_a_link_is_replaced_and_not_what_it_leads_to() -> None:
+    kept = Path("kept.txt")
+    kept.write_text("mine\n", encoding="utf-8")
+    link = Path("policies/acme/people.yaml")
+    link.parent.mkdir(parents=True)
+    link.symlink_to(kept.absolute())
+    assert ran(world(), "import", "acme", "--overwrite").code == 0
+    assert (kept.read_text(encoding="utf-8"), link.is_symlink()) == ("mine\n", False)
+
+
+def test_where_one_file_cannot_be_written_the_others_stay_as_they_were() -> None:
+    folder = Path("policies/acme")
+    (folder / "people.yaml").mkdir(parents=True)
+    (folder / "groups.yaml").write_text("mine\n", encoding="utf-8")
+    assert ran(world(), "import", "acme", "--overwrite").code == 2
+    assert (folder / "groups.yaml").read_text(encoding="utf-8") == "mine\n"
+    assert sorted(path.name for path in folder.iterdir()) == ["groups.yaml", "people.yaml"]
