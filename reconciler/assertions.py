@@ -4,7 +4,7 @@ Judged is what everybody holds once the whole plan is carried out, against what 
 two writes it may look worse for a moment: docs/assertions.md tells when.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import assert_never
@@ -27,6 +27,7 @@ from reconciler.model import (
 from reconciler.people import classes, groups
 from reconciler.people.classes import Classes
 from reconciler.people.identity import People
+from reconciler.phrases import counted_people, shortened
 from reconciler.plan import Plan, after
 from reconciler.policy.claims import Held, effective, met
 from reconciler.policy.document import Assertion, AtMost, GroupRef, Never, NeverTogether, Only, Policy, Whom
@@ -179,8 +180,8 @@ class _Bench:
             people = self._breakers(assertion, new)
             self.caused.append(Breach(assertion, people, len(after), claim.count, unknown))
         elif len(surely) > claim.count:
-            names = shortened([one.principal.user_name for one in self._breakers(assertion, surely)])
-            what = f"{counted(len(surely))} as {access_in_words(claim.access)}"
+            names = shortened([one.principal.user_name for one in self._breakers(assertion, surely)], SHOWN)
+            what = f"{counted_people(len(surely))} as {access_in_words(claim.access)}"
             message = f"has {what}, and '{assertion.says}' allows {claim.count}: {names}"
             self._find(self.policy.organization.name, message, REMEDY, assertion.at)
 
@@ -314,17 +315,6 @@ class _Bench:
         reasons = self.desired.why.get(id_, {}).get(where, ())
         giving = (one for one in reasons if one.role >= role and not one.ended and not one.withheld)
         return Had(role, where, next(giving, None))
-
-
-def counted(number: int) -> str:
-    """`1 person`, `2 people`."""
-    return "1 person" if number == 1 else f"{number} people"
-
-
-def shortened(names: Sequence[str]) -> str:
-    """The first of several names, and how many more there are."""
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
 
 
 def _highest(roles: Mapping[str, Holdings]) -> Mapping[str, Held]:

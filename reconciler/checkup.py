@@ -12,6 +12,7 @@ from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.model import DirectoryGroup, Member, Membership, Principal, Role, fold
 from reconciler.naming import RoleNames
 from reconciler.people.identity import People
+from reconciler.phrases import counted, counted_people, shortened
 from reconciler.policy.document import DirectoryKind, GroupRef, Organization, StoredAs
 
 SKEW = timedelta(minutes=1)
@@ -154,7 +155,7 @@ def attributes(people: Collection[Principal], kind: DirectoryKind) -> Check:
         "active": sum(person.active is not None for person in people),
     }
     told = ", ".join(f"{name} {number}" for name, number in counts.items())
-    said = f"of {_counted(len(people), 'user')}: userName {len(people)}, {told}"
+    said = f"of {counted(len(people), 'user')}: userName {len(people)}, {told}"
     if not people:
         return Check("attributes", Verdict.UNKNOWN, "the server has no users")
     if kind is not DirectoryKind.SCIM and not counts["externalId"]:
@@ -178,7 +179,7 @@ def storage(values: Sequence[str], groups: Collection[str], organization: Organi
     here: Collection[str] = groups if in_groups else values
     fitting = [value for value in here if names.meaning(value)]
     what = "group" if in_groups else "value"
-    of_all = f"of {_counted(len(here), what)}{'' if in_groups else ' of User.roles'}"
+    of_all = f"of {counted(len(here), what)}{'' if in_groups else ' of User.roles'}"
     odd = _unlike([value for value in here if not names.meaning(value)], names, organization)
     elsewhere = _unlike(values if in_groups else groups, names, organization)
     if not fitting:
@@ -259,8 +260,8 @@ def groups(wanted: Collection[GroupRef], membership: Membership) -> Check:
     people = {member for meant in found.values() for group in meant for member in group.members or ()}
     everybody = "" if membership.people is None else f", {len(membership.people)} people in all"
     said = (
-        f"{len(found) - len(unclear)} of {_counted(len(found), 'group')} that the policy names, "
-        f"{_counted(len(people), 'person', 'people')} in them{everybody}"
+        f"{len(found) - len(unclear)} of {counted(len(found), 'group')} that the policy names, "
+        f"{counted_people(len(people))} in them{everybody}"
     )
     sorts = {"not found, or several": unclear, "can't be read": unreadable, "nobody in it": empty}
     wrong = "; ".join(f"{sort}: {_most(sorted(names))}" for sort, names in sorts.items() if names)
@@ -294,7 +295,7 @@ def matching(membership: Membership, people: People) -> Check:
     ways = {member: _way(member, people) for member in active}
     counts = Counter(ways.values())
     said = ", ".join(f"{counts[way]} {words}" for way, words in _WAYS.items() if counts[way])
-    said = f"of {_counted(len(active), 'active person', 'active people')}: {said}"
+    said = f"of {counted(len(active), 'active person', 'active people')}: {said}"
     strangers = [str(member) for member in active if ways[member] == ""]
     if strangers:
         remedy = (
@@ -332,18 +333,13 @@ def _most(names: Sequence[str]) -> str:
     shown = [
         f"'{name[:80]}'" + (f" ({number} times)" if number > 1 else "") for name, number in counts.items()
     ]
-    more = f" and {len(shown) - SHOWN} more" if len(shown) > SHOWN else ""
-    return ", ".join(shown[:SHOWN]) + more
-
-
-def _counted(number: int, noun: str, plural: str = "") -> str:
-    return f"{number} {noun if number == 1 else plural or noun + 's'}"
+    return shortened(shown, SHOWN)
 
 
 def _days(span: timedelta) -> str:
-    return _counted(max(0, span.days), "day")
+    return counted(max(0, span.days), "day")
 
 
 def _span(span: timedelta) -> str:
     minutes = round(span.total_seconds() / 60)
-    return _counted(minutes, "minute") if minutes < 120 else _counted(round(minutes / 60), "hour")
+    return counted(minutes, "minute") if minutes < 120 else counted(round(minutes / 60), "hour")

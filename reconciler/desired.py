@@ -32,6 +32,7 @@ from reconciler.people import classes, groups
 from reconciler.people.classes import Bounds, Classes, End
 from reconciler.people.identity import People
 from reconciler.people.population import Population
+from reconciler.phrases import shortened
 from reconciler.policy.document import Binding, Policy, RoleEntry, ServiceAccount, TemporaryGrant
 from reconciler.problem import Location, Problem
 
@@ -355,9 +356,8 @@ def _over(person: Principal, end: End, role: Role) -> Provenance:
 
 
 def _strangers(group: DirectoryGroup, strangers: list[str]) -> str:
-    shown = ", ".join(sorted(strangers)[:SHOWN])
-    more = f" and {len(strangers) - SHOWN} more" if len(strangers) > SHOWN else ""
-    return f"members of the group '{group.name}' are not on the server: {shown}{more}"
+    shown = shortened(sorted(strangers), SHOWN)
+    return f"members of the group '{group.name}' are not on the server: {shown}"
 
 
 def _raise_to(held: dict[Scope, Role], entries: Iterable[RoleEntry]) -> None:

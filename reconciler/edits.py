@@ -6,11 +6,12 @@ Read no further than the documents, so it is told even where nobody can be looke
 import math
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import Enum
 from typing import assert_never
 
 from reconciler.model import fold
+from reconciler.phrases import minute
 from reconciler.policy.document import (
     Assertion,
     AtMost,
@@ -164,9 +165,9 @@ def _entries(policy: Policy, now: datetime) -> Said:
     found: dict[Steps, set[str]] = {}
     single: dict[Steps, Value] = {}
     for grant in (one for one in policy.grants if one.expires >= now):
-        begins = f"from {_time(grant.starts)} " if grant.starts and grant.starts > now else ""
+        begins = f"from {minute(grant.starts)} " if grant.starts and grant.starts > now else ""
         for entry in grant.roles:
-            term = f"{entry.role} {begins}until {_time(grant.expires)}"
+            term = f"{entry.role} {begins}until {minute(grant.expires)}"
             found.setdefault(("grants", grant.user, str(entry.scope)), set()).add(term)
     for binding in policy.bindings:
         if binding.classes:
@@ -176,11 +177,11 @@ def _entries(policy: Policy, now: datetime) -> Said:
     for account in policy.service_accounts:
         single["service_accounts", account.user] = THERE
         single["service_accounts", account.user, "owner"] = account.owner
-        single["service_accounts", account.user, "review"] = _time(account.review)
+        single["service_accounts", account.user, "review"] = minute(account.review)
     for person in policy.people:
         single["people", person.user] = THERE
         single["people", person.user, "classes"] = tuple(sorted(person.classes))
-        single["people", person.user, "ends"] = _time(person.ends) if person.ends else None
+        single["people", person.user, "ends"] = minute(person.ends) if person.ends else None
         single["people", person.user, "previously"] = tuple(sorted(person.previously))
     return {**{steps: tuple(sorted(terms)) for steps, terms in found.items()}, **single}
 
@@ -206,10 +207,6 @@ def _asserted(assertion: Assertion) -> str:
 def _people(whom: Whom) -> str:
     groups = sorted(f"group {group.name}" for group in whom.groups)
     return ", ".join([*sorted(whom.users), *groups, *sorted(f"class {name}" for name in whom.classes)])
-
-
-def _time(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _differ(before: Value, after: Value) -> bool:

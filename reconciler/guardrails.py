@@ -4,12 +4,12 @@ There is no off switch: a limit is part of the policy, so loosening one is a rev
 be approved is approved for one plan. docs/guardrails.md tells all of this to the people who meet it.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 
-from reconciler.assertions import Breach, shortened
+from reconciler.assertions import SHOWN, Breach
 from reconciler.change import (
     CreateGroup,
     CreateUser,
@@ -30,6 +30,7 @@ from reconciler.model import (
     Term,
     fold,
 )
+from reconciler.phrases import counted_people, shortened
 from reconciler.plan import Plan, after
 from reconciler.policy.document import AtMost, Guardrails, Limit
 
@@ -208,8 +209,8 @@ def _required_admins(case: _Case) -> Violation | None:
             "required_admins",
             len(unseated),
             0,
-            f"{_counted(unseated)} whom the policy requires to be organization admin would stop being one; "
-            "none may",
+            f"{counted_people(len(unseated))} whom the policy requires to be organization admin would stop "
+            "being one; none may",
             "keep them in a group that gives the role, or take them off `guardrails.required_admins` in a "
             "change of its own",
             unseated,
@@ -228,8 +229,8 @@ def _protected(case: _Case) -> Violation | None:
             "protected",
             len(touched),
             0,
-            f"the plan would change the {what} of {_counted(touched)} whom the policy protects; none may be "
-            "touched",
+            f"the plan would change the {what} of {counted_people(len(touched))} whom the policy "
+            "protects; none may be touched",
             "take them off `guardrails.protected` in a change of its own, if that is what is meant",
             touched,
         )
@@ -246,7 +247,8 @@ def _unknown(case: _Case, guardrail: str, names: Iterable[str], danger: str) -> 
         guardrail,
         len(missing),
         0,
-        f"{_counted(missing)} of `guardrails.{guardrail}` could not be found, so the plan {danger}",
+        f"{counted_people(len(missing))} of `guardrails.{guardrail}` could not be found, so the plan "
+        f"{danger}",
         "correct the names there: their people are not on the server, or were renamed",
         missing,
     )
@@ -309,7 +311,7 @@ def _accounts(
         guardrail,
         len(names),
         allowed,
-        f"{_counted(names)} would {what}; {allowed} may at once",
+        f"{counted_people(len(names))} would {what}; {allowed} may at once",
         f"{look}, raise `guardrails.{guardrail}` in the policy or do it in steps",
         names,
     )
@@ -327,7 +329,7 @@ def _gauge(
         guardrail,
         len(names),
         allowed,
-        f"{_counted(names)} would {what}; {allowed} may at once ({_source(limit, case.holders)})",
+        f"{counted_people(len(names))} would {what}; {allowed} may at once ({_source(limit, case.holders)})",
         f"check that each of them should; if so, raise `guardrails.{guardrail}` in the policy "
         "or do it in steps",
         names,
@@ -342,7 +344,7 @@ def _share(percent: int, population: int) -> int:
 def _source(limit: Limit, population: int) -> str:
     """How a limit came about, in words."""
     rounded = " counts as 1" if 0 < population * limit.percent < 100 else ""
-    whole = "1 person" if population == 1 else f"{population} people"
+    whole = counted_people(population)
     return f"{limit.percent} % of {whole} with roles{rounded}, and never more than {limit.count}"
 
 
@@ -437,7 +439,7 @@ def _admins_gained(case: _Case) -> Violation | None:
         "admins_gained",
         len(gained),
         allowed,
-        f"{_counted(gained)} would become organization admin; {allowed} may at once",
+        f"{counted_people(len(gained))} would become organization admin; {allowed} may at once",
         "check who is in the groups that give the role; if each of them should be, raise "
         "`guardrails.admins_gained` in the policy or do it in steps",
         _names(case.live.people[id_] for id_ in gained),
@@ -469,16 +471,16 @@ def _asserted(breach: Breach) -> Violation:
     cited = f"'{assertion.says}' ({assertion.at.file}:{assertion.at.line})"
     if isinstance(assertion.claim, AtMost):
         message = (
-            f"{cited} allows {breach.limit}, and there {_would(breach)} be {_counted(range(breach.measured))}"
+            f"{cited} allows {breach.limit}, and there {_would(breach)} be {counted_people(breach.measured)}"
         )
     else:
-        message = f"{cited} {_would(breach)} be broken by {_counted(people)}"
+        message = f"{cited} {_would(breach)} be broken by {counted_people(len(people))}"
     doubt = f"; it is not known who is in {', '.join(breach.unknown)}" if breach.unknown else ""
     return Violation(
         ASSERTIONS,
         breach.measured,
         breach.limit,
-        f"{message}: {shortened(people)}{doubt}",
+        f"{message}: {shortened(people, SHOWN)}{doubt}",
         "give them less, or change the assertion, which is a change of the policy that somebody reviews",
         _names(one.principal for one in breach.people),
     )
@@ -524,7 +526,3 @@ def _names(people: Iterable[Principal]) -> tuple[str, ...]:
     """The userNames of people, each person once, sorted."""
     found = {person.id: person.user_name for person in people}
     return tuple(name for _, name in sorted((fold(name), name) for name in found.values()))
-
-
-def _counted(people: Collection[object]) -> str:
-    return "1 person" if len(people) == 1 else f"{len(people)} people"

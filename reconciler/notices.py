@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 
 from reconciler import reviews
@@ -11,6 +11,7 @@ from reconciler.finding import Finding, Kind
 from reconciler.model import Member, Membership, Provenance, Scope, fold
 from reconciler.people.classes import Classes, End, members
 from reconciler.people.identity import People
+from reconciler.phrases import minute
 from reconciler.policy.document import PersonEntry, Policy, Reviewable, ServiceAccount
 from reconciler.problem import Location
 from reconciler.reviews import Reviewed, Standing
@@ -61,10 +62,10 @@ class _Desk:
         for grant in self.policy.grants:
             begun = grant.starts is None or grant.starts <= self.now
             if begun and self._soon(grant.expires):
-                message = f"has a temporary grant until {_moment(grant.expires)}, {grant.reason}"
+                message = f"has a temporary grant until {minute(grant.expires)}, {grant.reason}"
                 remedy = "write another `expires:` if it is needed for longer"
             elif self._long_over(grant.expires):
-                message = f"had a temporary grant until {_moment(grant.expires)}"
+                message = f"had a temporary grant until {minute(grant.expires)}"
                 remedy = "delete it from the policy"
             else:
                 continue
@@ -77,7 +78,7 @@ class _Desk:
             end = self.classes.of(id_).end
             if end is None or not self._soon(end.moment):
                 continue
-            message = f"{_time(end)} until {_moment(end.moment)}, and loses every role then"
+            message = f"{_time(end)} until {minute(end.moment)}, and loses every role then"
             remedy = "write another `ends:`" if end.at in written else "have the directory say so"
             user = self.people.by_id[id_].user_name
             yield Finding(Kind.CLASS, user, message, f"{remedy} if it is for longer", end.at)
@@ -87,7 +88,7 @@ class _Desk:
         for entry in self.policy.people:
             if entry.ends is not None and self.now > entry.ends:
                 if self._long_over(entry.ends):
-                    message = f"has an entry that ended {_moment(entry.ends)}"
+                    message = f"has an entry that ended {minute(entry.ends)}"
                     yield Finding(Kind.CLASS, entry.user, message, self._deletion(entry), entry.at)
             elif self.people.named(entry.user) is None and fold(entry.user) not in self._listed:
                 known = self.membership.people is not None
@@ -107,10 +108,10 @@ class _Desk:
                 yield _of(account, message, "write as `owner:` who answers for it now")
             remedy = "look at it again, then write as `review:` when to do so next"
             if self.now > account.review:
-                message = f"was due for review by {_moment(account.review)}"
+                message = f"was due for review by {minute(account.review)}"
                 yield _of(account, message, remedy, account.review)
             elif self._soon(account.review):
-                yield _of(account, f"is due for review by {_moment(account.review)}", remedy)
+                yield _of(account, f"is due for review by {minute(account.review)}", remedy)
 
     def reviews(self) -> Iterator[Finding]:
         """Entries that somebody has to look at again: one finding for each file and way that it stands."""
@@ -123,7 +124,7 @@ class _Desk:
                 continue
             due = min((one.due for _, one in several if one.due), default=None)
             entries = "an entry" if len(several) == 1 else f"{len(several)} entries"
-            words = _REVIEWS[standing].format(due=_moment(due) if due else "")
+            words = _REVIEWS[standing].format(due=minute(due) if due else "")
             remedy = "look at it, then say so: `reviewed: {date: DAY, by: USERNAME}`"
             since = due if standing is Standing.OVERDUE else None
             at = min(entry.at for entry, _ in several)
@@ -199,10 +200,6 @@ def _of(account: ServiceAccount, message: str, remedy: str, since: datetime | No
 
 def _time(end: End) -> str:
     return f"is {end.person_class}" if end.person_class else "has access"
-
-
-def _moment(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _place(finding: Finding) -> tuple[Location, str, str]:

@@ -21,13 +21,13 @@ from reconciler.errors import ExitCode, PartlyAppliedError, ReconcilerError, Set
 from reconciler.history import Record
 from reconciler.ledger import Ledger, RunAccount
 from reconciler.origin import Origin
+from reconciler.phrases import counted
 from reconciler.plan import Plan
 from reconciler.planfile import PlanFile
 from reconciler.planning import Prepared, refuse
 from reconciler.policy.document import Policy
 from reconciler.policy.files import shown
 from reconciler.ports import Provider
-from reconciler.report.problems import counted
 
 LOOK = "`reconciler plan` shows what is left to do"
 

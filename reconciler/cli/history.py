@@ -11,10 +11,10 @@ from reconciler.cli.options import format_option, ledger_option
 from reconciler.cli.run import show
 from reconciler.errors import LedgerError, SettingsError
 from reconciler.history import PastRun
+from reconciler.phrases import counted
 from reconciler.policy.files import shown
 from reconciler.report import past
 from reconciler.report.plain import printable
-from reconciler.report.problems import counted
 
 SHORTEST = 4
 """So many digits of a run's name must be given at least."""

@@ -20,13 +20,13 @@ from reconciler.cli.run import Run, check, prepare, show
 from reconciler.directories import choose
 from reconciler.errors import ExitCode, PartlyAppliedError, SettingsError
 from reconciler.history import PastRun
+from reconciler.phrases import counted
 from reconciler.planning import Prepared
 from reconciler.policy.document import Policy
 from reconciler.policy.files import shown
 from reconciler.ports import Directory, ProviderReader
 from reconciler.report import data
 from reconciler.report.plain import printable
-from reconciler.report.problems import counted
 from reconciler.scim.client import Client
 from reconciler.scim.reading import Readings
 from reconciler.undo import WayBack

@@ -13,6 +13,7 @@ from reconciler.cli import reports
 from reconciler.cli.context import moment
 from reconciler.errors import ExitCode
 from reconciler.git import client as git
+from reconciler.phrases import counted, counted_people
 from reconciler.policy import source
 from reconciler.policy.files import shown
 from reconciler.policy.source import Folder, Loaded
@@ -20,7 +21,6 @@ from reconciler.problem import Location, Problem
 from reconciler.report import junit, sarif
 from reconciler.report import problems as report
 from reconciler.report.plain import printable
-from reconciler.report.problems import counted
 
 
 @click.command("validate")
@@ -98,7 +98,7 @@ def _valid(folder: Folder) -> list[str]:
         counted(len(policy.grants), "temporary grant"),
     ]
     if policy.people:
-        held.append("1 person" if len(policy.people) == 1 else f"{len(policy.people)} people")
+        held.append(counted_people(len(policy.people)))
     if policy.service_accounts:
         held.append(counted(len(policy.service_accounts), "service account"))
     if policy.assertions:

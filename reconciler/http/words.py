@@ -33,8 +33,3 @@ def status_words(status: int) -> str:
         return f"{status} {HTTPStatus(status).phrase}"
     except ValueError:
         return str(status)
-
-
-def counted(number: int, noun: str, plural: str = "") -> str:
-    """`1 user`, `2 users`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {plural or noun + 's'}"

@@ -13,9 +13,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from reconciler.change import Result
 from reconciler.notifications.summary import Ending, Failure, Person, Share, Summary
+from reconciler.phrases import counted, counted_people, shortened
 from reconciler.report.people import roles
 from reconciler.report.plain import printable
-from reconciler.report.problems import counted
 
 Document = dict[str, object]
 
@@ -80,7 +80,7 @@ def _headline(share: Share) -> str:
 
 def _ended(share: Share) -> str:
     number = len({person.user for person in share.people})
-    people = "1 person" if number == 1 else f"{number} people"
+    people = counted_people(number)
     match share.ending:
         case Ending.UNCHANGED:
             return "unchanged"
@@ -149,8 +149,7 @@ def _others(summary: Summary, untold: Sequence[Share]) -> list[str]:
 
 
 def _named(shares: Sequence[Share]) -> str:
-    names = ", ".join(_shortened(share.organization, LONGEST_NAME) for share in shares[:NAMED])
-    return f"{names} and {len(shares) - NAMED} more" if len(shares) > NAMED else names
+    return shortened([_shortened(share.organization, LONGEST_NAME) for share in shares], NAMED)
 
 
 def _fallback(summary: Summary, told: Sequence[Share]) -> str:

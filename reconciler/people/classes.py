@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from reconciler.model import Member, Membership, Role, fold
 from reconciler.people import groups
 from reconciler.people.identity import People
+from reconciler.phrases import shortened
 from reconciler.policy import times
 from reconciler.policy.document import PersonClass, PersonEntry, Policy
 from reconciler.policy.marked import quote
@@ -132,13 +133,13 @@ def problems(doubts: Iterable[tuple[str, Doubt]]) -> Iterator[Problem]:
         else:
             missing[doubt.person_class.name].append(user)
     for name, users in missing.items():
-        message = f"no end is known of people of the class '{name}': {_shown(users)}"
+        message = f"no end is known of people of the class '{name}': {shortened(users, SHOWN)}"
         yield Problem(declared[name].at, message, "write their `ends:` under `people:` of a policy file")
     for name, users in garbled.items():
         attribute = declared[name].end_attribute
         message = f"cannot understand '{attribute}' of people of the class '{name}'"
         remedy = "correct it there to a date such as 2026-12-31"
-        yield Problem(declared[name].at, f"{message}: {_shown(users)}", remedy)
+        yield Problem(declared[name].at, f"{message}: {shortened(users, SHOWN)}", remedy)
 
 
 def _entries(
@@ -233,8 +234,3 @@ def _moment(told: str) -> datetime | None:
     except ValueError:
         return None
     return moment if moment > _UNSET else None
-
-
-def _shown(users: list[str]) -> str:
-    more = f" and {len(users) - SHOWN} more" if len(users) > SHOWN else ""
-    return ", ".join(users[:SHOWN]) + more

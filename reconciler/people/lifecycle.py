@@ -6,7 +6,7 @@ a finding.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from reconciler.change import (
     AccountChange,
@@ -20,6 +20,7 @@ from reconciler.change import (
 from reconciler.finding import Finding, Kind
 from reconciler.model import DesiredState, LiveState, Principal, fold
 from reconciler.people.population import Leaver, Match, Past, Population
+from reconciler.phrases import minute
 from reconciler.policy.document import DirectoryKind, Lifecycle, Organization
 
 
@@ -113,7 +114,7 @@ class _Case:
         for account in self.population.gone:
             since = self.past.deactivated.get(account.id)
             if since is not None and self.now - since >= timedelta(days=days):
-                yield DeleteUser(account, f"deactivated by this program {_moment(since)}")
+                yield DeleteUser(account, f"deactivated by this program {minute(since)}")
 
     def repaired(self) -> Iterator[SetAttributes]:
         for match in self.population.matches if self.lifecycle.repairs else ():
@@ -134,7 +135,7 @@ class _Case:
                 remedy = "see to it that everybody in the groups of bindings has an account"
             elif self.lifecycle.deactivates:
                 what = "the account is" if leaver.listed else "roles and account are"
-                remedy = f"{what} left alone until {_moment(leaver.grace_ends)}"
+                remedy = f"{what} left alone until {minute(leaver.grace_ends)}"
             else:
                 remedy = "deactivate the account, or write `lifecycle: {leavers: deactivate}`"
             yield Finding(Kind.LEAVER, leaver.principal.user_name, message, remedy, since=leaver.since)
@@ -215,7 +216,7 @@ class _Case:
 
 
 def _since(leaver: Leaver) -> str:
-    return f" since {_moment(leaver.since)}" if leaver.since else ""
+    return f" since {minute(leaver.since)}" if leaver.since else ""
 
 
 def _by(match: Match) -> str:
@@ -238,10 +239,6 @@ def _groups(names: Iterable[str]) -> str:
 
 def _differs(attribute: str, here: str | None, there: str | None) -> str:
     return f"{attribute} is '{here}' here, and '{there}' in the directory"
-
-
-def _moment(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _name(account: Principal) -> tuple[str, str]:

@@ -3,9 +3,10 @@
 import json
 import re
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 
 from reconciler.model import ORGANIZATION, Role, Scope
+from reconciler.phrases import day, second
 from reconciler.policy import times
 from reconciler.policy.document import GroupRef
 
@@ -54,8 +55,8 @@ def grant(user: str, gives: Mapping[Scope, Role], reason: str, expires: datetime
 
 def moment(end: datetime) -> str:
     """An end as a date where it is the end of that day (UTC), else as a time."""
-    day = f"{end.astimezone(UTC):%Y-%m-%d}"
-    return day if times.end(day) == end else f"{end.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    whole = day(end)
+    return whole if times.end(whole) == end else second(end)
 
 
 def _roles(gives: Mapping[Scope, Role]) -> Iterable[str]:

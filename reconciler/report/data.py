@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime
 from typing import assert_never
 
 from reconciler import guardrails
@@ -18,8 +19,10 @@ from reconciler.change import (
     SetRoles,
     data,
     scope_change_data,
+    words,
 )
 from reconciler.errors import ReconcilerError
+from reconciler.explanation import Written
 from reconciler.finding import Finding
 from reconciler.guardrails import Violation
 from reconciler.model import Provenance, fold
@@ -151,7 +154,7 @@ def reason(reason: Provenance) -> Document:
         "line": reason.at.line,
         "path": reason.at.path,
         "reason": reason.reason or None,
-        "until": reason.until.isoformat() if reason.until else None,
+        "until": iso(reason.until),
         "ended": reason.ended,
         **({"class": reason.person_class} if reason.person_class else {}),
         **({"asked": str(reason.asked)} if reason.asked else {}),
@@ -171,7 +174,7 @@ def finding(finding: Finding) -> Document:
         "file": at.file if at else None,
         "line": at.line if at else None,
         "path": at.path if at else None,
-        "since": finding.since.isoformat() if finding.since else None,
+        "since": iso(finding.since),
     }
 
 
@@ -190,3 +193,21 @@ def violation_record(violation: Violation) -> Document:
 
 def _outcome(outcome: Outcome) -> Document:
     return {"change": data(outcome.change), "result": outcome.result, "detail": outcome.detail}
+
+
+def written_record(written: Written) -> Document:
+    """What a run wrote in a scope, and whether it still stands, as plain data."""
+    begun = written.run.begun
+    return {
+        "run": written.run.id,
+        "at": begun.at,
+        "who": begun.who,
+        "commit": begun.commit,
+        "after": words(written.after),
+        "stands": written.stands,
+    }
+
+
+def iso(moment: datetime | None) -> str | None:
+    """A moment as JSON has it."""
+    return moment.isoformat() if moment else None

@@ -8,13 +8,14 @@ from reconciler.change import Change, SetRoles
 from reconciler.comparison import Comparison, Source, Standing
 from reconciler.edits import THERE, Edit, Value
 from reconciler.errors import ReconcilerError
+from reconciler.phrases import counted, counted_people
 from reconciler.plan import Plan
 from reconciler.planning import Prepared
 from reconciler.problem import Problem
 from reconciler.report import data, people, text
 from reconciler.report.data import Document
 from reconciler.report.plain import printable
-from reconciler.report.problems import counted, record
+from reconciler.report.problems import record
 
 FORMAT = "reconciler.diff/1"
 
@@ -225,11 +226,11 @@ def _counted(comparison: Comparison, plan: Plan) -> str:
     groups = sum(1 for change in plan.people if change.principal.id in comparison.groups)
     persons = len(plan.people) - groups
     if not groups:
-        return text.counted_people(persons)
+        return text.people_change(persons)
     whole = f"everybody in {counted(groups, 'group')}"
     if not persons:
         return f"{whole} changes"
-    return f"{'1 person' if persons == 1 else f'{persons} people'} and {whole} change"
+    return f"{counted_people(persons)} and {whole} change"
 
 
 def emptied(comparison: Comparison, *, unhindered: bool = False) -> frozenset[str]:
@@ -275,7 +276,7 @@ def _organization(told: Told) -> Document:
         "standing": comparison.standing.value,
         "people_change": None if comparison.standing is Standing.UNTOLD else comparison.touches_people,
         "source": comparison.source.value,
-        "saved": comparison.saved.isoformat() if comparison.saved else None,
+        "saved": data.iso(comparison.saved),
         "basis": told.basis,
         "edits": [_edit(edit) for edit in comparison.edits],
         "unmanaged": list(comparison.unmanaged),

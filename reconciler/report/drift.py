@@ -1,7 +1,7 @@
 """What drifted, how and since when: as text for a log and as plain data. Returns lines, prints nothing."""
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import assert_never
 
 from reconciler.change import data as change_data
@@ -20,13 +20,13 @@ from reconciler.errors import ReconcilerError
 from reconciler.guardrails import Violation
 from reconciler.history import CONTESTED, PastRun
 from reconciler.model import PROVISIONAL, Provenance
+from reconciler.phrases import counted, counted_people, minute, shortened
 from reconciler.policy.document import TemporaryGrant
 from reconciler.problem import Problem
 from reconciler.report import data as plain
 from reconciler.report import people, text
 from reconciler.report.data import Document
 from reconciler.report.plain import printable
-from reconciler.report.problems import counted
 
 FORMAT = "reconciler.drift/1"
 
@@ -73,16 +73,11 @@ def verdict(found: Sequence[Drifted], failures: Failures = ()) -> str:
     return "; ".join([what, *more])
 
 
-def counted_people(number: int) -> str:
-    """`1 person`, `2 people`."""
-    return "1 person" if number == 1 else f"{number} people"
-
-
 def since(since: Since | None) -> str:
     """Since when, as the end of a sentence, and what tells it: `after run 1f2e3d4c5b6a of 2026-11-23`."""
     if since is None:
         return "nothing tells since when"
-    moment = time(since.moment)
+    moment = minute(since.moment)
     if since.bound is Bound.BY:
         return f"since {moment} or before"
     match since.evidence:
@@ -103,11 +98,11 @@ def notes(one: DriftedScope | DriftedAccount, mode: str) -> list[str]:
     is_known = one.cause is not Cause.UNKNOWN or one.since is not None
     told = [f"{one.cause}, {since(one.since)}"] if is_known else []
     if isinstance(one, DriftedScope) and one.cause is Cause.CHANGED and one.left is not None:
-        told.append(f"run {one.left.id} of {time(one.left.moment)} left {people.roles(one.left_as)}")
+        told.append(f"run {one.left.id} of {minute(one.left.moment)} left {people.roles(one.left_as)}")
     if one.contested:
         told.append(f"each of the last {CONTESTED} runs wrote it, and somebody else changed it back")
     if one.tried is not None:
-        told.append(f"run {one.tried.id} of {time(one.tried.moment)} tried to mend it, in vain")
+        told.append(f"run {one.tried.id} of {minute(one.tried.moment)} tried to mend it, in vain")
     if one.withheld:
         told.append(f"mode {mode} leaves it as it is")
     return told
@@ -117,11 +112,6 @@ def refusal(violation: Violation) -> list[str]:
     """A guardrail that a run would break now."""
     first, *rest = text.refusal(violation)
     return [f"a run would be {first}", *rest]
-
-
-def time(moment: datetime) -> str:
-    """A moment to the minute, UTC."""
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def remaining(time_left: timedelta) -> str:
@@ -176,7 +166,7 @@ def _organization(found: Drifted) -> Iterator[str]:
 def last(found: Drifted) -> str:
     """The last run that left everything right."""
     if found.last is not None:
-        return f"{found.last.id} of {time(found.last.moment)}"
+        return f"{found.last.id} of {minute(found.last.moment)}"
     return "none that the ledger tells of" if found.overview.runs else "unknown, for no ledger tells of any"
 
 
@@ -194,7 +184,7 @@ def person(person: DriftedPerson, mode: str) -> Iterator[str]:
             yield from (f"    {note}" for note in notes(one, mode))
     for account in person.accounts:
         [told] = people.account_rows([account.change])
-        verb = told.verb.replace("is ", "is to be ", 1)
+        verb = told.due
         yield f"account {told.user} {verb}" + (f"  {told.why}" if told.why else "")
         yield from (f"    {note}" for note in notes(account, mode))
 
@@ -204,9 +194,8 @@ def _standing(found: Drifted) -> Iterator[str]:
     now = found.overview.case.now
     yield ""
     admins = [admin(one, now) for one in found.admins]
-    more = f" and {len(admins) - ADMINS_SHOWN} more" if len(admins) > ADMINS_SHOWN else ""
-    names = ", ".join(admins[:ADMINS_SHOWN]) or "nobody"
-    yield f"{counted(len(admins), 'organization admin')}: {names}{more}"
+    names = shortened(admins, ADMINS_SHOWN) or "nobody"
+    yield f"{counted(len(admins), 'organization admin')}: {names}"
     if found.grants:
         yield "temporary grants:"
         yield from (f"  {_grant(one, now)}" for one in found.grants)
@@ -234,8 +223,8 @@ def given(grant: TemporaryGrant) -> str:
 def lasting(grant: TemporaryGrant, now: datetime) -> str:
     """From when until when, and how long that is from now."""
     if grant.starts is not None and grant.starts > now:
-        return f"begins in {remaining(grant.starts - now)}, until {time(grant.expires)}"
-    return f"until {time(grant.expires)}, {remaining(grant.expires - now)} left"
+        return f"begins in {remaining(grant.starts - now)}, until {minute(grant.expires)}"
+    return f"until {minute(grant.expires)}, {remaining(grant.expires - now)} left"
 
 
 def _grant(grant: TemporaryGrant, now: datetime) -> str:
@@ -333,7 +322,7 @@ def _admin_data(admin: Admin) -> Document:
         "user": admin.principal.user_name,
         "given": admin.given,
         "protected": admin.protected,
-        "until": admin.until.isoformat() if admin.until else None,
+        "until": plain.iso(admin.until),
     }
 
 
@@ -342,7 +331,7 @@ def _grant_data(grant: TemporaryGrant) -> Document:
         "user": grant.user,
         "roles": [{"scope": scope_data(one.scope), "role": str(one.role)} for one in grant.roles],
         "reason": grant.reason,
-        "starts": grant.starts.isoformat() if grant.starts else None,
+        "starts": plain.iso(grant.starts),
         "expires": grant.expires.isoformat(),
         "file": grant.at.file,
         "line": grant.at.line,

@@ -59,7 +59,7 @@ def _told(person: DriftedPerson) -> Iterator[str]:
     for one in person.scopes:
         yield f"{one.scope}: {people.roles(one.change.before)} -> {people.roles(one.change.after)}"
     for row in people.account_rows(one.change for one in person.accounts):
-        yield f"account {row.verb.replace('is ', 'is to be ', 1)}"
+        yield f"account {row.due}"
 
 
 def _violation(violation: Violation, home: Location) -> Case:

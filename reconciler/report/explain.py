@@ -1,7 +1,6 @@
 """What people have and should have, and why: as text and as plain data. Returns lines, prints nothing."""
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from typing import assert_never
 
 from reconciler.change import AccountChange, DeleteUser, SetActive, scope_data, words
@@ -19,9 +18,10 @@ from reconciler.explanation import (
 )
 from reconciler.git.commits import Commit, Untold, Writer, Writers
 from reconciler.model import DIRECTORY, ORGANIZATION, PROVISIONAL, Principal, Provenance, Role
+from reconciler.phrases import day, minute
 from reconciler.policy.document import Mode
 from reconciler.problem import Location
-from reconciler.report.data import Document, failure, finding
+from reconciler.report.data import Document, failure, finding, iso, written_record
 from reconciler.report.people import account_rows, roles
 from reconciler.report.plain import printable
 from reconciler.report.problems import record
@@ -98,7 +98,7 @@ def _about(explained: Explanation, mode: Mode, writers: Writers, in_full: bool) 
     if not principal.entitled:
         yield "  not active on the server, and so entitled to nothing"
     if member is not None:
-        since = f" since {_time(member.since)}" if member.since else ""
+        since = f" since {minute(member.since)}" if member.since else ""
         status = member.status or ("active" if member.active else "not active")
         nothing = ", and so entitled to nothing" if member.active is False else ""
         yield f"  {status} in the directory{since}{nothing}"
@@ -109,10 +109,10 @@ def _about(explained: Explanation, mode: Mode, writers: Writers, in_full: bool) 
         yield f"  class {', '.join(explained.classes)}"
     if explained.end is not None:
         over = "ended, and so they are entitled to nothing" if explained.over else "ends"
-        yield f"  their time {over}: {_time(explained.end.moment)}"
+        yield f"  their time {over}: {minute(explained.end.moment)}"
         yield f"    {_place(explained.end.at, writers)}"
     for row, change in zip(account_rows(explained.account), explained.account, strict=True):
-        yield f"  the account {row.verb.replace('is ', 'is to be ', 1)}: {row.why}{_left(change, mode)}"
+        yield f"  the account {row.due}: {row.why}{_left(change, mode)}"
 
 
 def _left(change: AccountChange, mode: Mode) -> str:
@@ -230,14 +230,10 @@ def _name(source: Provenance) -> str:
 
 def _term(source: Provenance) -> str:
     """From when until when."""
-    since = f" from {_time(source.since)}" if source.since else ""
+    since = f" from {minute(source.since)}" if source.since else ""
     if source.until is None:
         return since
-    return f"{since} {'ended' if source.ended else 'until'} {_time(source.until)}"
-
-
-def _time(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    return f"{since} {'ended' if source.ended else 'until'} {minute(source.until)}"
 
 
 def _place(at: Location, writers: Writers) -> str:
@@ -253,9 +249,9 @@ def _writer(writer: Writer) -> str:
         case Untold():
             return writer.words
         case Commit():
-            day = f" of {writer.at.astimezone(UTC):%Y-%m-%d}" if writer.at else ""
+            when = f" of {day(writer.at)}" if writer.at else ""
             earlier = ", or one before it: this clone ends there" if writer.or_earlier else ""
-            return f"commit {writer.id[:SHORT]}{day} by {writer.author}: {writer.subject}{earlier}"
+            return f"commit {writer.id[:SHORT]}{when} by {writer.author}: {writer.subject}{earlier}"
         case _ as never:
             assert_never(never)
 
@@ -285,12 +281,12 @@ def _person(explained: Explanation, writers: Writers) -> Document:
         "email": principal.email,
         "active": principal.active,
         "directory": member
-        and {"active": member.active, "status": member.status, "since": _iso(member.since)},
+        and {"active": member.active, "status": member.status, "since": iso(member.since)},
         "protected": protected_at and _place_data(protected_at, writers),
         "classes": list(explained.classes),
         "end": explained.end
         and {
-            "moment": _iso(explained.end.moment),
+            "moment": iso(explained.end.moment),
             "over": explained.over,
             **_place_data(explained.end.at, writers),
         },
@@ -315,7 +311,7 @@ def _scope_data(scope: ScopeExplanation, writers: Writers) -> Document:
         "above": None if scope.above is None else str(scope.above),
         "reasons": [_reason_data(reason, writers) for reason in scope.reasons],
         "problems": [record(problem) for problem in scope.problems],
-        "last_run": scope.written and _written_data(scope.written),
+        "last_run": scope.written and written_record(scope.written),
     }
 
 
@@ -328,8 +324,8 @@ def _reason_data(reason: Reason, writers: Writers) -> Document:
         "asked": None if source.asked is None else str(source.asked),
         "class": source.person_class or None,
         "reason": source.reason or None,
-        "since": _iso(source.since),
-        "until": _iso(source.until),
+        "since": iso(source.since),
+        "until": iso(source.until),
         "path": source.at.path,
         "origin": _writer_data(_who(writers, source.at)),
     }
@@ -354,25 +350,9 @@ def _writer_data(writer: Writer) -> Document:
             return {
                 "commit": writer.id,
                 "author": writer.author,
-                "at": _iso(writer.at),
+                "at": iso(writer.at),
                 "subject": writer.subject,
                 "or_earlier": writer.or_earlier,
             }
         case _ as never:
             assert_never(never)
-
-
-def _written_data(written: Written) -> Document:
-    begun = written.run.begun
-    return {
-        "run": written.run.id,
-        "at": begun.at,
-        "who": begun.who,
-        "commit": begun.commit,
-        "after": words(written.after),
-        "stands": written.stands,
-    }
-
-
-def _iso(moment: datetime | None) -> str | None:
-    return moment.isoformat() if moment else None

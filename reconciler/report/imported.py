@@ -3,15 +3,15 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import groupby
 
 from reconciler.importing import GroupGives, Proposal
 from reconciler.model import fold
+from reconciler.phrases import counted, counted_people, day, shortened
 from reconciler.plan import Plan
 from reconciler.policy import writing
 from reconciler.policy.document import GroupRef, Organization, RoleStorage
-from reconciler.report.problems import counted
 
 IN_ONE_FILE = 40
 """So many bindings stand in one file; more are told apart by how their groups' names begin."""
@@ -43,12 +43,12 @@ def files(
     organization: Organization, proposal: Proposal, expires: datetime, now: datetime, server: str
 ) -> Files:
     """The files of the policy."""
-    day = f"{now.astimezone(UTC):%Y-%m-%d}"
-    texts = {"organization.yaml": _lines(_head(organization, f"# Imported from {server} on {day}."))}
+    today = day(now)
+    texts = {"organization.yaml": _lines(_head(organization, f"# Imported from {server} on {today}."))}
     for name, several in _by_file(proposal.groups):
         texts[name] = _lines(["version: 1", "bindings:", *_bindings(several, proposal.groups)])
     if proposal.people:
-        texts["people.yaml"] = _lines(_grants(proposal, f"had it on {day}", expires))
+        texts["people.yaml"] = _lines(_grants(proposal, f"had it on {today}", expires))
     return texts
 
 
@@ -135,16 +135,17 @@ def summary(folder: str, imported: Imported) -> Iterator[str]:
     yield f"{folder}: {counted(len(imported.files), 'file')}, {projects}, mode report"
     yield (
         f"{counted(len(proposal.groups), 'group')} explain{'s' if len(proposal.groups) == 1 else ''} roles; "
-        f"{_people(len(proposal.people))} with roles that no group explains"
+        f"{counted_people(len(proposal.people))} with roles that no group explains"
     )
     for names, words in _remarks(proposal):
         if names:
-            more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-            yield f"{words}: {', '.join(names[:SHOWN])}{more}"
+            yield f"{words}: {shortened(names, SHOWN)}"
     if not proposal.groups and not proposal.people:
         yield "nobody has a role, as far as roles are spelled so: see --stored-as, --organization-role"
     changed = len(imported.plan.withheld_people)
-    yield f"a plan of it shows {_people(changed)} changing" if changed else "a plan of it shows no drift"
+    yield (
+        f"a plan of it shows {counted_people(changed)} changing" if changed else "a plan of it shows no drift"
+    )
 
 
 def _remarks(proposal: Proposal) -> Sequence[tuple[Sequence[str], str]]:
@@ -154,7 +155,3 @@ def _remarks(proposal: Proposal) -> Sequence[tuple[Sequence[str], str]]:
         (proposal.unnamed, "roles by no group, and a userName that no policy can be sure of"),
         (proposal.passed_over, "groups that were passed over, as their members or names can't be told"),
     )
-
-
-def _people(number: int) -> str:
-    return "1 person" if number == 1 else f"{number} people"

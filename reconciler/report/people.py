@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Set
 from dataclasses import dataclass, replace
-from datetime import UTC
 from typing import assert_never
 
 from reconciler.change import (
@@ -17,6 +16,7 @@ from reconciler.change import (
     SetRoles,
 )
 from reconciler.model import DIRECTORY, Provenance, Roles
+from reconciler.phrases import minute
 from reconciler.plan import after
 from reconciler.planning import Prepared
 from reconciler.problem import Location
@@ -77,6 +77,11 @@ class AccountRow:
     user: str
     verb: str
     why: str
+
+    @property
+    def due(self) -> str:
+        """What is yet to happen: `is to be deactivated`."""
+        return self.verb.replace("is ", "is to be ", 1)
 
 
 def rows(people: Iterable[SetRoles], emptied: Set[str] = frozenset()) -> tuple[PersonRow, ...]:
@@ -189,7 +194,7 @@ def _source(reason: Provenance) -> Words:
         # No line of the policy that is looked at, so nothing to lead to.
         return ("no longer ", *(Name(str(piece)) if isinstance(piece, Place) else piece for piece in was))
     place: Words = (" (", Place(reason.at), ")")
-    until = f"{reason.until.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if reason.until else ""
+    until = minute(reason.until) if reason.until else ""
     group: Words = ("group ", Name(reason.name))
     match reason.entry:
         case str(entry) if entry == UNDO:

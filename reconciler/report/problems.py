@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 
+from reconciler.phrases import counted
 from reconciler.problem import Problem
 from reconciler.report.plain import printable
 
@@ -26,11 +27,6 @@ def as_json(problems: Sequence[Problem]) -> str:
         "problems": [record(problem) for problem in problems],
     }
     return json.dumps(document, indent=2)
-
-
-def counted(number: int, noun: str) -> str:
-    """A number with its noun: `1 file`, `2 files`."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def record(problem: Problem) -> dict[str, str | int | None]:

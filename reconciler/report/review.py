@@ -2,19 +2,19 @@
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import assert_never
 
 from reconciler import evidence
 from reconciler.change import scope_data, words
 from reconciler.evidence import FORMAT, Access, Dossier, Evidence, Exceptional, Holder, Line, Remark
-from reconciler.explanation import Reason, Written
+from reconciler.explanation import Reason
 from reconciler.git.commits import Approval, Commit, Untold, Writer
 from reconciler.model import ORGANIZATION, PROVISIONAL, Role
+from reconciler.phrases import counted, counted_people, minute
 from reconciler.problem import Location
-from reconciler.report.data import Document, failure, finding
+from reconciler.report.data import Document, failure, finding, iso, written_record
 from reconciler.report.plain import printable
-from reconciler.report.problems import counted, record
+from reconciler.report.problems import record
 from reconciler.reviews import Reviewed
 
 SHOWN = 20
@@ -27,7 +27,7 @@ def data(dossier: Dossier) -> Document:
     """Format `reconciler.review/1`; `digest` is over all the rest of it (`evidence.digest`)."""
     document: Document = {
         "format": FORMAT,
-        "made": _iso(dossier.moment),
+        "made": iso(dossier.moment),
         "commit": dossier.commit,
         "dirty": dossier.dirty,
         "who": dossier.who,
@@ -62,7 +62,7 @@ def _organization(one: Evidence) -> Document:
         "server": one.server,
         "mode": one.mode,
         "tree": one.tree,
-        "at": _iso(one.moment),
+        "at": iso(one.moment),
         "longest_review": one.longest_review,
         "people": [_holder(holder) for holder in one.holders],
         "lines": {_key(at): _line(line) for at, line in one.lines.items()},
@@ -80,7 +80,7 @@ def _holder(holder: Holder) -> Document:
         "external_id": principal.external_id,
         "active": principal.active,
         "classes": list(person.classes),
-        "ends": person.end and {"at": _iso(person.end.moment), "line": _key(person.end.at)},
+        "ends": person.end and {"at": iso(person.end.moment), "line": _key(person.end.at)},
         "protected": person.protected_at and _key(person.protected_at),
         "foreign": list(person.foreign),
         "exceptions": [_remark(one) for one in holder.remarks],
@@ -98,7 +98,7 @@ def _access(access: Access) -> Document:
         "desired": words(scope.desired),
         "verdict": scope.verdict,
         "sources": [_reason(one) for one in scope.reasons],
-        "written": scope.written and _written(scope.written),
+        "written": scope.written and written_record(scope.written),
         "exceptions": [_remark(one) for one in access.remarks],
     }
 
@@ -111,21 +111,9 @@ def _reason(reason: Reason) -> Document:
         "name": source.name,
         "role": str(source.role),
         "reason": source.reason or None,
-        "since": _iso(source.since),
-        "until": _iso(source.until),
+        "since": iso(source.since),
+        "until": iso(source.until),
         "line": _key(source.at),
-    }
-
-
-def _written(written: Written) -> Document:
-    begun = written.run.begun
-    return {
-        "run": written.run.id,
-        "at": begun.at,
-        "who": begun.who,
-        "commit": begun.commit,
-        "after": words(written.after),
-        "stands": written.stands,
     }
 
 
@@ -148,9 +136,9 @@ def _review(reviewed: Reviewed, marked: Writer | None) -> Document:
     mark = reviewed.mark
     return {
         "standing": reviewed.standing,
-        "date": mark and _iso(mark.date),
+        "date": mark and iso(mark.date),
         "by": mark and mark.by,
-        "due": _iso(reviewed.due),
+        "due": iso(reviewed.due),
         "line": mark and _key(mark.at),
         "writer": marked and _writer(marked),
     }
@@ -164,7 +152,7 @@ def _writer(writer: Writer) -> Document:
             return {
                 "commit": writer.id,
                 "author": writer.author,
-                "at": _iso(writer.at),
+                "at": iso(writer.at),
                 "subject": writer.subject,
                 "or_earlier": writer.or_earlier,
             }
@@ -191,10 +179,6 @@ def _key(at: Location) -> str:
     return f"{at.file}:{at.line}:{at.column}"
 
 
-def _iso(moment: datetime | None) -> str | None:
-    return moment.isoformat() if moment else None
-
-
 # For people
 
 
@@ -212,10 +196,9 @@ def text(dossier: Dossier, digest: str) -> list[str]:
 def _heading(one: Evidence) -> list[str]:
     accesses = [access for holder in one.holders for access in holder.accesses]
     admins = [one for one in accesses if one.scope.scope == ORGANIZATION and one.applies is Role.ADMIN]
-    people = "1 person" if len(one.holders) == 1 else f"{len(one.holders)} people"
-    moment = f"{one.moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    people = counted_people(len(one.holders))
     return [
-        f"{one.organization} on {one.server}, mode {one.mode}, as of {moment}",
+        f"{one.organization} on {one.server}, mode {one.mode}, as of {minute(one.moment)}",
         f"{people}, {counted(len(accesses), 'role')} looked at, {counted(len(admins), 'organization admin')}",
     ]
 

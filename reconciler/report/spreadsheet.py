@@ -4,13 +4,13 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from functools import lru_cache
 
 from reconciler.evidence import About, Access, Dossier, Evidence, Holder, Line
 from reconciler.explanation import Explanation, Reason, Verdict, Written
 from reconciler.git.commits import Approval, Untold, Writer
 from reconciler.model import ORGANIZATION, PROVISIONAL, Role
+from reconciler.phrases import day, second
 from reconciler.problem import Location
 from reconciler.report.people import roles
 from reconciler.report.plain import printable
@@ -93,7 +93,7 @@ Row = Mapping[str, str]
 
 def _rows(dossier: Dossier) -> Iterator[Row]:
     for one in dossier.evidence:
-        head = {"organization": one.organization, "server": one.server, "as_of": _second(one.moment)}
+        head = {"organization": one.organization, "server": one.server, "as_of": second(one.moment)}
         for holder in one.holders:
             person = {**head, **_person_cells(holder.person)}
             for access in holder.accesses:
@@ -122,7 +122,7 @@ def _person_cells(person: Explanation) -> Row:
         "id": "" if principal.id.startswith(PROVISIONAL) else principal.id,
         "active": active,
         "classes": ", ".join(person.classes),
-        "ends": _second(person.end.moment) if person.end else "",
+        "ends": second(person.end.moment) if person.end else "",
     }
 
 
@@ -170,8 +170,8 @@ def _source_cells(reason: Reason, line: Line) -> Row:
     return {
         "name": source.name,
         "reason": source.reason,
-        "starts": _second(source.since) if source.since else "",
-        "until": _second(source.until) if source.until else "",
+        "starts": second(source.since) if source.since else "",
+        "until": second(source.until) if source.until else "",
         **_place_cells(line.at),
         **_writer_cells(line.writer),
         **_approval_cells(line.approval),
@@ -185,7 +185,7 @@ def _writer_cells(writer: Writer) -> Row:
     return {
         "commit": f"{writer.id}{' or earlier' if writer.or_earlier else ''}",
         "author": writer.author,
-        "authored": _second(writer.at) if writer.at else "unknown: it has no date",
+        "authored": second(writer.at) if writer.at else "unknown: it has no date",
         "subject": writer.subject,
     }
 
@@ -198,7 +198,7 @@ def _approval_cells(approval: Approval | Untold) -> Row:
         "approved_by": ", ".join(approval.reviewers) or "unknown: no commit names anybody",
         "merged_by": merge.author if merge else f"no merge: committed by {approval.committer}",
         "merge": f"{merge.id} {merge.subject}" if merge else "",
-        "merged": _second(merge.at) if merge and merge.at else "",
+        "merged": second(merge.at) if merge and merge.at else "",
     }
 
 
@@ -206,9 +206,9 @@ def _review_cells(reviewed: Reviewed) -> Row:
     mark = reviewed.mark
     return {
         "review": reviewed.standing,
-        "reviewed": _second(mark.date)[:10] if mark else "",
+        "reviewed": day(mark.date) if mark else "",
         "reviewed_by": mark.by if mark else "",
-        "review_due": _second(reviewed.due)[:10] if reviewed.due else "",
+        "review_due": day(reviewed.due) if reviewed.due else "",
     }
 
 
@@ -237,7 +237,3 @@ def _role(role: Role | None) -> str:
 
 def _unknown(untold: Untold) -> str:
     return f"unknown: {untold.words}"
-
-
-def _second(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"

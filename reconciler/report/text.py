@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Sequence, Set
-from datetime import UTC
 from typing import assert_never
 
 from reconciler.change import (
@@ -19,13 +18,13 @@ from reconciler.change import (
 from reconciler.errors import ReconcilerError
 from reconciler.finding import Finding, Kind
 from reconciler.guardrails import Violation, admins, admins_after
+from reconciler.phrases import counted, day, minute, shortened
 from reconciler.plan import Plan
 from reconciler.planning import Prepared
 from reconciler.policy.document import Mode
 from reconciler.problem import Problem
 from reconciler.report import people
 from reconciler.report.plain import printable
-from reconciler.report.problems import counted
 
 SHOWN = 10
 """How many names a line lists before it only counts."""
@@ -75,7 +74,7 @@ def _failure(organization: str, error: ReconcilerError) -> list[str]:
 def heading(prepared: Prepared) -> str:
     """Which organization, on which server, how far a run may go, as of when if not now, if without names."""
     plan, as_of = prepared.plan, prepared.as_of
-    when = f", as of {as_of.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if as_of else ""
+    when = f", as of {minute(as_of)}" if as_of else ""
     redacted = ", redacted" if plan.shows else ""
     return f"{plan.organization} on {plan.server}, mode {plan.mode}{when}{redacted}"
 
@@ -90,9 +89,7 @@ def verdict(prepared: Prepared) -> str:
     if not plan.changes:
         return f"drift, none of which mode {plan.mode} mends"
     lines = (
-        [f"{counted_people(len(plan.people))}: {verbs(plan, people.emptied(prepared))}"]
-        if plan.people
-        else []
+        [f"{people_change(len(plan.people))}: {verbs(plan, people.emptied(prepared))}"] if plan.people else []
     )
     lines += [counted_accounts(plan)] if plan.accounts else []
     return "\n".join([*lines, admins_told(prepared)])
@@ -115,7 +112,7 @@ def admins_told(prepared: Prepared) -> str:
     parts = [f"organization admins: {len(before)} before, {len(left)} after"]
     for word, ids in ("new", left - before), ("no longer", before - left):
         if ids:
-            parts.append(f"{word}: {_shortened(sorted(live.people[id_].user_name for id_ in ids))}")
+            parts.append(f"{word}: {shortened(sorted(live.people[id_].user_name for id_ in ids), SHOWN)}")
     return printable("; ".join(parts))
 
 
@@ -158,7 +155,7 @@ def _finding(finding: Finding) -> str:
 
 def told(finding: Finding) -> str:
     """A finding without whom it is about."""
-    since = f", since {finding.since.astimezone(UTC):%Y-%m-%d}" if finding.since else ""
+    since = f", since {day(finding.since)}" if finding.since else ""
     at = f" ({finding.at.file}:{finding.at.line})" if finding.at else ""
     remedy = f"; {finding.remedy}" if finding.remedy else ""
     return f"{finding.message}{since}{at}{remedy}"
@@ -175,13 +172,8 @@ def refusal(violation: Violation) -> list[str]:
     """A broken guardrail: what was measured, who is concerned, what to do."""
     lines = [f"refused by guardrail {violation.guardrail}: {violation.message}"]
     if violation.people:
-        lines.append(f"  people: {_shortened(violation.people)}")
+        lines.append(f"  people: {shortened(violation.people, SHOWN)}")
     return [*lines, f"  remedy: {violation.remedy}"]
-
-
-def _shortened(names: Sequence[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
 
 
 def outcomes(results: Sequence[Outcome]) -> list[str]:
@@ -207,7 +199,7 @@ def subject(change: Change) -> str:
             assert_never(never)
 
 
-def counted_people(number: int) -> str:
+def people_change(number: int) -> str:
     """`1 person changes`, `2 people change`."""
     return "1 person changes" if number == 1 else f"{number} people change"
 

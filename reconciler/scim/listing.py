@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from reconciler.errors import ReadError
-from reconciler.http.words import counted
+from reconciler.phrases import counted
 from reconciler.scim import wire
 from reconciler.scim.client import AnswerError, Client
 from reconciler.scim.discovery import Abilities

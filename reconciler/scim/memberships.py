@@ -11,7 +11,8 @@ from uuid import uuid4
 
 from reconciler.errors import ReadError
 from reconciler.http import filters
-from reconciler.http.words import counted, quoted
+from reconciler.http.words import quoted
+from reconciler.phrases import counted
 from reconciler.policy.document import MembersFrom
 from reconciler.scim import listing, wire
 from reconciler.scim.client import AnswerError

@@ -8,7 +8,8 @@ from uuid import uuid4
 from reconciler.checkup import ANY_REMEDY, Ability, Check, Verdict, failed, not_seen
 from reconciler.errors import ReadError
 from reconciler.http import filters
-from reconciler.http.words import counted, quoted, status_words
+from reconciler.http.words import quoted, status_words
+from reconciler.phrases import counted
 from reconciler.policy.document import MembersFrom
 from reconciler.scim import discovery, listing, memberships, users, wire
 from reconciler.scim.client import Answer, AnswerError, Client

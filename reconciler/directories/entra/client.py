@@ -19,7 +19,8 @@ from reconciler.http.patience import Patience
 from reconciler.http.reach import Reach
 from reconciler.http.sender import Sender
 from reconciler.http.transport import Broken, Params, Reply, Request, Transport
-from reconciler.http.words import counted, host, printable
+from reconciler.http.words import host, printable
+from reconciler.phrases import counted
 from reconciler.settings.entra import Certificate, EntraConnection
 
 VERSION = "/v1.0"

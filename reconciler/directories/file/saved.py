@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 from reconciler.directories.file.directory import NO_ID, FileDirectory
 from reconciler.model import DirectoryGroup, LiveState, Member, Membership, Principal, fold
 from reconciler.people.identity import People
+from reconciler.phrases import second
 from reconciler.policy import schema
 from reconciler.policy.document import AttributeNames, DirectoryKind, DirectorySettings, GroupRef, Policy
 
@@ -53,7 +54,7 @@ def text(membership: Membership, live: LiveState, policy: Policy, now: datetime)
     people = [keeping.people[name] for name in sorted(keeping.people)]
     document = {
         "format": FORMAT,
-        "exported": f"{now.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "exported": second(now),
         "groups": [group for group in groups if group is not None],
         **({"people": people} if people else {}),
     }
@@ -128,7 +129,7 @@ class _Keeping:
         if known.status and _can_be(known.status):
             facts["status"] = known.status
         if known.since:
-            facts["since"] = f"{known.since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+            facts["since"] = second(known.since)
         attributes = {key: value for key, value in known.attributes if _can_be(value)}
         attributes |= self._renamed(facts)
         self.people[fold(name)] = {**facts, **({"attributes": attributes} if attributes else {})}

@@ -11,8 +11,9 @@ from reconciler.directories.okta.wire import JsonObject, Reader
 from reconciler.errors import ReadError
 from reconciler.http import filters
 from reconciler.http.reach import Reach
-from reconciler.http.words import counted, quoted
+from reconciler.http.words import quoted
 from reconciler.model import DirectoryGroup, Member, Membership, fold
+from reconciler.phrases import counted_people
 from reconciler.policy.document import GroupRef, Organization
 from reconciler.ports import ProvisioningFailure
 from reconciler.settings import okta as settings
@@ -179,7 +180,7 @@ class OktaDirectory:
                 raise ReadError(f"could not list the people of {self._client.server}: there are none", HINT)
             if len(people) >= least:
                 return people
-            listed = counted(len(people), "person", "people")
+            listed = counted_people(len(people))
             seen = f"the group Everyone has {least} members, and the listings hold {listed}"
             self._again(attempt)
         raise ReadError(

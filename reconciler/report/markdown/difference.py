@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from reconciler.comparison import Comparison
 from reconciler.edits import Edit
 from reconciler.errors import ReconcilerError
+from reconciler.phrases import counted
 from reconciler.planning import Prepared
 from reconciler.problem import Problem
 from reconciler.report import difference, people
@@ -14,7 +15,6 @@ from reconciler.report.markdown.dialect import Dialect, Link
 from reconciler.report.markdown.markup import place, prose, span
 from reconciler.report.markdown.parts import ACCOUNTS, PEOPLE, WITHHELD
 from reconciler.report.markdown.room import Block, Part
-from reconciler.report.problems import counted
 
 
 def document(

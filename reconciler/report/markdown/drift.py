@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from reconciler.drifted import Cause, Drifted, DriftedAccount, DriftedPerson, DriftedScope
 from reconciler.errors import ReconcilerError
+from reconciler.phrases import counted, counted_people
 from reconciler.policy.document import TemporaryGrant
 from reconciler.problem import Problem
 from reconciler.report import drift as report
@@ -14,7 +15,6 @@ from reconciler.report.markdown.dialect import Dialect, Link
 from reconciler.report.markdown.markup import place, prose, reason, row, span
 from reconciler.report.markdown.parts import head, names, refusal
 from reconciler.report.markdown.room import Block, Part
-from reconciler.report.problems import counted
 
 _ORDER = {cause: number for number, cause in enumerate(Cause)}
 
@@ -55,7 +55,12 @@ def _verdict(found: Drifted) -> str:
     name = span(prepared.plan.organization)
     if found.found:
         causes = ", ".join(f"{number} × {cause}" for cause, number in found.causes.items())
-        lines = [f"## Drift in {name}", "", f"**{report.counted_people(len(found.people))}**: {causes}", ""]
+        lines = [
+            f"## Drift in {name}",
+            "",
+            f"**{counted_people(len(found.people))}**: {causes}",
+            "",
+        ]
     else:
         lines = [f"## {name}", "", f"**{prose(text.verdict(prepared))}**", ""]
     for violation in prepared.violations:
@@ -91,7 +96,7 @@ def _person(person: DriftedPerson, mode: str, link: Link) -> str:
             rows.append([where, scope.before, scope.after, reason(scope.told, link), _notes(one, mode)])
     for account in person.accounts:
         [about] = people.account_rows([account.change])
-        done = about.verb.replace("is ", "to be ", 1)
+        done = about.due.removeprefix("is ")
         rows.append(["account", "", done, prose(about.why), _notes(account, mode)])
     whose = [span(person.principal.user_name), *[""] * (len(rows) - 1)]
     return "\n".join(row([who, *cells]) for who, cells in zip(whose, rows, strict=True))
@@ -118,10 +123,10 @@ def _unread(organization: str, error: ReconcilerError) -> str:
 
 
 def _brief(found: Drifted) -> str:
-    return f"- {span(found.overview.prepared.plan.organization)}: {report.counted_people(len(found.people))}"
+    return f"- {span(found.overview.prepared.plan.organization)}: {counted_people(len(found.people))}"
 
 
 def _told(causes: Sequence[Cause]) -> str:
     """What people who are not seen at once have in common."""
     told = ", ".join(f"{number} × {cause}" for cause, number in Counter(causes).items())
-    return f"{report.counted_people(len(causes))}: {told}"
+    return f"{counted_people(len(causes))}: {told}"

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence, Set
 from reconciler.change import Change, CreateGroup, SetRoles
 from reconciler.finding import Finding, Kind
 from reconciler.guardrails import Violation, admins, admins_after
+from reconciler.phrases import day
 from reconciler.planning import Prepared
 from reconciler.problem import Problem
 from reconciler.report import people as words
@@ -183,7 +184,7 @@ def _person(change: SetRoles, person: words.PersonRow, admin: str, link: Link) -
 
 
 def _finding(finding: Finding, link: Link) -> str:
-    since = f", since {finding.since:%Y-%m-%d}" if finding.since else ""
+    since = f", since {day(finding.since)}" if finding.since else ""
     at = f" ({place(finding.at, link)})" if finding.at else ""
     return f"{prose(finding.message)}{since}{at}"
 

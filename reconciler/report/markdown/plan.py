@@ -1,10 +1,10 @@
 """Plans as Markdown for who reviews them: the verdict first, then people. Returns a string, posts nothing."""
 
 from collections.abc import Sequence
-from datetime import UTC
 
 from reconciler.change import CreateGroup
 from reconciler.errors import ReconcilerError
+from reconciler.phrases import counted, minute
 from reconciler.plan import Plan
 from reconciler.planning import Prepared
 from reconciler.problem import Problem
@@ -13,7 +13,6 @@ from reconciler.report.markdown import parts
 from reconciler.report.markdown.dialect import Dialect
 from reconciler.report.markdown.markup import prose, span
 from reconciler.report.markdown.room import Block
-from reconciler.report.problems import counted
 
 
 def plans(
@@ -73,7 +72,7 @@ def verdict(prepared: Prepared) -> str:
     lines += [f"- {prose(text.withheld(planned).removesuffix(':'))}"] if planned.withheld else []
     lines += [f"- {parts.admin_line(prepared)}"] if planned.changes else []
     if as_of:
-        lines.append(f"- as of {as_of.astimezone(UTC):%Y-%m-%d %H:%M} UTC: to be looked at, not carried out")
+        lines.append(f"- as of {minute(as_of)}: to be looked at, not carried out")
     elif planned.changes:
         lines += [f"- {_approval(prepared)}", f"- fingerprint {span(planned.fingerprint)}"]
     lines += parts.pseudonyms(prepared)
@@ -102,7 +101,7 @@ def failed(organization: str, error: ReconcilerError) -> str:
 def _counted(prepared: Prepared) -> str:
     planned = prepared.plan
     if planned.people:
-        return text.counted_people(len(planned.people))
+        return text.people_change(len(planned.people))
     return counted(len(planned.changes), "change") if planned.changes else prose(text.verdict(prepared))
 
 
@@ -132,7 +131,7 @@ def _changes(prepared: Prepared) -> list[str]:
     lines = []
     if planned.people:
         said = text.verbs(planned, people.emptied(prepared))
-        lines.append(f"**{text.counted_people(len(planned.people))}**: {said}")
+        lines.append(f"**{text.people_change(len(planned.people))}**: {said}")
     if planned.accounts:
         lines.append(f"**{text.counted_accounts(planned)}**")
     if created := sum(1 for change in planned.changes if isinstance(change, CreateGroup)):

@@ -148,7 +148,7 @@ def _scope(one: DriftedScope, why: str, mode: str) -> _Change:
 
 def _account(one: DriftedAccount, mode: str) -> _Change:
     [told] = people.account_rows([one.change])
-    words = f"the account {told.verb.replace('is ', 'is to be ', 1)}"
+    words = f"the account {told.due}"
     return _Change(
         "", frozenset(), frozenset(), f"{words}: {told.why}" if told.why else words, tuple(notes(one, mode))
     )

@@ -9,8 +9,8 @@ from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING
 
+from reconciler.phrases import minute
 from reconciler.report import past
-from reconciler.report.drift import time
 from reconciler.report.plain import printable
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def _environment() -> "Environment":
     )
     # `tojson` writes <, > and & as escapes, so no text in it ends the element or begins a comment.
     environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "separators": (",", ":")}
-    environment.filters |= {"utc": time, "result": past.result}
+    environment.filters |= {"utc": minute, "result": past.result}
     return environment
 
 
