@@ -12,7 +12,8 @@ from reconciler.cli import notify
 from reconciler.cli.converge import Convergence, Terms, conditions
 from reconciler.cli.notify import Notifier
 from reconciler.cli.options import format_option
-from reconciler.cli.run import Run, planned, show
+from reconciler.cli.reports import show_json
+from reconciler.cli.run import Run, planned
 from reconciler.planfile import PlanFile
 from reconciler.report import data
 
@@ -73,7 +74,7 @@ def command(
     convergence.carry_out()
     notifier.tell(run, convergence.results, path)
     if output == "json":
-        show(run.document(data.applied(convergence.results, run.failures)))
+        show_json(run.document(data.applied(convergence.results, run.failures)))
     run.exit()
 
 

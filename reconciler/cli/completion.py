@@ -14,7 +14,6 @@ from click.shell_completion import CompletionItem
 
 from reconciler import ledger
 from reconciler.errors import ReconcilerError
-from reconciler.policy import schema, source
 from reconciler.policy.document import Policy
 
 HARMLESS = re.compile(r"\w[\w.@+-]*")
@@ -37,6 +36,8 @@ def runs(context: click.Context, _: click.Parameter, incomplete: str) -> list[Co
 
 def schemas(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """The names of schemas."""
+    from reconciler.policy import schema  # a command that completes nothing loads no checker of schemas
+
     return _beginning({**schema.SCHEMAS, **schema.DOCUMENTS}.items(), incomplete)
 
 
@@ -60,6 +61,8 @@ def person_or_folder(context: click.Context, _: click.Parameter, incomplete: str
 
 def _policies(path: Path) -> Iterable[Policy]:
     """The policies there, none where there is anything wrong with them."""
+    from reconciler.policy import source
+
     try:
         return source.load_all([path]).policies if os.path.isdir(path) else ()
     except (ReconcilerError, OSError):

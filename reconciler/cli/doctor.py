@@ -12,7 +12,8 @@ import click
 from reconciler import checkup, settings
 from reconciler.checkup import Ability, Check, Checkup, Verdict, failed, not_seen
 from reconciler.cli.options import format_option, path_argument
-from reconciler.cli.run import Run, show
+from reconciler.cli.reports import show_json
+from reconciler.cli.run import Run
 from reconciler.directories import choose
 from reconciler.errors import ExitCode, ReadError, ReconcilerError, SettingsError, worst
 from reconciler.http.reach import Reach
@@ -83,7 +84,7 @@ def command(given: Reach | None, path: Path, rotation_days: int, output: str) ->
 
     run.each(work)
     if output == "json":
-        show(run.document(report.data(checkups, run.failures)))
+        show_json(run.document(report.data(checkups, run.failures)))
     run.exit()
 
 

@@ -12,7 +12,8 @@ from reconciler import explanation, overview, planning
 from reconciler.cli import completion, note
 from reconciler.cli.context import moment, reach
 from reconciler.cli.options import format_option, ledger_option
-from reconciler.cli.run import Run, known_runs, prepare, proved, show
+from reconciler.cli.reports import show_json
+from reconciler.cli.run import Run, known_runs, prepare, proved
 from reconciler.directories import choose
 from reconciler.errors import ExitCode, SettingsError
 from reconciler.explanation import Answer, Case, Explanation, Question, UnknownError
@@ -92,7 +93,7 @@ def command(
     inquiry.settle(run)
     writers = blame.writers(explanation.sources(one for answer in inquiry.answers for one in answer.people))
     if output == "json":
-        show(run.document(report.data(inquiry.answers, question, writers, run.failures)))
+        show_json(run.document(report.data(inquiry.answers, question, writers, run.failures)))
     else:
         for number, answer in enumerate(inquiry.answers):
             for line in ([""] if number else []) + report.text(answer, question, writers):

@@ -8,7 +8,7 @@ import click
 from reconciler import ledger
 from reconciler.cli import completion
 from reconciler.cli.options import format_option, ledger_option
-from reconciler.cli.run import show
+from reconciler.cli.reports import show_json
 from reconciler.errors import LedgerError, SettingsError
 from reconciler.history import PastRun
 from reconciler.phrases import counted
@@ -51,7 +51,7 @@ def command(run_id: str | None, verify: bool, head: str | None, ledger_path: Pat
     if run_id is not None:
         runs = (named(runs, run_id),)
     if output == "json":
-        show(past.data(runs))
+        show_json(past.data(runs))
     else:
         for line in past.one(runs[0]) if run_id is not None else past.table(runs):
             click.echo(printable(line))
@@ -80,7 +80,7 @@ def _check(run_id: str | None, verify: bool, head: str | None) -> None:
 def _verify(path: Path, head: str | None, output: str) -> None:
     faults = list(ledger.verify(path, head))
     if output == "json":
-        show(past.verified(faults))
+        show_json(past.verified(faults))
     elif not faults:
         click.echo(f"{shown(path)} is as it was written")
     else:

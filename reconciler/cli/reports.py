@@ -1,6 +1,7 @@
 """Where a result goes: to standard output in one format, to files in as many as are asked for."""
 
 import functools
+import json
 import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -28,6 +29,11 @@ ENDINGS = {
     ".csv": "csv",
 }
 """The format of a file by the ending of its name."""
+
+
+def show_json(document: Mapping[str, object]) -> None:
+    """Print a result as one JSON document."""
+    show(json.dumps(document, indent=2))
 
 
 def format_option(*formats: str) -> Callable[[F], F]:

@@ -12,7 +12,8 @@ from reconciler import evidence, evidencefile, ledger, origin
 from reconciler.cli import report_failure, reports
 from reconciler.cli.context import moment
 from reconciler.cli.options import ledger_option, path_argument
-from reconciler.cli.run import Run, overviewed, prepare, show
+from reconciler.cli.reports import show_json
+from reconciler.cli.run import Run, overviewed, prepare
 from reconciler.errors import EvidenceError, ExitCode, PolicyError
 from reconciler.evidence import FORMAT, Dossier
 from reconciler.git import approval, blame
@@ -152,7 +153,7 @@ def _nothing(run: Run, output: str) -> None:
     """Where not one organization could be read there is no evidence, and no file that could pass for it."""
     if output == "json":
         failures = [failure(organization, error) for organization, error in run.failures]
-        show(run.document({"format": FORMAT, "organizations": [], "failures": failures}))
+        show_json(run.document({"format": FORMAT, "organizations": [], "failures": failures}))
     click.echo("no evidence was written", err=True)
 
 

@@ -1,6 +1,5 @@
 """What commands that plan share: the policies of a path, the connections to their servers, one exit code."""
 
-import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +14,7 @@ import click
 from click.core import ParameterSource
 
 from reconciler import history, ledger, overview, planning, settings
-from reconciler.cli import note, redacted, report_failure, reports
+from reconciler.cli import note, redacted, report_failure
 from reconciler.cli.context import moment, reach
 from reconciler.directories import choose
 from reconciler.directories.scim import ScimDirectory
@@ -117,11 +116,6 @@ class Run:
     def exit(self) -> None:
         """End the program with the gravest code of all organizations."""
         sys.exit(worst(self.codes))
-
-
-def show(document: Document) -> None:
-    """Print a run as JSON."""
-    reports.show(json.dumps(document, indent=2))
 
 
 def check(prepared: Prepared) -> None:

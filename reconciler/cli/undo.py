@@ -16,7 +16,8 @@ from reconciler.cli.converge import Convergence, Terms, conditions, fail
 from reconciler.cli.history import named
 from reconciler.cli.notify import Notifier
 from reconciler.cli.options import format_option, path_argument
-from reconciler.cli.run import Run, check, prepare, show
+from reconciler.cli.reports import show_json
+from reconciler.cli.run import Run, check, prepare
 from reconciler.directories import choose
 from reconciler.errors import ExitCode, PartlyAppliedError, SettingsError
 from reconciler.history import PastRun
@@ -80,7 +81,7 @@ def command(
     else:
         document = data.plans(shown(path), way.show(run, text=output == "text"), run.failures)
     if output == "json":
-        show(run.document(document))
+        show_json(run.document(document))
     run.exit()
 
 
