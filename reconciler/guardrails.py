@@ -5,7 +5,7 @@ be approved is approved for one plan. docs/guardrails.md tells all of this to th
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 
@@ -72,6 +72,7 @@ def check(
     the user whose token writes, if it is one's (`ProviderReader.token_user`); it need not be asked for
     where the plan takes nothing (`takes`). `now` is aware. `approvable` says whether anybody could approve
     the plan: one that nobody is to carry out can't be. `breaches` are the assertions that it would break.
+    A remedy offers an approval only where it would cover all that is broken.
     """
     case = _Case(plan, desired, live, limits, token_user, approvable)
     found = (
@@ -88,7 +89,11 @@ def check(
         _longest_grant(case, now),
         *map(_asserted, breaches),
     )
-    return tuple(violation for violation in found if violation is not None)
+    violations = tuple(violation for violation in found if violation is not None)
+    if not all(violation.approvable for violation in violations):
+        return violations
+    or_else = f"; or approve this one plan with `apply --approve {plan.fingerprint}`"
+    return tuple(replace(violation, remedy=violation.remedy + or_else) for violation in violations)
 
 
 def takes(plan: Plan) -> bool:
@@ -153,9 +158,7 @@ class _Case:
         self, guardrail: str, measured: int, limit: int, message: str, look: str, people: Iterable[str]
     ) -> Violation:
         """A violation that may be approved for this plan, once somebody has had a `look`."""
-        or_else = f"; or approve this one plan with `apply --approve {self.plan.fingerprint}`"
-        remedy = look + (or_else if self.approvable else "")
-        return Violation(guardrail, measured, limit, message, remedy, tuple(people), self.approvable)
+        return Violation(guardrail, measured, limit, message, look, tuple(people), self.approvable)
 
 
 def _minimum_admins(case: _Case) -> Violation | None:

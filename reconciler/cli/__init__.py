@@ -36,7 +36,7 @@ COMMANDS = {
     "explain": "tell what somebody has and should have, and why",
     "review": "write the evidence of an access review, for an auditor",
     "import": "write a policy from what is live, to start from",
-    "comment": "comment on the pull request with a report, once, then edit that",
+    "comment": "show a report on the pull request, in one comment that is edited",
     "undo": "plan the way back from a run",
     "history": "list past runs, show one, verify the ledger",
     "doctor": "check token, server, roles and directory; write nothing",

@@ -1,6 +1,7 @@
 """The README shows what the program prints."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -39,9 +40,9 @@ def test_the_plan_is_what_the_program_prints(monkeypatch: pytest.MonkeyPatch) ->
             provider = ScimReader(client, RoleNames(organization), organization)
             directory = ScimDirectory(client, organization.directory)
             prepared = planning.prepare(policy, provider, directory, THEN)
-    printed = "\n".join(text.plan(prepared)).replace(server.url, "https://scim.example/v2")
-    printed = printed.replace(prepared.plan.fingerprint, "…")
-    assert re.sub(r"fingerprint \w+", "fingerprint …", block_after("The plan it prints")) == printed + "\n"
+    # Of the moment nothing is in a fingerprint, but the server is: its port differs from run to run.
+    prepared = replace(prepared, plan=replace(prepared.plan, server="https://scim.example/v2"))
+    assert block_after("The plan it prints") == "\n".join(text.plan(prepared)) + "\n"
 
 
 def test_the_eight_lines_are_a_valid_policy(tmp_path: Path) -> None:

@@ -1150,3 +1150,14 @@ def test_who_is_shut_out_says_nothing_of_an_empty_group() -> None:
     assert broken(lose("ann"), deactivate("ann"), state=state, limits=none, should=should) == []
     [violation] = check(lose("ann"), lose("bob"), deactivate("ann"), state=state, limits=none, should=should)
     assert violation.people == ("bob@acme.example",)
+
+
+def test_no_approval_is_offered_where_it_would_not_cover_all_that_is_broken() -> None:
+    people = [principal(name) for name in ("ann", "ben", "cho")]
+    before = live({name: holds("admin") for name in ("ann", "ben", "cho")}, *people)
+    planned = plan(*map(unseat, people))
+    found = guardrails.check(
+        planned, desired(), before, limits(minimum_admins=2, demotions=NOBODY), token_user=None, now=NOW
+    )
+    assert {violation.guardrail for violation in found} == {"minimum_admins", "demotions"}
+    assert not [violation for violation in found if "--approve" in violation.remedy]

@@ -26,7 +26,7 @@ from rendered import cells, page
 from unit.test_report_text import acme_prepared
 
 from reconciler.change import CreateGroup, SetRoles
-from reconciler.errors import ReadError, ReconcilerError
+from reconciler.errors import GuardrailError, ReadError, ReconcilerError
 from reconciler.finding import Finding, Kind
 from reconciler.guardrails import Violation
 from reconciler.model import ORGANIZATION, Role, Scope
@@ -258,6 +258,20 @@ def test_several_organizations_are_counted_first_and_what_failed_comes_before_wh
         "**2 organizations**: 1 to change, 1 refused by guardrails, 1 without a plan\n\n"
         "## No plan for `globex`\n\n- the listing is short\n- what to do: ask again\n\n"
         "## Plan for `acme`\n\n"
+    )
+
+
+def test_a_plan_that_is_refused_is_one_organization_with_a_plan() -> None:
+    refused = Prepared(plan(GAINS), live(), (REMOVALS,))
+    failures = [("acme", GuardrailError("nothing was written to acme: refused by removals"))]
+    assert shown(refused, failures=failures) == shown(refused)
+
+
+def test_a_guardrail_that_no_approval_covers_is_named_once() -> None:
+    broken = Violation("assertions", 1, 0, "'Nobody' would be broken", "give less", ("zoe@acme.example",))
+    barred = replace(broken, approvable=False)
+    assert (
+        shown(Prepared(plan(GAINS), live(), (barred, barred))).count("no approval covers `assertions`\n") == 1
     )
 
 

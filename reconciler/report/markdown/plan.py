@@ -25,6 +25,8 @@ def plans(
 
     Never longer than the dialect allows; what is left out is counted.
     """
+    planned = {one.plan.organization for one in prepared}
+    failures = [failure for failure in failures if failure[0] not in planned]  # a plan tells what refuses it
     above = _overall(prepared, failures)
     blocks: list[Block] = [*above, *(failed(organization, error) for organization, error in failures)]
     if problems:
@@ -144,7 +146,7 @@ def _approval(prepared: Prepared) -> str:
     fingerprint = prepared.plan.fingerprint
     barred = [one.guardrail for one in prepared.violations if not one.approvable]
     if barred:
-        return f"no approval covers {', '.join(map(span, barred))}"
+        return f"no approval covers {', '.join(map(span, dict.fromkeys(barred)))}"
     if prepared.violations:
         return f"{span(f'reconciler apply --approve {fingerprint}')} runs this plan in spite of that"
     return (
