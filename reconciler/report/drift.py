@@ -1,6 +1,6 @@
 """What drifted, how and since when: as text for a log and as plain data. Returns lines, prints nothing."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import assert_never
 
@@ -35,6 +35,8 @@ RUNS_SHOWN = 10
 
 ADMINS_SHOWN = 20
 """How many admins are named before they are only counted."""
+
+_ORDER = {cause: number for number, cause in enumerate(Cause)}
 
 _UNITS = (("day", timedelta(days=1)), ("hour", timedelta(hours=1)), ("minute", timedelta(minutes=1)))
 
@@ -73,6 +75,21 @@ def verdict(found: Sequence[Drifted], failures: Failures = ()) -> str:
     return "; ".join([what, *more])
 
 
+def cause(cause: Cause) -> str:
+    """How somebody came to differ, in words."""
+    return "how is not known" if cause is Cause.UNKNOWN else str(cause)
+
+
+def ranked(found: Iterable[DriftedPerson]) -> list[DriftedPerson]:
+    """The most urgent first: who loses everything, then by how they came to differ."""
+    return sorted(found, key=lambda one: (not one.loses_everything, _ORDER[first(one)]))
+
+
+def first(person: DriftedPerson) -> Cause:
+    """The most telling of the ways in which somebody came to differ."""
+    return min(person.causes, key=lambda cause: _ORDER[cause])
+
+
 def since(since: Since | None) -> str:
     """Since when, as the end of a sentence, and what tells it: `after run 1f2e3d4c5b6a of 2026-11-23`."""
     if since is None:
@@ -96,7 +113,7 @@ def since(since: Since | None) -> str:
 def notes(one: DriftedScope | DriftedAccount, mode: str) -> list[str]:
     """What is known of how it came about and of what runs did about it; nothing where nothing is."""
     is_known = one.cause is not Cause.UNKNOWN or one.since is not None
-    told = [f"{one.cause}, {since(one.since)}"] if is_known else []
+    told = [f"{cause(one.cause)}, {since(one.since)}"] if is_known else []
     if isinstance(one, DriftedScope) and one.cause is Cause.CHANGED and one.left is not None:
         told.append(f"run {one.left.id} of {minute(one.left.moment)} left {people.roles(one.left_as)}")
     if one.contested:
@@ -146,8 +163,8 @@ def _organization(found: Drifted) -> Iterator[str]:
     yield text.heading(prepared)
     if not found.found:
         yield text.verdict(prepared)
-    for cause, number in found.causes.items():
-        yield f"  {cause}: {counted_people(number)}"
+    for how, number in found.causes.items():
+        yield f"  {cause(how)}: {counted_people(number)}"
     yield f"last run that left everything right: {last(found)}"
     for one in found.people:
         yield from person(one, prepared.plan.mode)
@@ -205,14 +222,17 @@ def _standing(found: Drifted) -> Iterator[str]:
 
 def admin(admin: Admin, now: datetime) -> str:
     """An admin, and until when they are, or why they still are."""
-    name = admin.principal.user_name
+    note = admin_note(admin, now)
+    return f"{admin.principal.user_name} ({note})" if note else admin.principal.user_name
+
+
+def admin_note(admin: Admin, now: datetime) -> str:
+    """Until when an admin is one, or why they still are; empty for any other."""
     if admin.protected:
-        return f"{name} (protected)"
+        return "protected"
     if not admin.given:
-        return f"{name} (given by nothing in the policy)"
-    if admin.until is None:
-        return name
-    return f"{name} ({remaining(admin.until - now)} left)"
+        return "given by nothing in the policy"
+    return f"{remaining(admin.until - now)} left" if admin.until else ""
 
 
 def given(grant: TemporaryGrant) -> str:

@@ -464,7 +464,7 @@ from `{base[:12]}`, where the working tree and main part, to the working tree
 
 ### People
 
-| Who |  | Where | Before | After | Why |
+| Who | Change | Where | Before | After | Why |
 | --- | --- | --- | --- | --- | --- |
 | `everybody in platform` | loses, **no longer admin** | organization | admin | none | no longer group `platform` (`policies/acme/web.yaml:4`) |
 | `everybody in eng-web` | gains | organization | viewer | contributor | group `eng-web` (`policies/acme/web.yaml:4`) |

@@ -91,6 +91,18 @@ def test_what_drifted_is_told_with_before_after_why_and_since_when(ten: Page) ->
     )
 
 
+@pytest.mark.parametrize(("media", "width"), [("screen", 1280), ("print", 688)])
+def test_no_word_is_cut_in_two(media: Literal["screen", "print"], width: int, ten: Page) -> None:
+    ten.emulate_media(media=media)
+    ten.set_viewport_size({"width": width, "height": 800})
+    lines = "(all) => all.map((one) => new Set([...one.getClientRects()].map((line) => line.top)).size)"
+    assert ten.locator(".drifted td:nth-child(2) bdi").evaluate_all(lines) == [1]
+    assert max(ten.locator(".plain tbody th bdi").evaluate_all(lines)) <= 2  # before the @ at most
+    assert ten.locator(".wide").evaluate_all(
+        "(all) => all.every((one) => one.scrollWidth <= one.clientWidth)"
+    )
+
+
 def test_everybody_is_in_the_matrix(ten: Page) -> None:
     grid = ten.get_by_role("grid")
     expect(grid).to_have_attribute("aria-rowcount", "11")

@@ -61,7 +61,7 @@ def test_each_change_is_told_with_its_reason_its_cause_and_since_when() -> None:
         "",
         "## Drift in `acme`",
         "",
-        "**2 people**: 1 × changed by somebody else, 1 × unknown",
+        "**2 people**: 1 × changed by somebody else, 1 × how is not known",
         "",
         "- a run would be **refused** by guardrail `removals`: too many",
         "  - people: `bob@acme.example`",
@@ -78,7 +78,7 @@ def test_each_change_is_told_with_its_reason_its_cause_and_since_when() -> None:
         "| `bob@acme.example` | organization | viewer | none | nothing in the policy gives it | changed by "
         f"somebody else, {after}; run `0123456789ab` of 2026-11-09 12:00 UTC left none |",
         "| `ann@acme.example` | organization | viewer | admin | temporary grant until 2026-11-23 17:00 UTC, "
-        f"`INC-1` ({line}) | unknown, {after} |",
+        f"`INC-1` ({line}) | how is not known, {after} |",
         "",
         "### To look at",
         "",
@@ -125,3 +125,14 @@ def test_hostile_names_stay_in_code() -> None:
     text = markdown.document([found(policy(), state)], [], [], PLAIN)
     [line] = [line for line in text.split("\n") if "img" in line and line.startswith("| ")]
     assert line.startswith("| `@all \\x60x\\x60 \\x7c <img src=x> \\n# #1 [a](http://b)` | ")
+
+
+def test_of_one_organization_nothing_is_said_twice() -> None:
+    alone = found(POLICY, live({"ann": holds("viewer"), "bob": holds("viewer")}))
+    first, *_ = markdown.document([alone], [], [], PLAIN).split("\n")
+    assert first == "## Drift in `acme`"
+
+
+def test_a_note_about_an_admin_is_no_part_of_the_name() -> None:
+    known = found(POLICY, live({"bob": holds("admin")}))
+    assert "`bob@acme.example` (given by nothing in the policy)" in markdown.document([known], [], [], PLAIN)

@@ -51,7 +51,7 @@ ACME = """\
 
 ### People
 
-| Who |  | Where | Before | After | Why |
+| Who | Change | Where | Before | After | Why |
 | --- | --- | --- | --- | --- | --- |
 | `jorge@acme.example` | loses everything | organization | contributor | none | nothing in the policy gives it |
 |  |  | `storefront` | admin | none | nothing in the policy gives it |
@@ -221,7 +221,7 @@ def test_accounts_groups_and_what_stays_as_it_is_are_shown() -> None:
         "| `joe@acme.example` | is created | in the group eng |\n"
         "| `lea@acme.example` | is deactivated | not in the directory |\n\n"
         "### Roles that stay as they are\n\n"
-        "| Who |  | Where | Before | After | Why |\n| --- | --- | --- | --- | --- | --- |\n"
+        "| Who | Change | Where | Before | After | Why |\n| --- | --- | --- | --- | --- | --- |\n"
         "| `ann@acme.example` | loses everything | `web` | viewer | none | "
         "nothing in the policy gives it |\n\n"
         "### Accounts that stay as they are\n\n| Account |  | Why |\n| --- | --- | --- |\n"

@@ -2,8 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
-from reconciler.drifted import Cause, Drifted, DriftedAccount, DriftedPerson, DriftedScope
+from reconciler.drifted import Admin, Cause, Drifted, DriftedAccount, DriftedPerson, DriftedScope
 from reconciler.errors import ReconcilerError
 from reconciler.phrases import counted, counted_people
 from reconciler.policy.document import TemporaryGrant
@@ -13,10 +14,8 @@ from reconciler.report import people, text
 from reconciler.report.markdown import parts
 from reconciler.report.markdown.dialect import Dialect, Link
 from reconciler.report.markdown.markup import place, prose, reason, row, span
-from reconciler.report.markdown.parts import head, names, refusal
+from reconciler.report.markdown.parts import first, head, refusal
 from reconciler.report.markdown.room import Block, Part
-
-_ORDER = {cause: number for number, cause in enumerate(Cause)}
 
 
 def document(
@@ -26,7 +25,9 @@ def document(
     dialect: Dialect,
 ) -> str:
     """The verdict first, then one organization after the other; never longer than the dialect allows."""
-    blocks: list[Block] = [f"**{prose(report.verdict(found, failures))}**"]
+    blocks: list[Block] = []
+    if not _is_alone(found, failures):
+        blocks.append(f"**{prose(report.verdict(found, failures))}**")
     blocks += [_unread(organization, error) for organization, error in failures]
     if problems:
         title = f"## The policy has {counted(len(problems), 'problem')}"
@@ -35,6 +36,16 @@ def document(
     for one in ordered:
         blocks += _organization(one, dialect.link)
     return parts.fitted(blocks, [_brief(one) for one in ordered], dialect)
+
+
+def _is_alone(found: Sequence[Drifted], failures: Sequence[tuple[str, ReconcilerError]]) -> bool:
+    """Whether the verdict over everything would only say once more what that of one organization says."""
+    return (
+        not failures
+        and len(found) == 1
+        and bool(found[0].people)
+        and not found[0].overview.prepared.plan.problems
+    )
 
 
 def _organization(found: Drifted, link: Link) -> list[Block]:
@@ -54,37 +65,33 @@ def _verdict(found: Drifted) -> str:
     prepared, now = found.overview.prepared, found.overview.case.now
     name = span(prepared.plan.organization)
     if found.found:
-        causes = ", ".join(f"{number} × {cause}" for cause, number in found.causes.items())
-        lines = [
-            f"## Drift in {name}",
-            "",
-            f"**{counted_people(len(found.people))}**: {causes}",
-            "",
-        ]
+        causes = ", ".join(f"{number} × {report.cause(cause)}" for cause, number in found.causes.items())
+        lines = [f"## Drift in {name}", "", f"**{counted_people(len(found.people))}**: {causes}", ""]
     else:
         lines = [f"## {name}", "", f"**{prose(text.verdict(prepared))}**", ""]
     for violation in prepared.violations:
         refused, *rest = refusal(violation)
         lines += [f"- a run would be {refused.removeprefix('- ')}", *rest]
-    admins = [report.admin(one, now) for one in found.admins]
+    admins = [_admin(one, now) for one in found.admins]
     lines += [f"- last run that left everything right: {prose(report.last(found))}"]
     lines += [f"- changes of past runs: {report.trend(found.trend)}"] if found.trend else []
-    lines += [f"- {counted(len(admins), 'organization admin')}: {names(admins) or 'nobody'}"]
+    lines += [f"- {counted(len(admins), 'organization admin')}: {first(admins) or 'nobody'}"]
     lines += parts.pseudonyms(prepared)
     return "\n".join([*lines, f"- on {span(prepared.plan.server)}, mode {prepared.plan.mode}"])
 
 
+def _admin(admin: Admin, now: datetime) -> str:
+    note = report.admin_note(admin, now)
+    return span(admin.principal.user_name) + (f" ({note})" if note else "")
+
+
 def _people(found: Iterable[DriftedPerson], mode: str, link: Link) -> Part:
-    """Who loses everything first, then by how they came to differ."""
-    ranked = sorted(found, key=lambda one: (not one.loses_everything, _ORDER[_first(one)]))
+    """The most urgent first."""
+    ranked = report.ranked(found)
     rows = tuple(_person(one, mode, link) for one in ranked)
-    causes = [_first(one) for one in ranked]
+    causes = [report.first(one) for one in ranked]
     titles = head("Who", "Where", "Has", "Should have", "Why", "How and since when")
     return Part("### People", rows, lambda index: _told(causes[index:]), titles)
-
-
-def _first(person: DriftedPerson) -> Cause:
-    return min(person.causes, key=lambda cause: _ORDER[cause])
 
 
 def _person(person: DriftedPerson, mode: str, link: Link) -> str:
@@ -128,5 +135,5 @@ def _brief(found: Drifted) -> str:
 
 def _told(causes: Sequence[Cause]) -> str:
     """What people who are not seen at once have in common."""
-    told = ", ".join(f"{number} × {cause}" for cause, number in Counter(causes).items())
+    told = ", ".join(f"{number} × {report.cause(cause)}" for cause, number in Counter(causes).items())
     return f"{counted_people(len(causes))}: {told}"

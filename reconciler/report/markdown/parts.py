@@ -50,8 +50,13 @@ def refusal(violation: Violation) -> list[str]:
 
 def names(several: Sequence[str]) -> str:
     """The first of several names, and how many more there are."""
+    return first(list(map(span, several)))
+
+
+def first(several: Sequence[str]) -> str:
+    """The first of several pieces of Markdown, and how many more there are."""
     more = f" and {len(several) - text.SHOWN} more" if len(several) > text.SHOWN else ""
-    return ", ".join(map(span, several[: text.SHOWN])) + more
+    return ", ".join(several[: text.SHOWN]) + more
 
 
 def admin_line(prepared: Prepared) -> str:
@@ -104,7 +109,7 @@ def people(
         return _person(ranked[index], shown[index], admin, link)
 
     told = _telling(("person", "people"), [person.verb for person in shown])
-    titles = head("Who", "", "Where", "Before", "After", "Why")
+    titles = head("Who", "Change", "Where", "Before", "After", "Why")
     return Part(title, Written(len(shown), written), told, titles, rank=rank)
 
 

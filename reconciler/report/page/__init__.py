@@ -10,12 +10,13 @@ from reconciler.finding import Finding, Kind
 from reconciler.model import Roles
 from reconciler.problem import Problem
 from reconciler.report import people, text
-from reconciler.report.drift import notes, verdict
+from reconciler.report.drift import cause, notes, ranked, verdict
 from reconciler.report.page import document, matrix, picture, terms, trend
 from reconciler.report.page.matrix import Matrix
 from reconciler.report.page.picture import Picture
 from reconciler.report.page.terms import Admin, Term
 from reconciler.report.page.trend import Trend
+from reconciler.report.people import Words
 
 SHOWN = 200
 """So many entries of a list are shown; the matrix, which filters, has everybody."""
@@ -65,7 +66,7 @@ class _Change:
     scope: str
     before: Roles
     after: Roles
-    why: str
+    told: Words
     notes: tuple[str, ...]
     """How it came about and since when, as far as anything is known."""
 
@@ -85,7 +86,9 @@ class _Organization:
     sentences: tuple[str, ...]
     """The verdict, the most important sentence first."""
     people: tuple[_Person, ...]
-    """Those who drifted, as far as they are listed."""
+    """Those who drifted, the most urgent first, as far as they are listed."""
+    causes: tuple[tuple[str, int], ...]
+    """How many came to differ in which way."""
     matrix: Matrix
     picture: Picture
     admins: tuple[Admin, ...]
@@ -104,7 +107,8 @@ def _organization(found: Drifted) -> _Organization:
     return _Organization(
         found,
         _sentences(found),
-        tuple(_person(one, overview.prepared.plan.mode) for one in found.people[:SHOWN]),
+        tuple(_person(one, overview.prepared.plan.mode) for one in ranked(found.people)[:SHOWN]),
+        tuple((cause(one), number) for one, number in found.causes.items()),
         matrix.of(overview),
         picture.of(overview.case.policy, overview.case.membership),
         terms.admins(found),
@@ -118,7 +122,8 @@ def _sentences(found: Drifted) -> tuple[str, ...]:
     first, *rest = text.verdict(found.overview.prepared).split("\n")
     if number := len(found.people):
         who = "One person differs" if number == 1 else f"{number:,} people differ"
-        rest.insert(0, first.partition(": ")[2] or first)  # how many gain, lose and so on
+        if number > 1:  # how many gain, lose and so on; of one, the table tells
+            rest.insert(0, first.partition(": ")[2] or first)
         first = f"{who} from what the policy says"
     return tuple(map(_sentence, (first, *rest)))
 
@@ -137,18 +142,17 @@ def _person(person: DriftedPerson, mode: str) -> _Person:
     emptied = {person.principal.id} if person.loses_everything else frozenset[str]()
     [row] = people.rows([change], emptied) if change else [None]
     scopes = zip(row.scopes if row else (), person.scopes, strict=True)
-    changes = [_scope(one, told.why, mode) for told, one in scopes]
+    changes = [_scope(one, told.told, mode) for told, one in scopes]
     changes += [_account(one, mode) for one in person.accounts]
     return _Person(person.principal.user_name, row.verb if row else "", tuple(changes))
 
 
-def _scope(one: DriftedScope, why: str, mode: str) -> _Change:
-    return _Change(str(one.scope), one.change.before, one.change.after, why, tuple(notes(one, mode)))
+def _scope(one: DriftedScope, told: Words, mode: str) -> _Change:
+    return _Change(str(one.scope), one.change.before, one.change.after, told, tuple(notes(one, mode)))
 
 
 def _account(one: DriftedAccount, mode: str) -> _Change:
     [told] = people.account_rows([one.change])
     words = f"the account {told.due}"
-    return _Change(
-        "", frozenset(), frozenset(), f"{words}: {told.why}" if told.why else words, tuple(notes(one, mode))
-    )
+    why = f"{words}: {told.why}" if told.why else words
+    return _Change("", frozenset(), frozenset(), (why,), tuple(notes(one, mode)))

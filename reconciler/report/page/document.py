@@ -46,7 +46,7 @@ def _environment() -> "Environment":
     )
     # `tojson` writes <, > and & as escapes, so no text in it ends the element or begins a comment.
     environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "separators": (",", ":")}
-    environment.filters |= {"utc": minute, "result": past.result}
+    environment.filters |= {"utc": minute, "result": past.result, "printable": printable}
     return environment
 
 
