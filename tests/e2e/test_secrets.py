@@ -423,12 +423,12 @@ import sys
 from reconciler import planning
 from reconciler.cli import main
 
-def prepare(policy, provider, directory, *others):
+def survey(policy, provider, directory, *others):
     client = provider._client
     seen = [provider, directory, client, client._transport, client._transport._http, client.__dict__]
     raise RuntimeError(f"no plan: {seen!r}")
 
-planning.prepare = prepare
+planning.survey = survey
 main()
 """
 

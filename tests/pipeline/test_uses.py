@@ -165,6 +165,7 @@ def test_what_was_approved_is_not_carried_out_once_it_is_another_plan(world: Wor
     assert stale.code == 5, stale.out
 
 
+@only_ours
 def test_a_schedule_reports_drift_as_a_failure_with_a_page_and_then_it_is_mended(world: World) -> None:
     drifted, folder = world.run("drift")
     assert drifted.code == 3, drifted.out
