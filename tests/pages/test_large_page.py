@@ -56,7 +56,7 @@ def text(page: Page, selector: str) -> str:
 
 def test_few_rows_are_laid_out_however_many_there_are(page: Page) -> None:
     last = "document.querySelector('.grid tbody:last-child th button')"
-    assert not page.evaluate(f"() => {last}.checkVisibility({{contentVisibilityAuto: true}})")
+    page.wait_for_function(f"() => !{last}.checkVisibility({{contentVisibilityAuto: true}})")
 
 
 def test_a_filter_answers_while_one_types(page: Page) -> None:
