@@ -32,7 +32,6 @@ from reconciler.history import Contested, ContestedAccount, PastRun
 from reconciler.model import (
     DIRECTORY,
     ORGANIZATION,
-    PROVISIONAL,
     Member,
     Principal,
     Provenance,
@@ -326,7 +325,7 @@ class _Desk:
 
     def _cause(self, principal: Principal, change: ScopeChange, told: _Told) -> tuple[Cause, Since | None]:
         right = self._right(told)
-        if principal.id.startswith(PROVISIONAL):
+        if principal.provisional:
             return Cause.UNPROVISIONED, None
         stands = told.run is not None and told.after == change.before
         if told.run is not None and not stands and told.missed is None:

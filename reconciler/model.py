@@ -79,6 +79,11 @@ class Principal:
         """Whether this principal can be given anything: only `active: false` rules that out."""
         return self.active is not False
 
+    @property
+    def provisional(self) -> bool:
+        """Whether they are to be created, and have no id on the provider yet."""
+        return self.id.startswith(PROVISIONAL)
+
 
 PROVISIONAL = "new:"
 """What the id of a principal begins with who is to be created, and has none on the provider yet."""

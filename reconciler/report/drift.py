@@ -19,7 +19,7 @@ from reconciler.drifted import (
 from reconciler.errors import ReconcilerError
 from reconciler.guardrails import Violation
 from reconciler.history import CONTESTED, PastRun
-from reconciler.model import PROVISIONAL, Provenance
+from reconciler.model import Provenance
 from reconciler.phrases import counted, counted_people, minute, shortened
 from reconciler.policy.document import TemporaryGrant
 from reconciler.problem import Problem
@@ -288,7 +288,7 @@ def _organization_data(found: Drifted) -> Document:
 def _person_data(person: DriftedPerson) -> Document:
     principal = person.principal
     return {
-        "id": None if principal.id.startswith(PROVISIONAL) else principal.id,
+        "id": None if principal.provisional else principal.id,
         "user": principal.user_name,
         "active": principal.active,
         "loses_everything": person.loses_everything,

@@ -17,7 +17,7 @@ from reconciler.explanation import (
     Written,
 )
 from reconciler.git.commits import Commit, Untold, Writer, Writers
-from reconciler.model import DIRECTORY, ORGANIZATION, PROVISIONAL, Principal, Provenance, Role
+from reconciler.model import DIRECTORY, ORGANIZATION, Principal, Provenance, Role
 from reconciler.phrases import day, minute
 from reconciler.policy.document import Mode
 from reconciler.problem import Location
@@ -124,7 +124,7 @@ def _left(change: AccountChange, mode: Mode) -> str:
 
 
 def _keys(principal: Principal) -> Iterator[str]:
-    is_there = not principal.id.startswith(PROVISIONAL)
+    is_there = not principal.provisional
     yield f"id {principal.id}" if is_there else "no account yet"
     if principal.external_id:
         yield f"externalId {principal.external_id}"
@@ -275,7 +275,7 @@ def _question(question: Question) -> Document:
 def _person(explained: Explanation, writers: Writers) -> Document:
     principal, member, protected_at = explained.principal, explained.member, explained.protected_at
     return {
-        "id": None if principal.id.startswith(PROVISIONAL) else principal.id,
+        "id": None if principal.provisional else principal.id,
         "user": principal.user_name,
         "external_id": principal.external_id,
         "email": principal.email,

@@ -9,7 +9,7 @@ from reconciler.change import scope_data, words
 from reconciler.evidence import FORMAT, Access, Dossier, Evidence, Exceptional, Holder, Line, Remark
 from reconciler.explanation import Reason
 from reconciler.git.commits import Approval, Commit, Untold, Writer
-from reconciler.model import ORGANIZATION, PROVISIONAL, Role
+from reconciler.model import ORGANIZATION, Role
 from reconciler.phrases import counted, counted_people, minute
 from reconciler.problem import Location
 from reconciler.report.data import Document, failure, finding, iso, written_record
@@ -75,7 +75,7 @@ def _holder(holder: Holder) -> Document:
     person, principal = holder.person, holder.person.principal
     return {
         "user": principal.user_name,
-        "id": None if principal.id.startswith(PROVISIONAL) else principal.id,
+        "id": None if principal.provisional else principal.id,
         "display_name": principal.display_name,
         "external_id": principal.external_id,
         "active": principal.active,

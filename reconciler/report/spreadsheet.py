@@ -9,7 +9,7 @@ from functools import lru_cache
 from reconciler.evidence import About, Access, Dossier, Evidence, Holder, Line
 from reconciler.explanation import Explanation, Reason, Verdict, Written
 from reconciler.git.commits import Approval, Untold, Writer
-from reconciler.model import ORGANIZATION, PROVISIONAL, Role
+from reconciler.model import ORGANIZATION, Role
 from reconciler.phrases import day, second
 from reconciler.problem import Location
 from reconciler.report.people import roles
@@ -113,13 +113,13 @@ def _rows(dossier: Dossier) -> Iterator[Row]:
 def _person_cells(person: Explanation) -> Row:
     principal = person.principal
     active = {True: "yes", False: "no", None: "unknown: the server does not say"}[principal.active]
-    if principal.id.startswith(PROVISIONAL):
+    if principal.provisional:
         active = "no account yet"
     return {
         "user": principal.user_name,
         "display_name": principal.display_name or "",
         "external_id": principal.external_id or "",
-        "id": "" if principal.id.startswith(PROVISIONAL) else principal.id,
+        "id": "" if principal.provisional else principal.id,
         "active": active,
         "classes": ", ".join(person.classes),
         "ends": second(person.end.moment) if person.end else "",

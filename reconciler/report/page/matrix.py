@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from reconciler.explanation import Explanation, Reason, ScopeExplanation
-from reconciler.model import ORGANIZATION, PROVISIONAL, Role, Roles, Scope
+from reconciler.model import ORGANIZATION, Role, Roles, Scope
 from reconciler.overview import Overview
 from reconciler.policy.document import Mode
 from reconciler.report import explain
@@ -95,7 +95,7 @@ def _scopes(people: Iterable[Explanation]) -> tuple[Scope, ...]:
 
 
 def _marks(person: Explanation) -> Iterable[str]:
-    if person.principal.id.startswith(PROVISIONAL):
+    if person.principal.provisional:
         yield "to be created"
     if not person.principal.entitled:
         yield "inactive"
