@@ -1,6 +1,7 @@
 """A policy of a few lines, the server that it is for, and what a run against it prints."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,14 @@ bindings:
     organization: viewer
     projects: {storefront: admin}
 """
+PEOPLE = ("ada", "bob", "cleo", "dan")
 NEEDED = ["PATCH /Users/u-cleo", "PATCH /Users/u-dan"]
 """What the plan shows for `acme()`: Cleo gains, Dan loses."""
+
+
+def named(told: Iterable[str]) -> list[str]:
+    """Whom of the small world any of these texts names; "ada" in a hash or a pseudonym is nobody's name."""
+    return [name for name in PEOPLE for one in told if re.search(rf"\b{name}\b", one)]
 
 
 def acme(**changes: Any) -> FakeServer:
