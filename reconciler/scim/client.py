@@ -84,9 +84,10 @@ class _Refusal:
 
 
 class Client(Closing):
-    """Reads. Safe to use from several threads. Close it, or use it as a context."""
+    """Reads. Safe to use from several threads, `at_once` of them. Close it, or use it as a context."""
 
     def __init__(self, connection: Connection, transport: Transport, patience: Patience) -> None:
+        self.at_once = connection.at_once
         self._token = connection.token
         self._transport = transport
         self._sender = Sender(transport, patience, self._clean)

@@ -21,6 +21,9 @@ TOKEN = "CIRCLECI_SCIM_TOKEN"
 PATIENCE_SECONDS = 60.0
 """How long a token command may take: enough for a person to confirm on another device."""
 
+AT_ONCE = 8
+"""How many requests are under way at the same time, unless somebody says otherwise."""
+
 
 @dataclass(frozen=True, slots=True)
 class Connection:
@@ -30,6 +33,8 @@ class Connection:
     token: Token
     authorities: str = ""
     """A file or a folder of the certificates that are trusted; the usual ones where it is empty."""
+    at_once: int = AT_ONCE
+    """How many requests may be under way at the same time."""
 
 
 def connection(
