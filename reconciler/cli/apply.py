@@ -13,7 +13,7 @@ from reconciler.cli.converge import Convergence, Terms, conditions
 from reconciler.cli.notify import Notifier
 from reconciler.cli.options import format_option
 from reconciler.cli.reports import show_json
-from reconciler.cli.run import Run, planned
+from reconciler.cli.run import Run, planned, proving
 from reconciler.planfile import PlanFile
 from reconciler.report import data
 from reconciler.shards import Shard
@@ -77,7 +77,7 @@ def command(
     terms = Terms.of(ledgers.written(place, shard), expected, approved, reviewed)
     run = Run.of(reviewed.policy if reviewed else path, shard=shard)
     notifier = Notifier.of("apply", run, when)
-    convergence = Convergence(run, terms, partial(planned, places=(place,)), text=output == "text")
+    convergence = Convergence(run, terms, partial(planned, runs=proving([place])), text=output == "text")
     convergence.carry_out()
     notifier.tell(run, convergence.results, path)
     if output == "json":

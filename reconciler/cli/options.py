@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -14,11 +15,23 @@ path_argument = click.argument(
     "path", metavar="[PATH]", default="policies", type=click.Path(path_type=Path, readable=False)
 )
 format_option = reports.format_option("text", "json")
+
+
+class _Place(click.Path):
+    """A file or a folder; not the current one for want of a name, as an unset variable gives it."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Raises click.BadParameter."""
+        if value == "":
+            self.fail("it is empty: name a file or a folder", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 ledger_option = click.option(
     "--ledger",
     "place",
     metavar="PLACE",
-    type=click.Path(path_type=Path, readable=False),
+    type=_Place(path_type=Path, readable=False),
     default=ledgers.FOLDER,
     show_default=True,
     help="The record of every run and every write: a file; or a folder, of which all are read, and "
@@ -28,10 +41,10 @@ ledgers_option = click.option(
     "--ledger",
     "places",
     metavar="PLACE",
-    type=click.Path(path_type=Path, readable=False),
+    type=_Place(path_type=Path, readable=False),
     multiple=True,
     default=[ledgers.FOLDER],
-    show_default=str(ledgers.FOLDER),
+    show_default=True,
     help="The record of every run and every write: a file, or a folder of such. May be given several times.",
 )
 

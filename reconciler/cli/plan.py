@@ -12,7 +12,7 @@ from reconciler.cli import redacted, terminal
 from reconciler.cli.code_host import dialect
 from reconciler.cli.options import ledgers_option, path_argument, shard_option
 from reconciler.cli.reports import deliver, options
-from reconciler.cli.run import Run, check, planned, prepare
+from reconciler.cli.run import Run, check, planned, prepare, proving
 from reconciler.errors import ExitCode
 from reconciler.planning import Prepared
 from reconciler.policy import times
@@ -116,13 +116,13 @@ def command(
             "--out and --at exclude each other: a plan as of another moment is not for `apply`."
         )
     place = planfile.place(path) if out else shown(path)
-    run = Run.of(path, redaction, shard)
+    run, runs = Run.of(path, redaction, shard), proving(places)
     whole: list[Prepared] = []
     told: list[Prepared] = []
 
     def work(policy: Policy) -> ExitCode:
         with redacted.withheld(redaction):
-            prepared = prepare(policy, partial(planned, as_of=as_of, places=places))
+            prepared = prepare(policy, partial(planned, as_of=as_of, runs=runs))
         view = redaction.prepared(prepared) if redaction else prepared
         whole.append(prepared)
         told.append(view)

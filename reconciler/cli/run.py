@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -169,14 +169,14 @@ def planned(
     provider: ProviderReader,
     readings: Readings,
     *,
-    places: Sequence[Path],
+    runs: Callable[[], Sequence[PastRun]],
     as_of: datetime | None = None,
 ) -> Prepared:
     """The plan that brings the server to what the policy asks for, now or as of another moment (aware).
 
-    The ledgers at these places are read for what they prove of the past, as far as that matters.
+    The `runs` of ledgers are asked for what they prove of the past, as far as that matters.
     """
-    survey = _surveyed(policy, client, provider, readings, as_of or moment(), lambda: _runs(places))
+    survey = _surveyed(policy, client, provider, readings, as_of or moment(), runs)
     return replace(survey.prepared, as_of=as_of)
 
 
@@ -225,12 +225,12 @@ def proved(policy: Policy, server: str, runs: Callable[[], Sequence[PastRun]]) -
     )
 
 
-def _runs(places: Sequence[Path]) -> Sequence[PastRun]:
-    """The runs of the ledgers at these places, none where there is no ledger yet.
+def proving(places: Sequence[Path]) -> Callable[[], Sequence[PastRun]]:
+    """Reads the runs of the ledgers at these places, once for all organizations; none where none is.
 
     Raises LedgerError where a record of one was edited, removed or moved.
     """
-    return ledgers.past(ledgers.there(places))
+    return cache(lambda: ledgers.past(ledgers.there(places)))
 
 
 def _surveyed(

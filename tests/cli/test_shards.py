@@ -278,6 +278,13 @@ def test_a_report_is_written_over_none_of_several_ledgers() -> None:
     assert (result.code, "--report b.json is the file of '--ledger' as well." in result.err) == (2, True)
 
 
+@pytest.mark.parametrize("command", ["apply", "history", "drift"])
+def test_a_place_without_a_name_is_not_the_current_folder(command: str) -> None:
+    result = ran(world(), command, "--ledger", "")
+    assert (result.code, list(Path().glob("*.jsonl"))) == (2, [])
+    assert "Invalid value for '--ledger': it is empty: name a file or a folder" in result.err
+
+
 # Notifications
 
 
