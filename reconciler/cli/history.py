@@ -59,9 +59,9 @@ def command(
         show_json(past.data(told))
     else:
         several = len(paths) > 1
-        for line in (
-            past.one(told[0], several=several) if run_id is not None else past.table(told, several=several)
-        ):
+        one = run_id is not None
+        lines = past.one(told[0], several=several) if one else past.table(told, several=several)
+        for line in lines:
             click.echo(printable(line))
 
 
