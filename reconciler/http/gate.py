@@ -70,6 +70,10 @@ class Gate:
                 return Barred(self._patience.exceeded(wait))
             return wait or Leave(self._pace.go(now), deadline)
 
+    def moved_since(self, moment: float) -> bool:
+        """Whether the server has let anything through since then."""
+        return self._pace.well_until > moment
+
     def came_through(self, leave: Leave, quota: Quota | None) -> None:
         """The server took the request, and perhaps said how many more it will take."""
         if quota is not None and quota.seconds > self._patience.budget:

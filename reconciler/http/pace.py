@@ -14,13 +14,13 @@ from reconciler.http.limits import Quota
 FIRST = 8
 """So many may go at once to begin with; one more with each that came through, until one is refused."""
 
-CAUTION = 0.97
+CAUTION = 0.96
 """A pace begins so much below what was let through,"""
 CREEP = 0.1
 """and grows by such a part while it is calm."""
-CALM = 5.0
+CALM = 10.0
 """For how many seconds it is calm after a limit was found,"""
-STEADY = 30.0
+STEADY = 60.0
 """and at most, after it was found again where it was: three times as long each time."""
 DOUBLES = 4.0
 """How many seconds after the calm it has doubled; after twice as many, it is sixteen times as fast."""
@@ -247,10 +247,11 @@ class Pace:
         doubtful = self._through < ENOUGH
         known = not doubtful or (self._through > 0 and (disproved or self._doubtful))
         if self._rate is not None or known:
-            self._set(min(most, (most * least) ** 0.5), doubtful)
+            lowest = most / 2 if self._rate is not None else 0.0
+            self._set(min(most, max(lowest, (most * least) ** 0.5)), doubtful)
         self._doubtful = doubtful
         self._in_vain = 0 if self._through else self._in_vain + 1
-        if self._in_vain:  # see whether it takes one, before others follow
+        if self._in_vain > 1:  # see whether it takes one, before others follow
             self._allow(1)
             self._probe = 1
         self._count_anew()
