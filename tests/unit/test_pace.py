@@ -22,7 +22,7 @@ def test_a_steady_rate_is_kept_to_with_hardly_a_refusal(burst: int, after: float
 def test_a_rate_that_saves_up_nothing_costs_its_pauses_and_no_more(burst: int) -> None:
     ran = run(Bucket(50, burst), 3000)
 
-    assert ran.seconds <= 1.3 * 60
+    assert ran.seconds <= 1.4 * 60
     assert ran.refused < 0.01 * 3000
 
 
@@ -82,7 +82,7 @@ def test_where_the_number_at_once_is_limited_there_are_fewer_and_they_go_no_slow
 
 @pytest.mark.parametrize("places", [1, 2, 4])
 def test_so_it_is_where_they_ask_to_wait(places: int) -> None:
-    assert run(Crowd(places, after=1.0), 2000).seconds <= 5 + 1.05 * 2000 * 0.02 / places
+    assert run(Crowd(places, after=1.0), 2000).seconds <= 6 + 1.05 * 2000 * 0.02 / places
 
 
 def test_many_begin_gently() -> None:
@@ -94,7 +94,8 @@ def test_a_limit_that_goes_away_is_outgrown(burst: int) -> None:
     ran = run(Changing(Bucket(50, burst), 40, Unlimited()), 20000)
 
     assert ran.rate(30, 40) <= 1.1 * 50
-    assert ran.rate(105, 110) == pytest.approx(400, rel=0.01)
+    assert ran.rate(ran.seconds - 6, ran.seconds - 1) == pytest.approx(400, rel=0.01)
+    assert ran.seconds <= 40 + 75 + 18000 / 400
 
 
 def test_places_that_are_there_again_are_taken() -> None:
@@ -142,6 +143,18 @@ def test_a_single_refusal_slows_nobody_down_who_asked_little() -> None:
     assert one.wait(33.0) == 0.0
     one.go(33.0)
     assert one.wait(33.0) == 0.0
+
+
+def test_a_while_in_which_nobody_asked_is_not_counted() -> None:
+    """A plan is thought about between reading and writing."""
+    said: list[str] = []
+    one = Pace(said.append)
+    one.came_through(one.go(0.0), 0.1)
+    for moment in range(100):
+        one.came_through(one.go(60 + moment / 50), 60 + moment / 50)
+    one.refused(one.go(62.0), 62.0, 0.0)
+
+    assert said == ["48 a second"]
 
 
 def test_refusals_of_what_was_under_way_together_are_one() -> None:
