@@ -63,7 +63,8 @@ class Gate:
                 wait = self._pace.wait(now)
                 if wait is not None:
                     break
-                self._back.wait()
+                if not self._back.wait(self._patience.budget):  # one was interrupted, and lost count of
+                    return Barred("what was sent before does not come back")
             then = now + wait
             deadline += max(0.0, min(then, self._pace.well_until) - came)
             if wait and then > deadline:

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from reconciler.http import waiting
 from reconciler.http.gate import Barred, Gate, Leave
-from reconciler.http.limits import asked_wait, quota
+from reconciler.http.limits import asked_wait, quota, retry_after
 from reconciler.http.patience import Patience
 from reconciler.http.transport import Broken, Reply, Request, Transport
 from reconciler.http.words import status_words
@@ -96,8 +96,11 @@ class Sender:
         return isinstance(result, Reply) and (result.status == 429 or self._asked(result) is not None)
 
     def _asked(self, reply: Reply) -> float | None:
-        """The seconds that the server asks to wait, if it does."""
-        return asked_wait(reply.headers, self.patience.now()) if reply.status in self._limited else None
+        """The seconds that the server asks to wait, if it does: what is left of a quota explains no 5xx."""
+        if reply.status not in self._limited:
+            return None
+        asks = asked_wait if reply.status < 500 else retry_after
+        return asks(reply.headers, self.patience.now())
 
     def _wait(self, request: Request, result: Reply | Broken, tried: int, failures: int) -> float | None:
         """The seconds before the same request may be sent again; None where this result stands.
