@@ -25,8 +25,8 @@ STEADY = 60.0
 DOUBLES = 4.0
 """How many seconds after the calm it has doubled; after twice as many, it is sixteen times as fast."""
 SEARCHING = 1.0
-"""The calm, and the seconds of doubling, where too few came through to know much."""
-IDLE = 5.0
+"""The calm after the first measure, which is the shortest; and the doubling where it hardly is one."""
+IDLE = 0.5
 """Seconds without any request that tell nothing of what would have been let through."""
 ENOUGH = 20
 """So many answers tell how many come through."""
@@ -142,7 +142,9 @@ class Pace:
 
     def go(self, now: float) -> Going:
         """A request is sent now."""
-        if self._since is None or (not self._under_way and now - max(self._last, self._held) > IDLE):
+        apart = 0.0 if self._rate is None else 1 / self._rate.at(now)
+        silent = not self._under_way and now - max(self._last, self._held) > max(IDLE, 2 * apart)
+        if self._since is None or silent:
             self._since, self._through = now, 0
         self._under_way += 1
         if self._rate is not None:
@@ -267,8 +269,8 @@ class Pace:
         calm, doubles = CALM, DOUBLES
         if self._rate is not None and self._rate.confirmed_by(base):
             calm = min(STEADY, 3 * self._rate.calm)
-        elif self._rate is None and doubtful:
-            calm, doubles = SEARCHING, SEARCHING
+        elif self._rate is None:  # the first measure is the shortest
+            calm, doubles = (SEARCHING, SEARCHING) if doubtful else (SEARCHING, DOUBLES)
         self._rate = _Rate(max(SLOWEST, CAUTION * base), self._held, calm, doubles)
         self._next = self._held
         self.tell(f"{self._rate.base:.3g} a second")
