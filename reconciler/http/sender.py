@@ -4,16 +4,15 @@ Who a server is and what its answers mean, its client knows.
 """
 
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import replace
-from datetime import datetime
 
-from reconciler.http.patience import Patience, asked_wait
+from reconciler.http import waiting
+from reconciler.http.gate import Barred, Gate, Leave
+from reconciler.http.limits import asked_wait, quota, retry_after
+from reconciler.http.patience import Patience
 from reconciler.http.transport import Broken, Reply, Request, Transport
 from reconciler.http.words import status_words
-
-AskedWait = Callable[[Mapping[str, str], datetime], float | None]
-"""The seconds that the headers of an answer ask to wait, by the time of day; None: they don't say."""
 
 _log = logging.getLogger(__name__)
 
@@ -21,8 +20,8 @@ _log = logging.getLogger(__name__)
 class Sender:
     """Requests to one server, each sent until its result stands. Safe to use from several threads.
 
-    `hide` takes secrets out of text that is told; `asked` reads how long a server asks to wait, which is
-    heeded under the statuses `limited`: with these, the server says that it did nothing.
+    They share one pace, which the server's refusals set. `hide` takes secrets out of text that is told. Under
+    the statuses `limited` a server that asks to wait says that it did nothing.
     """
 
     def __init__(
@@ -30,14 +29,13 @@ class Sender:
         transport: Transport,
         patience: Patience,
         hide: Callable[[str], str],
-        asked: AskedWait = asked_wait,
         limited: Collection[int] = (429, 503),
     ) -> None:
         self.transport = transport
         self.patience = patience
         self._hide = hide
-        self._asked = asked
         self._limited = limited
+        self._gate = Gate(patience, self._tell_pace)
 
     def insist(
         self, request: Request, url: str = "", again: Callable[[], bool] = lambda: True
@@ -48,51 +46,76 @@ class Sender:
         """
         url = url or self.transport.url(request.path, request.params)
         patience = self.patience
-        deadline = patience.clock() + patience.budget
-        tried = 0
+        seen = patience.clock()
+        deadline = seen + patience.budget
+        result: Reply | Broken | None = None
+        tried = failures = 0
         while True:
+            leave = self._gate.pass_through(deadline)
+            if isinstance(leave, Barred):
+                return _ended(result, leave.words)
+            deadline = leave.deadline
             tried += 1
-            started = patience.clock()
-            result = self.transport.send(request, url, deadline)
-            self._tell(request, result, tried, patience.clock() - started)
-            wait = self._wait(request, result, tried)
+            result = self._sent(request, url, leave, tried)
+            # Refused while others were not, it was unlucky: that is no failure.
+            failures += not (self._refused(result) and self._gate.moved_since(seen))
+            seen = patience.clock()
+            wait = self._wait(request, result, tried, failures)
             if wait is None:
                 return result
-            if patience.clock() + wait > deadline:
-                return self._out_of_time(result, wait)
+            if seen + wait > deadline:
+                return _ended(result, patience.exceeded(wait))
             _log.debug("waiting %.1f s before try %d", wait, tried + 1)
             patience.sleep(wait)
-            if not again():
+            if waiting.in_vain() or not again():
                 return result
 
     def cause(self, broken: Broken) -> Exception | None:
         """What broke a connection, unless it quotes a secret."""
         return broken.cause if self._hide(str(broken.cause)) == str(broken.cause) else None
 
-    def _wait(self, request: Request, result: Reply | Broken, tried: int) -> float | None:
+    def _sent(self, request: Request, url: str, leave: Leave, tried: int) -> Reply | Broken:
+        """What came of one try, which is told to the pace, and to the log."""
+        started = self.patience.clock()
+        try:
+            result = self.transport.send(request, url, leave.deadline)
+        except BaseException:
+            self._gate.came_to_nothing(leave)
+            raise
+        self._tell(request, result, tried, self.patience.clock() - started)
+        if isinstance(result, Broken) or (result.status >= 500 and not self._refused(result)):
+            self._gate.came_to_nothing(leave)
+        elif self._refused(result):
+            self._gate.refused(leave, self._asked(result))
+        else:
+            self._gate.came_through(leave, quota(result.headers, self.patience.now()))
+        return result
+
+    def _refused(self, result: Reply | Broken) -> bool:
+        """Whether the server did nothing, for too much is asked of it."""
+        return isinstance(result, Reply) and (result.status == 429 or self._asked(result) is not None)
+
+    def _asked(self, reply: Reply) -> float | None:
+        """The seconds that the server asks to wait, if it does: what is left of a quota explains no 5xx."""
+        if reply.status not in self._limited:
+            return None
+        asks = asked_wait if reply.status < 500 else retry_after
+        return asks(reply.headers, self.patience.now())
+
+    def _wait(self, request: Request, result: Reply | Broken, tried: int, failures: int) -> float | None:
         """The seconds before the same request may be sent again; None where this result stands.
 
         A write is repeated only where the server said that it did not do it, or never received it.
         """
-        safe = request.method == "GET" or request.repeatable
-        again = tried < self.patience.tries
         backoff = self.patience.backoff(tried - 1)
+        safe = request.method == "GET" or request.repeatable
         if isinstance(result, Broken):
-            return backoff if again and not result.lasting and (safe or not result.sent) else None
-        asked = self._asked(result.headers, self.patience.now())
-        if result.status in self._limited and asked is not None:
+            again = not result.lasting and (safe or not result.sent)
+        elif (asked := self._asked(result)) is not None:
             return max(asked, backoff)
-        if again and (result.status == 429 or (safe and result.status in (408, 500, 502, 503, 504))):
-            return backoff
-        return None
-
-    def _out_of_time(self, result: Reply | Broken, wait: float) -> Reply | Broken:
-        words = (
-            f"waiting another {wait:.0f} s would exceed the {self.patience.budget:.0f} s a request may take"
-        )
-        if isinstance(result, Broken):
-            return replace(result, words=f"{result.words}; {words}")
-        return replace(result, note=words)
+        else:
+            again = result.status == 429 or (safe and result.status in (408, 500, 502, 503, 504))
+        return backoff if again and failures < self.patience.tries else None
 
     def _tell(self, request: Request, result: Reply | Broken, tried: int, seconds: float) -> None:
         """Note a try for `--debug`: of the query the names alone, for its values are people's."""
@@ -108,5 +131,19 @@ class Sender:
         again = f", try {tried}" if tried > 1 else ""
         _log.debug("%s %s: %s, %d ms%s", request.method, self._hide(where), came, seconds * 1000, again)
 
+    def _tell_pace(self, words: str) -> None:
+        _log.debug("%s limits requests: %s from now on", self.transport.server, words)
+
     def close(self) -> None:
         self.transport.close()
+
+
+def _ended(result: Reply | Broken | None, words: str) -> Reply | Broken:
+    """What a request comes to that is not sent once more, and why."""
+    match result:
+        case None:
+            return Broken(f"it was not sent: {words}", sent=False, lasting=True)
+        case Broken():
+            return replace(result, words=f"{result.words}; {words}")
+        case Reply():
+            return replace(result, note=words)

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 
-from reconciler.directories.okta import limits
 from reconciler.directories.okta.access import Access, ApiToken, AppAccess
 from reconciler.directories.okta.wire import JsonObject, identifier
 from reconciler.errors import ReadError
 from reconciler.http import answers
 from reconciler.http.client_credentials import Signs, installed
 from reconciler.http.closing import Closing
+from reconciler.http.limits import server_time
 from reconciler.http.links import next_page
 from reconciler.http.patience import Patience
 from reconciler.http.reach import Reach
@@ -55,9 +55,8 @@ class OktaClient(Closing):
             reach.transport,
         )
         self._transport = transport
-        self._sender = Sender(transport, self._patience, self._clean, limits.asked)
+        self._sender = Sender(transport, self._patience, self._clean)
         self._access = self._admitted(connection.credential, scopes, signer)
-        self._pause = 0.0
         self.asked_at: datetime | None = None
         """The moment of the last answer by the server's clock, aware."""
 
@@ -122,7 +121,6 @@ class OktaClient(Closing):
     def _get(self, path: str, params: Params, url: str) -> Reply:
         """An answer under the status 200, whatever it holds. An access token may have been voided."""
         what = f"could not read {self.server}{path}"
-        self._slow_down()
         result = self._sent(path, params, url)
         if isinstance(result, Reply) and result.status == 401 and self._access.renew():
             result = self._sent(path, params, url)
@@ -130,9 +128,7 @@ class OktaClient(Closing):
             raise ReadError(f"{what}: {self._clean(result.words)}", result.hint) from self._sender.cause(
                 result
             )
-        now = self._patience.now()
-        self.asked_at = limits.server_time(result.headers, now)
-        self._pause = self._patience.clock() + (limits.asked(result.headers, now) or 0.0)
+        self.asked_at = server_time(result.headers, self._patience.now())
         if result.status != 200:
             raise self._refused(what, path, result)
         return result
@@ -140,12 +136,6 @@ class OktaClient(Closing):
     def _sent(self, path: str, params: Params, url: str) -> Reply | Broken:
         headers = {"Authorization": self._access.authorization()}
         return self._sender.insist(Request("GET", path, params, headers=headers), url)
-
-    def _slow_down(self) -> None:
-        """Wait for the next window where nothing is left of this one: others are limited with us."""
-        left = self._pause - self._patience.clock()
-        if 0 < left <= self._patience.budget:
-            self._patience.sleep(left)
 
     def _entries(self, path: str, reply: Reply) -> list[JsonObject]:
         what = f"could not read {self.server}{path}"
