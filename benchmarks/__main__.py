@@ -63,12 +63,16 @@ def main(arguments: Sequence[str] | None = None, rows: Mapping[str, Row] = ROWS)
     parser.add_argument("rows", nargs="*", metavar="ROW", help=f"what to measure, of {', '.join(rows)}; all")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write what was measured there")
     parser.add_argument(
-        "--smaller", type=int, default=1, metavar="TIMES", help="measure less work, once, to try this out"
+        "--times",
+        type=float,
+        default=1,
+        metavar="FACTOR",
+        help="measure so many times the work, each row once",
     )
     given = parser.parse_args(arguments)
     if unknown := set(given.rows) - set(rows):
         parser.error(f"there is no row {', '.join(sorted(unknown))}")
-    scale = Scale() if given.smaller == 1 else Scale().smaller(given.smaller)
+    scale = Scale() if given.times == 1 else Scale().times(given.times)
     begun, on = time.monotonic(), machine()
     with TemporaryDirectory() as folder, ExitStack() as stack:
         told = lines(given.rows or list(rows), rows, Bench(scale, Path(folder), stack))
@@ -78,7 +82,8 @@ def main(arguments: Sequence[str] | None = None, rows: Mapping[str, Row] = ROWS)
     if given.json:
         given.json.parent.mkdir(parents=True, exist_ok=True)
         given.json.write_text(
-            results.document(told, {"seconds": seconds, "machine": asdict(on)}), encoding="utf-8"
+            results.document(told, {"seconds": seconds, "machine": asdict(on), "scale": asdict(scale)}),
+            encoding="utf-8",
         )
     return 0 if results.met(told) else 1
 

@@ -57,9 +57,9 @@ class Result:
         """What the goal is about."""
         if self.floor is None:
             return self.ours.median
-        if isinstance(self.goal, AtMost):
-            return self.ours.median / self.floor.median
-        return self.floor.median / self.ours.median
+        if isinstance(self.goal, AtLeast):
+            return self.floor.median / self.ours.median
+        return self.ours.median / self.floor.median
 
     @property
     def met(self) -> bool:

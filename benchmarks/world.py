@@ -31,16 +31,16 @@ USER = "urn:ietf:params:scim:schemas:core:2.0:User"
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group"
 
-ORGANIZATION_YAML = f"""\
+ORGANIZATION_YAML = """\
 version: 1
-organization: {ORGANIZATION}
+organization: NAME
 mode: enforce
-projects: {{PROJECTS}}
-directory: {{kind: scim}}
+projects: {PROJECTS}
+directory: {kind: scim}
 guardrails:
-  removals: {{percent: 50, count: 100000}}
-  demotions: {{percent: 50, count: 100000}}
-  last_roles: {{percent: 50, count: 100000}}
+  removals: {percent: 50, count: 1000000}
+  demotions: {percent: 50, count: 1000000}
+  last_roles: {percent: 50, count: 1000000}
 """
 
 Entries = list[dict[str, str]]
@@ -136,10 +136,10 @@ class World:
         }
         return msgspec.json.encode(document)
 
-    def policy(self, files: int) -> Iterator[tuple[str, str]]:
+    def policy(self, files: int, name: str = ORGANIZATION) -> Iterator[tuple[str, str]]:
         """The path and the text of each file of a policy that binds all groups in so many files."""
         names = ", ".join(f"{name}: {{}}" for name in self.project_names)
-        yield "organization.yaml", ORGANIZATION_YAML.replace("{PROJECTS}", f"{{{names}}}")
+        yield "organization.yaml", ORGANIZATION_YAML.replace("NAME", name).replace("PROJECTS", names)
         for number in range(files):
             groups = range(number * self.groups // files, (number + 1) * self.groups // files)
             yield f"teams/team-{number:04d}.yaml", self._file(number, groups)

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import floor, peer, reading, results, serving, sockets, thought
+from benchmarks import capacity, floor, peer, reading, results, serving, sockets, thought
+from benchmarks.capacity import Case, apply_requests, plan_requests
 from benchmarks.results import AtLeast, AtMost, Failure, Figure, Line, Result
 from benchmarks.rows import Bench
 from benchmarks.server import Counts, Settings
@@ -47,7 +48,7 @@ def test_the_table_tells_every_figure_beside_its_floor_its_goal_and_how_to_repea
         "    ours: ours\n"
         "    again: .venv/bin/python -m benchmarks peer\n"
         "\n"
-        "requests         1,200 requests  12 requests   100 times\n"
+        "requests         1,200 requests  12 requests  0.01 times\n"
         "    floor: model\n"
         "    ours: ours\n"
         "    again: .venv/bin/python -m benchmarks requests\n"
@@ -102,16 +103,16 @@ def test_it_fails_where_a_goal_is_missed(
 def test_a_row_measures_its_work_in_processes_of_their_own(tmp_path: Path) -> None:
     file = tmp_path / "bench.json"
 
-    code = command.main(["plan", "requests", "--smaller", "5000", "--json", str(file)])
+    code = command.main(["requests", "--times", "0.002", "--json", str(file)])
 
-    written = json.loads(file.read_text(encoding="utf-8"))
-    titles = ["plan, wall time", "plan, memory", "requests of an apply"]
-    assert [(one["title"], one.get("why")) for one in written["results"]] == [(one, None) for one in titles]
-    assert code == (0 if written["met"] else 1)
+    (result,) = json.loads(file.read_text(encoding="utf-8"))["results"]
+    assert code == 0
+    assert result["floor"]["median"] == 20 + 2 + 1  # each person, each group, one write
+    assert result["ours"]["median"] < 20
 
 
 def test_floor_and_peer_and_program_read_the_same_and_what_differs_is_planned(tmp_path: Path) -> None:
-    world = World(people=40, groups=4)
+    world = World(people=45, groups=4)
     for name, text in world.policy(2):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text, encoding="utf-8")
@@ -123,8 +124,34 @@ def test_floor_and_peer_and_program_read_the_same_and_what_differs_is_planned(tm
         with reading.opened(server.url) as ours:
             assert thought.seconds(ours, policy) > 0
 
-        assert listed == theirs == [40, 4]
-        assert reading.listed(server.url, 4) == (40, 4)
+        assert listed == theirs == [45, 4]
+
+        server.behave(Settings(page=15))
+        assert reading.listed(server.url, 4) == (45, 4)
+        assert server.counts().requests == plan_requests(Case(1, 45, 4), capacity.Server(page=15))
+
+
+def test_what_growth_costs_follows_from_the_figures_on_its_page() -> None:
+    block = capacity.MARKED.search(capacity.PAGE.read_text(encoding="utf-8"))
+
+    assert block
+    assert capacity.told(capacity.parsed(block[0])) == block[0]
+
+
+def test_an_apply_reads_people_back_by_whichever_way_takes_fewer_requests() -> None:
+    server, case = capacity.Server(page=100), Case(1, 10_000, 200)
+    planned = 1 + 100 + 1 + 2 + 1
+
+    assert plan_requests(case, server) == planned
+    assert apply_requests(case, server, 30) == planned + 30 + 30
+    assert apply_requests(case, server, 3_000) == planned + 3_000 + 3 * 101
+
+
+def test_a_run_waits_for_its_latency_or_for_the_limit_whichever_is_longer() -> None:
+    server = capacity.Server(latency=0.08, at_once=8, rate=50)
+
+    assert capacity.seconds(1_000, 2, server, limited=False) == 12
+    assert capacity.seconds(1_000, 2, server, limited=True) == 22
 
 
 def test_the_server_is_slow_and_unwilling_as_it_is_told_and_counts() -> None:
