@@ -4,9 +4,9 @@ import argparse
 import os
 import platform
 import sys
+import threading
 import time
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,8 +17,9 @@ from benchmarks.processes import WorkError
 from benchmarks.results import Failure, Line
 from benchmarks.rows import ROWS, WAITING, Bench, Row, Scale
 
-BESIDE = "peer"
-"""The row that runs while the waiting one waits. It has its own server and core, and goes by its CPU time."""
+BESIDE = ("validate", "think", "peer")
+"""The rows that are measured while the waiting one waits, for which it needs next to no CPU. They take one core
+and none of its server; both sides of `validate` are slowed down alike, and the others go by CPU time."""
 
 
 def measured(name: str, row: Row, bench: Bench) -> list[Line]:
@@ -31,13 +32,18 @@ def measured(name: str, row: Row, bench: Bench) -> list[Line]:
 
 
 def lines(names: Sequence[str], rows: Mapping[str, Row], bench: Bench) -> list[Line]:
-    """All rows one after the other, but for the one that waits and the one beside it."""
-    alone = [name for name in names if name not in (WAITING, BESIDE)]
-    told = [line for name in alone for line in measured(name, rows[name], bench)]
-    beside = [name for name in names if name not in alone]
-    with ThreadPoolExecutor(2) as pool:
-        found = pool.map(lambda name: measured(name, rows[name], bench), beside)
-        return told + [line for row in found for line in row]
+    """All rows one after the other, but for the one that waits and those beside it."""
+    found: dict[str, list[Line]] = {}
+
+    def measure(some: Iterable[str]) -> None:
+        found.update((name, measured(name, rows[name], bench)) for name in some)
+
+    measure(name for name in names if name not in (WAITING, *BESIDE))
+    waiting = threading.Thread(target=measure, args=([WAITING] if WAITING in names else [],))
+    waiting.start()
+    measure(name for name in names if name in BESIDE)
+    waiting.join()
+    return [line for name in names for line in found[name]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -291,7 +291,7 @@ ROWS: Mapping[str, Row] = {
     "peer": peer,
 }
 WAITING = "rate"
-"""The row that does nothing but wait, for as long as all others take together."""
+"""The row that does nothing but wait, nearly as long as all others take together."""
 
 
 def _applied(
