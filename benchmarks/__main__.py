@@ -18,7 +18,7 @@ from benchmarks.results import Failure, Line
 from benchmarks.rows import ROWS, WAITING, Bench, Row, Scale
 
 BESIDE = ("validate", "think", "peer")
-"""The rows that are measured while the waiting one waits, for which it needs next to no CPU. They take one core
+"""The rows that are measured while the waiting one waits, which takes next to no CPU. They take one core
 and none of its server; both sides of `validate` are slowed down alike, and the others go by CPU time."""
 
 
