@@ -13,9 +13,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks import results
+from benchmarks.bench import Bench, Scale
 from benchmarks.processes import WorkError
 from benchmarks.results import Failure, Line
-from benchmarks.rows import ROWS, WAITING, Bench, Row, Scale
+from benchmarks.rows import ROWS, WAITING, Row
 
 BESIDE = ("validate", "think", "peer")
 """The rows that are measured while the waiting one waits, which takes next to no CPU. They take one core

@@ -86,10 +86,10 @@ def plan_requests(case: Case, server: Server) -> int:
 
 
 def apply_requests(case: Case, server: Server, changed: int) -> int:
-    """What an apply sends: a plan, a request for each who changes, and what it takes to read them back."""
+    """What an apply sends: a plan, whose token it is, each who changes, and a look at what came of it."""
     pages, each = ceil(case.people / server.page), ceil(changed / STAGES)
     back = each if each <= 2 * (pages + 2) else pages + 1
-    return plan_requests(case, server) + changed + STAGES * back
+    return plan_requests(case, server) + 1 + changed + STAGES * back
 
 
 def seconds(requests: int, cpu: float, server: Server, *, limited: bool) -> float:
