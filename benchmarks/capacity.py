@@ -119,9 +119,13 @@ def measured(document: Mapping[str, Any]) -> Measured:
 def told(known: Measured) -> str:
     """What was measured and what follows from it, as two tables in Markdown."""
     figures = [f"| {WORDS[one.name]} | {getattr(known, one.name)} |" for one in fields(known)]
-    head = ["| organizations × people", "requests", "at a distance", "limited", "memory", "writes"]
-    head += ["limited", f"on {CONTAINERS} containers |"]
-    rows = [" | ".join(head), "|---|---|---|---|---|---|---|---|", *(_row(case, known) for case in CASES)]
+    head = ["organizations × people", "requests of a plan", "at a distance", "limited", "memory"]
+    head += ["writes of an apply", "limited", f"the same on {CONTAINERS} containers"]
+    rows = [
+        f"| {' | '.join(head)} |",
+        "|---|---|---|---|---|---|---|---|",
+        *(_row(case, known) for case in CASES),
+    ]
     return "\n".join(["| measured | |", "|---|---|", *figures, "", *rows, ""])
 
 
@@ -178,7 +182,7 @@ def _row(case: Case, known: Measured) -> str:
         whole.memory(),
         f"{times * whole.changed:,}",
         whole.apply(),
-        f"{share.apply()}, {share.memory()}" if times > 1 else "the same",
+        f"{share.apply()}, {share.memory()}" if times > 1 else "no faster",
     ]
     return f"| {' | '.join(cells)} |"
 

@@ -137,7 +137,8 @@ class World:
         return msgspec.json.encode(document)
 
     def policy(self, files: int, name: str = ORGANIZATION) -> Iterator[tuple[str, str]]:
-        """The path and the text of each file of a policy that binds all groups in so many files."""
+        """The path and the text of each file of a policy that binds all groups in so many files at most."""
+        files = min(files, self.groups)  # a file that binds nobody says nothing
         names = ", ".join(f"{name}: {{}}" for name in self.project_names)
         yield "organization.yaml", ORGANIZATION_YAML.replace("NAME", name).replace("PROJECTS", names)
         for number in range(files):

@@ -191,6 +191,12 @@ def test_a_person_who_was_written_is_answered_so_and_all_others_as_they_were() -
         assert server.counts().writes == 1
 
 
+def test_a_policy_of_few_groups_has_no_file_without_any() -> None:
+    files = dict(World(people=10, groups=2).policy(40))
+
+    assert list(files) == ["organization.yaml", "teams/team-0000.yaml", "teams/team-0001.yaml"]
+
+
 def test_as_many_people_differ_as_it_was_told() -> None:
     world = World(people=1_000, groups=20)
 
