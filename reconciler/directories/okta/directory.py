@@ -117,7 +117,9 @@ class OktaDirectory:
         """Groups as they are now: by a filter, for only listings can tell how many are in them."""
         wanted = dict.fromkeys(ids)
         listed = self._gathered("filter", "id", wanted, STATS)
-        groups = {entry["id"]: wire.group(entry) for entry in listed if entry.get("id") in wanted}
+        groups = {
+            id_: wire.group(entry) for entry in listed if (id_ := wire.identifier(entry, "group")) in wanted
+        }
         self._names.update(group.name for group in groups.values())
         return groups
 
