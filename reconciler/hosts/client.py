@@ -10,9 +10,8 @@ from reconciler.hosts.wire import JsonObject
 from reconciler.http import answers
 from reconciler.http.closing import Closing
 from reconciler.http.links import next_page
-from reconciler.http.patience import asked_wait
 from reconciler.http.reach import Reach
-from reconciler.http.sender import AskedWait, Sender
+from reconciler.http.sender import Sender
 from reconciler.http.transport import Broken, Params, Reply, Request, Transport
 from reconciler.http.words import host, quoted, status_words
 
@@ -46,7 +45,6 @@ class Client(Closing):
         authorities: str,
         reach: Reach,
         advice: Mapping[int, str],
-        asked: AskedWait = asked_wait,
     ) -> None:
         patience = reach.waiting
         self._credential = credential
@@ -58,7 +56,7 @@ class Client(Closing):
             patience.clock,
             reach.transport,
         )
-        self._sender = Sender(self._transport, patience, credential.hidden_in, asked, LIMITED)
+        self._sender = Sender(self._transport, patience, credential.hidden_in, LIMITED)
 
     def get(self, path: str) -> JsonObject:
         """One JSON object."""

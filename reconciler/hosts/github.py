@@ -1,7 +1,6 @@
 """Pull requests on GitHub and GitHub Enterprise: the REST API, and GraphQL for who the token is."""
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 
 from reconciler.errors import HostError
 from reconciler.hosts.client import Client, linked
@@ -9,7 +8,6 @@ from reconciler.hosts.comments import Comment, PullRequests
 from reconciler.hosts.credentials import VARIABLES, Credential
 from reconciler.hosts.host import Host, Kind
 from reconciler.hosts.wire import JsonObject, number, text
-from reconciler.http.patience import asked_wait, date
 from reconciler.http.reach import Reach
 
 _TOKEN = VARIABLES[Kind.GITHUB]
@@ -32,7 +30,7 @@ class GitHub(PullRequests):
         self._rest = host.api[len(base) :]
         self._repository = host.repository
         headers = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
-        self._client = Client(base, credential, headers, authorities, reach, _ADVICE, asked)
+        self._client = Client(base, credential, headers, authorities, reach, _ADVICE)
 
     def me(self) -> str:
         """The login; GraphQL tells it to the token of an app as well, which `GET /user` refuses."""
@@ -71,21 +69,6 @@ class GitHub(PullRequests):
 
     def close(self) -> None:
         self._client.close()
-
-
-def asked(headers: Mapping[str, str], now: datetime) -> float | None:
-    """The seconds that GitHub asks to wait, None where nothing is limited.
-
-    https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api: Retry-After where there is
-    one; else, where nothing remains of the limit, until `x-ratelimit-reset`, in seconds since 1970.
-    """
-    if (said := asked_wait(headers, now)) is not None:
-        return said
-    reset = headers.get("x-ratelimit-reset", "").strip()
-    if headers.get("x-ratelimit-remaining", "").strip() != "0" or not (reset.isascii() and reset.isdigit()):
-        return None
-    server_time = date(headers.get("date", "")) or now
-    return max(0.0, float(reset[:18]) - server_time.timestamp()) + 1.0  # the clocks show whole seconds
 
 
 def _comment(entry: JsonObject) -> Comment:

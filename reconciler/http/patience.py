@@ -2,17 +2,18 @@
 
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+
+from reconciler.http import waiting
 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
     """The time that one request may take with all its repetitions, in seconds, and the clocks it goes by.
 
-    `tries` bounds repetitions after failures; waiting because a server asked for it is bounded by
+    `tries` bounds repetitions after failures; being refused by a server that is asked too much is bounded by
     `budget` alone. `clock` is monotonic, `now` the time of day, `random` gives a number in [0, 1).
     """
 
@@ -21,7 +22,7 @@ class Patience:
     first: float = 0.5
     longest: float = 20.0
     clock: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], None] = time.sleep
+    sleep: Callable[[float], None] = waiting.sleep
     random: Callable[[], float] = random.random
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
@@ -30,25 +31,6 @@ class Patience:
         bound: float = min(self.longest, self.first * 2 ** min(tried, 16))
         return bound * self.random()
 
-
-def asked_wait(headers: Mapping[str, str], now: datetime) -> float | None:
-    """The seconds that `Retry-After` asks for (RFC 9110 section 10.2.3); None where it says nothing usable.
-
-    A date is measured against the server's own `Date`, so that a clock that is off does no harm.
-    """
-    text = headers.get("retry-after", "").strip()
-    if text.isascii() and text.isdigit():
-        return float(text[:9])
-    until = date(text)
-    if until is None:
-        return None
-    return max(0.0, (until - (date(headers.get("date", "")) or now)).total_seconds())
-
-
-def date(text: str) -> datetime | None:
-    """The moment that a header tells (RFC 9110 section 5.6.7), aware; None where it tells none."""
-    try:
-        moment = parsedate_to_datetime(text)
-    except (ValueError, IndexError, OverflowError):
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    def exceeded(self, wait: float) -> str:
+        """Why not to wait so many seconds."""
+        return f"waiting another {wait:.0f} s would exceed the {self.budget:.0f} s a request may take"

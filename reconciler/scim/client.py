@@ -14,7 +14,8 @@ import httpx
 from reconciler.errors import ReadError, WriteError
 from reconciler.http import answers
 from reconciler.http.closing import Closing
-from reconciler.http.patience import Patience, date
+from reconciler.http.limits import date
+from reconciler.http.patience import Patience
 from reconciler.http.sender import Sender
 from reconciler.http.transport import Broken, Params, Reply, Request, Transport
 from reconciler.http.words import host, printable, status_words

@@ -5,7 +5,8 @@ import pytest
 from scim.fake_server import BASE, JSON, SECRET, FakeServer, Fault, error_body, refusal, reset, user
 
 from reconciler.errors import ExitCode, ReadError, ReconcilerError
-from reconciler.http.patience import Patience, asked_wait
+from reconciler.http.limits import asked_wait
+from reconciler.http.patience import Patience
 from reconciler.http.transport import Transport
 from reconciler.scim.client import Answer, AnswerError, Client, RefusedError, UncertainError, WritingClient
 

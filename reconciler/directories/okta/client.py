@@ -1,11 +1,9 @@
 """The one verb of Okta's management API that is needed: all pages of a listing, or a ReadError."""
 
-import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime
 from typing import TypeVar
 
-from reconciler.directories.okta import limits
 from reconciler.directories.okta.access import Access, ApiToken, AppAccess
 from reconciler.directories.okta.wire import JsonObject, identifier
 from reconciler.errors import ReadError
@@ -13,6 +11,7 @@ from reconciler.http import answers
 from reconciler.http.abreast import abreast
 from reconciler.http.client_credentials import Signs, installed
 from reconciler.http.closing import Closing
+from reconciler.http.limits import server_time
 from reconciler.http.links import next_page
 from reconciler.http.patience import Patience
 from reconciler.http.reach import Reach
@@ -68,11 +67,8 @@ class OktaClient(Closing):
             reach.transport,
         )
         self._transport = transport
-        self._sender = Sender(transport, self._patience, self._clean, self._asked_to_wait)
+        self._sender = Sender(transport, self._patience, self._clean)
         self._access = self._admitted(connection.credential, scopes, signer)
-        self._limits = threading.Lock()
-        self._pause = 0.0
-        """Until when nothing is sent, by the clock of patience."""
         self.asked_at: datetime | None = None
         """The moment of the last answer by the server's clock, aware."""
 
@@ -149,29 +145,14 @@ class OktaClient(Closing):
             raise ReadError(f"{what}: {self._clean(result.words)}", result.hint) from self._sender.cause(
                 result
             )
-        self.asked_at = limits.server_time(result.headers, self._patience.now())
+        self.asked_at = server_time(result.headers, self._patience.now())
         if result.status != 200:
             raise self._refused(what, path, result)
         return result
 
     def _sent(self, path: str, params: Params, url: str, authorization: str) -> Reply | Broken:
         headers = {"Authorization": authorization}
-        self._slow_down()
         return self._sender.insist(Request("GET", path, params, headers=headers), url)
-
-    def _asked_to_wait(self, headers: Mapping[str, str], now: datetime) -> float | None:
-        """What one answer asks holds for the requests of all threads."""
-        asked = limits.asked(headers, now)
-        if asked is not None and asked <= self._patience.budget:
-            with self._limits:
-                self._pause = max(self._pause, self._patience.clock() + asked)
-        return asked
-
-    def _slow_down(self) -> None:
-        """Wait for the next window where nothing is left of this one: others are limited with us."""
-        left = self._pause - self._patience.clock()
-        if left > 0:
-            self._patience.sleep(left)
 
     def _entries(self, path: str, reply: Reply) -> list[JsonObject]:
         what = f"could not read {self.server}{path}"

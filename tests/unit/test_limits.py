@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from reconciler.directories.okta import limits
+from reconciler.http import limits
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 EPOCH = int(NOW.timestamp())
@@ -48,4 +48,4 @@ def headers(limit: object, remaining: object, reset: object, **others: str) -> d
     ],
 )
 def test_a_window_is_waited_for_and_nothing_else(given: dict[str, str], wait: float | None) -> None:
-    assert limits.asked(given, NOW) == wait
+    assert limits.asked_wait(given, NOW) == wait
