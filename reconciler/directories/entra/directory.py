@@ -125,7 +125,7 @@ class EntraDirectory:
         """
         queries = [
             query
-            for some in filters.gathered(names, filters.odata, MOST_NAMES, LONGEST)
+            for some in filters.gathered(names, lambda name: f",{filters.odata(name)}", MOST_NAMES, LONGEST)
             for query in _by_names(some)
         ]
         hits = [

@@ -70,7 +70,7 @@ class OktaClient(Closing):
         self._sender = Sender(transport, self._patience, self._clean)
         self._access = self._admitted(connection.credential, scopes, signer)
         self.asked_at: datetime | None = None
-        """The moment of the last answer by the server's clock, aware."""
+        """The moment of the last answer by the server's clock, aware; of one of those that came at once."""
 
     def _admitted(
         self, credential: Token | AppKey, scopes: tuple[str, ...], signer: Callable[[AppKey], Signs]
