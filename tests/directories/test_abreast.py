@@ -4,6 +4,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from datetime import timedelta
 from itertools import count
 from typing import Any
 
@@ -11,6 +12,7 @@ import httpx
 import pytest
 from directories import entra_world, okta_world
 from directories.asking import refs
+from scim.fake_server import Time
 from standins import graph, okta
 
 from reconciler.directories.entra import client as entra_client
@@ -52,11 +54,11 @@ class Company:
         groups = [graph.group(self.names(n), *self._members(n, people)) for n in numbers]
         return graph.Graph([graph.person(name) for name in people], groups)
 
-    def directory(self, answer: Answer | None = None) -> Directory:
+    def directory(self, answer: Answer | None = None, time: Time | None = None) -> Directory:
         """It signs in as an app; `answer` may stand before the stand-in."""
         if self.kind == "okta":
-            return okta_world.directory(self.world, key=self.world.pem, answer=answer)
-        return entra_world.directory(self.world, answer=answer)
+            return okta_world.directory(self.world, key=self.world.pem, answer=answer, time=time)
+        return entra_world.directory(self.world, answer=answer, time=time)
 
     @property
     def refs(self) -> set[GroupRef]:
@@ -301,6 +303,39 @@ def test_after_a_refusal_nothing_further_is_begun(kind: str) -> None:
     company.refuse(0)
     refusal(company)
     assert asked(company.world.requests)["members"] <= 3 * company.at_once
+
+
+# -- limits --------------------------------------------------------------------------------------
+
+
+def windows(company: Company, time: Time, limit: int, refused: list[int]) -> Answer:
+    """So many requests a minute by Okta's clock, as its headers tell; the minutes of all others are noted."""
+    lock, used = threading.Lock(), Counter[int]()
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        response: httpx.Response = company.world.answer(request)
+        with lock:
+            minute = int(time.passed // 60)
+            used[minute] += 1
+            if used[minute] > limit:
+                refused.append(minute)
+                response = okta.refused(429, "E0000047", "API call exceeded rate limit.")
+            now = okta.NOW + timedelta(seconds=time.passed)
+            response.headers["Date"] = now.strftime("%a, %d %b %Y %H:%M:%S GMT")
+            response.headers["X-Rate-Limit-Limit"] = str(limit)
+            response.headers["X-Rate-Limit-Remaining"] = str(max(0, limit - used[minute]))
+            response.headers["X-Rate-Limit-Reset"] = str(int(okta.NOW.timestamp()) + 60 * (minute + 1))
+        return response
+
+    return answer
+
+
+def test_a_window_is_used_up_by_all_together_and_the_next_one_waited_for() -> None:
+    company, time, refused = Company("okta", 50), Time(), list[int]()
+    there = company.directory(windows(company, time, 20, refused), time)
+    assert len(there.read(company.refs).groups) == 50
+    assert 2 * 60 <= time.passed < 4 * 60  # for 57 requests
+    assert len(refused) <= company.at_once  # one answer may overtake another
 
 
 # -- tokens --------------------------------------------------------------------------------------

@@ -63,7 +63,7 @@ class OktaDirectory:
     A name is looked up by `search`, Okta's own recommendation, whose index lags behind by seconds. So a hit
     is a hint only: the group itself is read by its id and counts if it has that name now. A name without a
     hit is asked for once more by `q`, which is no index but can't be paged. What neither knows is absent,
-    which takes nothing from anybody.
+    which takes nothing from anybody. Groups are read side by side.
     """
 
     def __init__(self, client: OktaClient, organization: Organization) -> None:
