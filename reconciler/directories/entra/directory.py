@@ -49,9 +49,9 @@ def opened(
 class EntraDirectory:
     """A `ports.Directory`.
 
-    Counts and casts are served by an index that lags behind by seconds; a listing is believed when it holds as
-    many as that counts. Names are looked up in it and without it, and a group counts if it has that name now. A
-    deleted user is listed nowhere. Groups are read side by side.
+    Counts and casts are served by an index that lags behind by seconds; a listing is believed when it holds
+    as many as that counts. Names are looked up in it and without it, and a group counts if it has that name
+    now. A deleted user is listed nowhere. Groups are read side by side.
     """
 
     def __init__(self, client: GraphClient, organization: Organization) -> None:
