@@ -63,12 +63,17 @@ class Gate:
                 wait = self._pace.wait(now)
                 if wait is not None:
                     break
-                self._back.wait()
+                if not self._back.wait(self._patience.budget):  # one was interrupted, and lost count of
+                    return Barred("what was sent before does not come back")
             then = now + wait
             deadline += max(0.0, min(then, self._pace.well_until) - came)
             if wait and then > deadline:
                 return Barred(self._patience.exceeded(wait))
             return wait or Leave(self._pace.go(now), deadline)
+
+    def moved_since(self, moment: float) -> bool:
+        """Whether the server has let anything through since then."""
+        return self._pace.well_until > moment
 
     def came_through(self, leave: Leave, quota: Quota | None) -> None:
         """The server took the request, and perhaps said how many more it will take."""

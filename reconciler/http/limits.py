@@ -32,16 +32,24 @@ class Quota:
 def asked_wait(headers: Mapping[str, str], now: datetime) -> float | None:
     """The seconds that a refusal asks to wait; None where it says nothing usable.
 
-    A date is measured against the server's own `Date`, so that a clock that is off does no harm. Where there
-    is no `Retry-After`, a quota of which nothing is left is waited for.
+    Where there is no `Retry-After`, a quota of which nothing is left is waited for.
+    """
+    if (said := retry_after(headers, now)) is not None:
+        return said
+    left = quota(headers, now)
+    return left.seconds if left and left.remaining == 0 else None
+
+
+def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
+    """The seconds that `Retry-After` asks to wait; None where it says nothing usable.
+
+    A date is measured against the server's own `Date`, so that a clock that is off does no harm.
     """
     text = headers.get("retry-after", "").strip()
     if text.isascii() and text.isdigit():
         return float(text[:9])
-    if until := date(text):
-        return max(0.0, (until - server_time(headers, now)).total_seconds())
-    left = quota(headers, now)
-    return left.seconds if left and left.remaining == 0 else None
+    until = date(text)
+    return None if until is None else max(0.0, (until - server_time(headers, now)).total_seconds())
 
 
 def quota(headers: Mapping[str, str], now: datetime) -> Quota | None:

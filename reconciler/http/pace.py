@@ -14,18 +14,20 @@ from reconciler.http.limits import Quota
 FIRST = 8
 """So many may go at once to begin with; one more with each that came through, until one is refused."""
 
-CAUTION = 0.97
+CAUTION = 0.96
 """A pace begins so much below what was let through,"""
 CREEP = 0.1
 """and grows by such a part while it is calm."""
-CALM = 5.0
+CALM = 10.0
 """For how many seconds it is calm after a limit was found,"""
-STEADY = 30.0
+STEADY = 60.0
 """and at most, after it was found again where it was: three times as long each time."""
 DOUBLES = 4.0
 """How many seconds after the calm it has doubled; after twice as many, it is sixteen times as fast."""
 SEARCHING = 1.0
-"""The calm, and the seconds of doubling, where too few came through to know much."""
+"""The calm after the first measure, which is the shortest; and the doubling where it hardly is one."""
+IDLE = 0.5
+"""Seconds without any request that tell nothing of what would have been let through."""
 ENOUGH = 20
 """So many answers tell how many come through."""
 
@@ -44,7 +46,7 @@ FLUKES = 4
 """So few may have come through above a limit of how many at once: answers are on their way for a while."""
 PROBE = 16
 """After how many answers one more at once is tried; after four times as many where that was refused."""
-RAREST_PROBE = 4096
+RAREST_PROBE = 1024
 WIDE = 64
 """So many at once are as good as any number."""
 
@@ -101,7 +103,9 @@ class Pace:
 
     _rate: _Rate | None = None
     _since: float | None = None
-    """From when on what comes through is counted: the end of the last pause."""
+    """From when on what comes through is counted: the end of the last pause, or of a long silence."""
+    _last: float = float("-inf")
+    """When a request came back last."""
     _through: int = 0
     _doubtful: bool = False
     """Whether the last refusal came after too few answers to know a rate by."""
@@ -138,9 +142,11 @@ class Pace:
 
     def go(self, now: float) -> Going:
         """A request is sent now."""
+        apart = 0.0 if self._rate is None else 1 / self._rate.at(now)
+        silent = not self._under_way and now - max(self._last, self._held) > max(IDLE, 2 * apart)
+        if self._since is None or silent:
+            self._since, self._through = now, 0
         self._under_way += 1
-        if self._since is None:
-            self._since = now
         if self._rate is not None:
             self._space(self._rate.at(now), now)
         elif self._places is not None:  # side by side, but not in one instant
@@ -149,8 +155,8 @@ class Pace:
 
     def _space(self, rate: float, now: float) -> None:
         if rate < FASTEST:
-            between = 1 / rate
-            self._next = max(self._next, now - max(between, LATE)) + between
+            apart = 1 / rate
+            self._next = max(self._next, now - max(apart, LATE)) + apart
         else:
             self._rate = None
             self.tell("no limit a second")
@@ -162,6 +168,7 @@ class Pace:
     def came_through(self, going: Going, now: float, quota: Quota | None = None) -> None:
         """The server took a request, and perhaps said how many more it will take."""
         self._under_way -= 1
+        self._last = now
         self._through += 1
         took = now - going.since
         self._takes += (took - self._takes) / 8 if self._takes else took
@@ -177,7 +184,8 @@ class Pace:
 
     def _widen(self) -> None:
         self._good += 1
-        if self._places is None or self._good < self._probe:
+        enough = min(PROBE, self._probe) if self._probing else self._probe
+        if self._places is None or self._good < enough:
             return
         self._allow(self._places + 1 if self._places < WIDE else None)
         self._probing = True
@@ -235,8 +243,8 @@ class Pace:
 
         What came through from the end of one pause to the end of the next, over that time, is exactly what a
         server lets through that saves up during pauses. One that saves up nothing lets through more, up to
-        the rate at which it refused. So the truth is taken to lie between: the longer the time between two
-        refusals, the closer are both.
+        the rate at which it refused. So the truth is taken to lie between, rather high: the longer the time
+        between two refusals, the closer are both.
 
         Where little is known, the rate stays as it is the first time: whoever asks little was perhaps refused
         for what others asked. `disproved`: that it was for too many at once was tried before.
@@ -247,10 +255,12 @@ class Pace:
         doubtful = self._through < ENOUGH
         known = not doubtful or (self._through > 0 and (disproved or self._doubtful))
         if self._rate is not None or known:
-            self._set(min(most, (most * least) ** 0.5), doubtful)
+            lowest = most / 2 if self._rate is not None else 0.0
+            between: float = (most * most * least) ** (1 / 3)
+            self._set(min(most, max(lowest, between)), doubtful)
         self._doubtful = doubtful
         self._in_vain = 0 if self._through else self._in_vain + 1
-        if self._in_vain:  # see whether it takes one, before others follow
+        if self._in_vain > 1:  # see whether it takes one, before others follow
             self._allow(1)
             self._probe = 1
         self._count_anew()
@@ -259,8 +269,8 @@ class Pace:
         calm, doubles = CALM, DOUBLES
         if self._rate is not None and self._rate.confirmed_by(base):
             calm = min(STEADY, 3 * self._rate.calm)
-        elif self._rate is None and doubtful:
-            calm, doubles = SEARCHING, SEARCHING
+        elif self._rate is None:  # the first measure is the shortest
+            calm, doubles = (SEARCHING, SEARCHING) if doubtful else (SEARCHING, DOUBLES)
         self._rate = _Rate(max(SLOWEST, CAUTION * base), self._held, calm, doubles)
         self._next = self._held
         self.tell(f"{self._rate.base:.3g} a second")

@@ -13,8 +13,8 @@ from reconciler.http import waiting
 class Patience:
     """The time that one request may take with all its repetitions, in seconds, and the clocks it goes by.
 
-    `tries` bounds repetitions after failures; being refused by a server that is asked too much is bounded by
-    `budget` alone. `clock` is monotonic, `now` the time of day, `random` gives a number in [0, 1).
+    `tries` bounds repetitions after failures; waiting because a server asked for it, or took others first, is
+    bounded by `budget` alone. `clock` is monotonic, `now` the time of day; `random` is below 1.
     """
 
     budget: float = 120.0

@@ -5,23 +5,16 @@ Who a server is and what its answers mean, its client knows.
 
 import logging
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from reconciler.http import waiting
 from reconciler.http.gate import Barred, Gate, Leave
-from reconciler.http.limits import asked_wait, quota
+from reconciler.http.limits import asked_wait, quota, retry_after
 from reconciler.http.patience import Patience
 from reconciler.http.transport import Broken, Reply, Request, Transport
 from reconciler.http.words import status_words
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class _Refusal:
-    """Too much was asked of the server; it may have asked to wait so many seconds."""
-
-    asked: float | None
 
 
 class Sender:
@@ -53,7 +46,8 @@ class Sender:
         """
         url = url or self.transport.url(request.path, request.params)
         patience = self.patience
-        deadline = patience.clock() + patience.budget
+        seen = patience.clock()
+        deadline = seen + patience.budget
         result: Reply | Broken | None = None
         tried = failures = 0
         while True:
@@ -61,16 +55,15 @@ class Sender:
             if isinstance(leave, Barred):
                 return _ended(result, leave.words)
             deadline = leave.deadline
-            started = patience.clock()
             tried += 1
-            result = self._sent(request, url, leave)
-            self._tell(request, result, tried, patience.clock() - started)
-            refusal = self._refusal(result)
-            failures += refusal is None
-            wait = self._wait(request, result, refusal, tried, failures)
+            result = self._sent(request, url, leave, tried)
+            # Refused while others were not, it was unlucky: that is no failure.
+            failures += not (self._refused(result) and self._gate.moved_since(seen))
+            seen = patience.clock()
+            wait = self._wait(request, result, tried, failures)
             if wait is None:
                 return result
-            if patience.clock() + wait > deadline:
+            if seen + wait > deadline:
                 return _ended(result, patience.exceeded(wait))
             _log.debug("waiting %.1f s before try %d", wait, tried + 1)
             patience.sleep(wait)
@@ -81,48 +74,47 @@ class Sender:
         """What broke a connection, unless it quotes a secret."""
         return broken.cause if self._hide(str(broken.cause)) == str(broken.cause) else None
 
-    def _sent(self, request: Request, url: str, leave: Leave) -> Reply | Broken:
-        """What came of one try, which the pace is told."""
+    def _sent(self, request: Request, url: str, leave: Leave, tried: int) -> Reply | Broken:
+        """What came of one try, which is told to the pace, and to the log."""
+        started = self.patience.clock()
         try:
             result = self.transport.send(request, url, leave.deadline)
         except BaseException:
             self._gate.came_to_nothing(leave)
             raise
-        if refusal := self._refusal(result):
-            self._gate.refused(leave, refusal.asked)
-        elif isinstance(result, Reply) and result.status < 500:
-            self._gate.came_through(leave, quota(result.headers, self.patience.now()))
-        else:
+        self._tell(request, result, tried, self.patience.clock() - started)
+        if isinstance(result, Broken) or (result.status >= 500 and not self._refused(result)):
             self._gate.came_to_nothing(leave)
+        elif self._refused(result):
+            self._gate.refused(leave, self._asked(result))
+        else:
+            self._gate.came_through(leave, quota(result.headers, self.patience.now()))
         return result
 
-    def _refusal(self, result: Reply | Broken) -> _Refusal | None:
-        """Whether a request was not done because the server is asked too much."""
-        if isinstance(result, Broken) or result.status not in {429, *self._limited}:
-            return None
-        asked = asked_wait(result.headers, self.patience.now()) if result.status in self._limited else None
-        return _Refusal(asked) if asked is not None or result.status == 429 else None
+    def _refused(self, result: Reply | Broken) -> bool:
+        """Whether the server did nothing, for too much is asked of it."""
+        return isinstance(result, Reply) and (result.status == 429 or self._asked(result) is not None)
 
-    def _wait(
-        self,
-        request: Request,
-        result: Reply | Broken,
-        refusal: _Refusal | None,
-        tried: int,
-        failures: int,
-    ) -> float | None:
+    def _asked(self, reply: Reply) -> float | None:
+        """The seconds that the server asks to wait, if it does: what is left of a quota explains no 5xx."""
+        if reply.status not in self._limited:
+            return None
+        asks = asked_wait if reply.status < 500 else retry_after
+        return asks(reply.headers, self.patience.now())
+
+    def _wait(self, request: Request, result: Reply | Broken, tried: int, failures: int) -> float | None:
         """The seconds before the same request may be sent again; None where this result stands.
 
         A write is repeated only where the server said that it did not do it, or never received it.
         """
         backoff = self.patience.backoff(tried - 1)
-        if refusal:
-            return max(refusal.asked or 0.0, backoff)
         safe = request.method == "GET" or request.repeatable
         if isinstance(result, Broken):
             again = not result.lasting and (safe or not result.sent)
+        elif (asked := self._asked(result)) is not None:
+            return max(asked, backoff)
         else:
-            again = safe and result.status in (408, 500, 502, 503, 504)
+            again = result.status == 429 or (safe and result.status in (408, 500, 502, 503, 504))
         return backoff if again and failures < self.patience.tries else None
 
     def _tell(self, request: Request, result: Reply | Broken, tried: int, seconds: float) -> None:

@@ -3,12 +3,14 @@
 The variables are `CIRCLECI_SCIM_URL` and one of `CIRCLECI_SCIM_TOKEN`, `CIRCLECI_SCIM_TOKEN_FILE`,
 `CIRCLECI_SCIM_TOKEN_COMMAND` and `CIRCLECI_SCIM_TOKEN_VAULT`. Each may have the organization's name in
 front (`ACME_CIRCLECI_SCIM_URL`). Those with the name win, and as a set: the token of one server is never
-combined with the URL of another. Nothing is sent to a SCIM server here; Vault is asked where it is named.
+combined with the URL of another; `CIRCLECI_SCIM_AT_ONCE` belongs to no set. Nothing is sent to a SCIM server
+here; Vault is asked where it is named.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from reconciler.errors import SettingsError
 from reconciler.settings import sources
 from reconciler.settings.address import base_url
 from reconciler.settings.token import Token
@@ -17,12 +19,14 @@ __all__ = ["Connection", "Token", "authorities", "connection", "lacking", "prefi
 
 URL = "CIRCLECI_SCIM_URL"
 TOKEN = "CIRCLECI_SCIM_TOKEN"
+AT_ONCE_VARIABLE = "CIRCLECI_SCIM_AT_ONCE"
 
 PATIENCE_SECONDS = 60.0
 """How long a token command may take: enough for a person to confirm on another device."""
 
 AT_ONCE = 8
 """How many requests are under way at the same time, unless somebody says otherwise."""
+MOST_AT_ONCE = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,21 @@ def connection(
     hint = f"set {name} to the base URL of the SCIM server, such as https://scim.example.com/scim/v2"
     url = base_url(name, environ, hint)
     trusted = authorities(environ)
-    return Connection(url, sources.token(front + TOKEN, environ, trusted, patience), trusted)
+    number = _at_once(organization, environ)  # before anybody is asked for a token
+    return Connection(url, sources.token(front + TOKEN, environ, trusted, patience), trusted, number)
+
+
+def _at_once(organization: str, environ: Mapping[str, str]) -> int:
+    name = prefix(organization, environ, (AT_ONCE_VARIABLE,)) + AT_ONCE_VARIABLE
+    text = environ.get(name)
+    if text is None:
+        return AT_ONCE
+    if not (text.isascii() and text.isdigit() and len(text) <= 2 and 1 <= int(text) <= MOST_AT_ONCE):
+        raise SettingsError(
+            f"{name} does not say how many requests may be under way at the same time",
+            f"set it to a whole number from 1 to {MOST_AT_ONCE}, or unset it for {AT_ONCE}",
+        )
+    return int(text)
 
 
 def lacking(organization: str, environ: Mapping[str, str]) -> str:

@@ -253,6 +253,7 @@ def test_a_server_that_is_always_busy_is_given_up_within_the_budget() -> None:
         (Fault(status=503, headers={"retry-after": "1"}), True),
         (Fault(breaks=lambda request: httpx.ConnectError("refused", request=request)), True),
         (Fault(status=503), False),
+        (Fault(status=503, headers={"ratelimit-remaining": "0", "ratelimit-reset": "1"}), False),
         (Fault(status=500), False),
         (Fault(status=502), False),
         (Fault(status=504), False),

@@ -1,10 +1,11 @@
-"""How long Okta's headers ask to wait."""
+"""What headers tell of limits: when to come again, and what is left."""
 
 from datetime import UTC, datetime
 
 import pytest
 
 from reconciler.http import limits
+from reconciler.http.limits import Quota
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 EPOCH = int(NOW.timestamp())
@@ -49,3 +50,52 @@ def headers(limit: object, remaining: object, reset: object, **others: str) -> d
 )
 def test_a_window_is_waited_for_and_nothing_else(given: dict[str, str], wait: float | None) -> None:
     assert limits.asked_wait(given, NOW) == wait
+
+
+@pytest.mark.parametrize(
+    ("given", "left"),
+    [
+        ({"ratelimit-limit": "50", "ratelimit-remaining": "7", "ratelimit-reset": "30"}, Quota(7, 30.0)),
+        ({"x-ratelimit-remaining": "7", "x-ratelimit-reset": "30"}, Quota(7, 30.0)),
+        ({"x-ratelimit-remaining": "7", "x-ratelimit-reset": str(EPOCH + 30), "date": DATE}, Quota(7, 31.0)),
+        (headers(600, 7, EPOCH + 30, date=DATE), Quota(7, 31.0)),
+        ({"ratelimit": '"default";r=7;t=30'}, Quota(7, 30.0)),
+        ({"ratelimit": '"day";r=900;t=80000, "minute"; r=7; t=30'}, Quota(7, 30.0)),
+        ({"ratelimit": "limit=50, remaining=7, reset=30"}, Quota(7, 30.0)),
+        (
+            {
+                "ratelimit-remaining": "9",
+                "ratelimit-reset": "5",
+                "x-ratelimit-remaining": "7",
+                "x-ratelimit-reset": "30",
+            },
+            Quota(7, 30.0),
+        ),
+        ({"ratelimit-remaining": "7"}, None),
+        ({"ratelimit-remaining": "-1", "ratelimit-reset": "30"}, None),
+        ({"ratelimit-remaining": "0.5", "ratelimit-reset": "30"}, None),
+        ({"ratelimit": '"default";q=7'}, None),
+        ({"ratelimit": "=;" * 5000}, None),
+        (headers(0, 0, EPOCH + 30, date=DATE), None),
+        ({}, None),
+    ],
+    ids=[
+        "draft 7 of the IETF",
+        "seconds from now",
+        "a moment",
+        "Okta",
+        "draft 10 of the IETF",
+        "several policies",
+        "draft 8 of the IETF",
+        "the strictest of two",
+        "no end",
+        "less than nothing",
+        "no whole number",
+        "another parameter",
+        "nonsense",
+        "too many at once",
+        "nothing said",
+    ],
+)
+def test_what_is_left_is_read_as_each_server_tells_it(given: dict[str, str], left: Quota | None) -> None:
+    assert limits.quota(given, NOW) == left

@@ -431,3 +431,38 @@ def test_tokens_equal_tokens_and_nothing_else() -> None:
 def test_a_token_is_not_written_anywhere_by_accident() -> None:
     with pytest.raises(TypeError):
         pickle.dumps(Token(SECRET))
+
+
+# -- how many at once ------------------------------------------------------------------------------
+
+AT_ONCE = "CIRCLECI_SCIM_AT_ONCE"
+
+
+@pytest.mark.parametrize(
+    ("given", "number"),
+    [
+        ({}, 8),
+        ({AT_ONCE: "1"}, 1),
+        ({AT_ONCE: "32"}, 32),
+        ({AT_ONCE: "4", "ACME_CIRCLECI_SCIM_AT_ONCE": "2"}, 2),
+        ({AT_ONCE: "4", "OTHER_CIRCLECI_SCIM_AT_ONCE": "2"}, 4),
+    ],
+    ids=["by default", "one", "most", "the organization's own", "another organization's"],
+)
+def test_so_many_requests_may_be_under_way_as_the_environment_says(
+    given: dict[str, str], number: int
+) -> None:
+    """Without a URL of the organization's own, too: it is part of no set."""
+    assert connection("acme", GOOD | given) == Connection(URL, Token(SECRET), at_once=number)
+
+
+@pytest.mark.parametrize("text", ["", "0", "33", "-1", "+4", "4.0", " 4", "eight", "008", "٨", "9" * 9999])
+@pytest.mark.parametrize("front", ["", "ACME_"])
+def test_any_other_number_at_once_is_refused_before_a_token_is_asked_for(front: str, text: str) -> None:
+    environ = {"CIRCLECI_SCIM_URL": URL, "CIRCLECI_SCIM_TOKEN_COMMAND": "false", front + AT_ONCE: text}
+    error = fails(environ)
+
+    assert error.message == (
+        f"{front}CIRCLECI_SCIM_AT_ONCE does not say how many requests may be under way at the same time"
+    )
+    assert error.hint == "set it to a whole number from 1 to 32, or unset it for 8"
