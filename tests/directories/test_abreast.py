@@ -367,4 +367,4 @@ def test_who_may_not_sign_in_is_refused_once_however_many_groups_wait_for_it(kin
         company.world.faults = [graph.Fault("/oauth2/", 401, graph.JSON, '{"error": "invalid_client"}')]
     with pytest.raises(ReadError, match=r"401 Unauthorized \(invalid_client\)"):
         company.directory().read(wanted)
-    assert 1 <= len(company.world.requests) <= company.at_once
+    assert asked(company.world.requests) == {"oauth2": 1}

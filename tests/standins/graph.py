@@ -413,18 +413,20 @@ class Graph:
         return number + self.lag
 
     def _meets(self, record: Record, condition: str) -> bool:
-        """Whether a group fits `displayName in ('…')` or `startswith(displayName,'…')`, in whatever case."""
+        """Whether a name is `eq '…'`, `in ('…','…')` or `startswith(displayName,'…')`, in whatever case."""
         text = r"'(?:[^']|'')*'"
-        found = re.fullmatch(
-            rf"displayName in \(({text}(?:,{text})*)\)|startswith\(displayName,({text})\)", condition
-        )
-        if not found:
+        ways = f"displayName eq ({text})", rf"displayName in \(({text}(?:,{text})*)\)"
+        found = re.fullmatch(rf"{'|'.join(ways)}|startswith\(displayName,({text})\)", condition)
+        if not found or not found.lastindex:
             raise RefusedError(400, "BadRequest", "Invalid filter clause")
-        values = [one[1:-1].replace("''", "'").casefold() for one in re.findall(text, found[1] or found[2])]
-        if len(values) > MOST_VALUES:
+        told = re.findall(text, found[found.lastindex])
+        if len(told) > MOST_VALUES:
             raise RefusedError(400, "Request_UnsupportedQuery", "Too many child clauses specified.")
-        name = record["displayName"].casefold()
-        return not self.filters or (name in values if found[1] else name.startswith(values[0]))
+        name, values = (
+            record["displayName"].casefold(),
+            [one[1:-1].replace("''", "'").casefold() for one in told],
+        )
+        return not self.filters or (name.startswith(values[0]) if found[3] else name in values)
 
     def _events(self, request: httpx.Request) -> Record:
         params = dict(parse_qsl(request.url.query.decode()))

@@ -105,6 +105,8 @@ class GraphClient(Closing):
 
     def abreast(self, work: Callable[[T], R], items: Collection[T]) -> Iterator[R]:
         """The results of some reading for each item, in their order, several under way at once."""
+        if items:
+            self._access.authorization()  # who can't sign in is told so once, and not by several threads
         return abreast(work, items, max(1, min(AT_ONCE, len(items))))
 
     def one(self, query: Query) -> JsonObject | None:
