@@ -1,12 +1,30 @@
 """Which groups references mean by name: by the present one, else by an earlier one. Sends nothing itself."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import zip_longest
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
+from reconciler.model import fold
 from reconciler.policy.document import GroupRef
 
-G = TypeVar("G")
+
+class Named(Protocol):
+    """A group of whatever directory."""
+
+    @property
+    def name(self) -> str: ...
+
+
+G = TypeVar("G", bound=Named)
+
+
+def sorted_out(names: Collection[str], groups: Iterable[G]) -> dict[str, list[G]]:
+    """By each of these names the groups that have it, in whatever letter case."""
+    having = defaultdict[str, list[G]](list)
+    for group in groups:
+        having[fold(group.name)].append(group)
+    return {name: having.get(fold(name), []) for name in names}
 
 
 def meant(

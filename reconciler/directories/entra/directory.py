@@ -140,7 +140,7 @@ class EntraDirectory:
         doubtful = {hit.id: hit for _, hit in hits if hit.id not in groups and fold(hit.name) in alike}
         read = self._client.abreast(lambda hit: self._by_id(hit.name, hit.id), doubtful.values())
         groups |= {group.id: group for group in read if group}
-        return {name: [one for one in groups.values() if fold(one.name) == fold(name)] for name in names}
+        return by_name.sorted_out(names, groups.values())
 
     def _suggest(self, names: Collection[str]) -> None:
         """Names that begin like those that are not there, for whoever misspelled them."""

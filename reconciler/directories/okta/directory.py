@@ -133,8 +133,7 @@ class OktaDirectory:
         """By each name those of these groups that have it now."""
         alike = {fold(name) for name in names}
         ids = [wire.identifier(hit, "group") for hit in hits if fold(wire.group_name(hit)) in alike]
-        groups = self._by_ids(ids).values()
-        return {name: [group for group in groups if fold(group.name) == fold(name)] for name in names}
+        return by_name.sorted_out(names, self._by_ids(ids).values())
 
     def _suggest(self, names: Collection[str]) -> None:
         """Note names that begin like those that are not there, which may be misspelled."""
