@@ -11,6 +11,9 @@ from reconciler.settings.token import Token
 ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 """The kind of proof that a `Signs` makes (RFC 7523 section 2.2)."""
 
+BEARER = "Bearer "
+"""What stands in front of an access token in the header Authorization (RFC 6750 section 2.1)."""
+
 EARLY = 300.0
 """How many seconds before its end a token is renewed: more than one request may take."""
 

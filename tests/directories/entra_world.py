@@ -1,5 +1,6 @@
 """Our directory in front of the stand-in for Graph, in memory, and a small company for it."""
 
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -50,10 +51,11 @@ def directory(
     *,
     credential: Token | Certificate | None = None,
     time: Time | None = None,
+    answer: Callable[[httpx.Request], httpx.Response] | None = None,
     **connection: Any,
 ) -> EntraDirectory:
-    """It, with the app's secret unless another credential is given."""
-    reach = Reach(httpx.MockTransport(world.answer), (time or Time()).patience())
+    """It, with the app's secret or another credential; `answer` may stand before the stand-in."""
+    reach = Reach(httpx.MockTransport(answer or world.answer), (time or Time()).patience())
     app = EntraConnection(TENANT, CLIENT, credential or Token(CLIENT_SECRET), **connection)
     return EntraDirectory(GraphClient(app, installed_signer, reach), of or organization())
 

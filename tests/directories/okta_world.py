@@ -57,11 +57,12 @@ def directory(
     key: str | None = None,
     time: Time | None = None,
     connection: Callable[..., OktaConnection] = OktaConnection,
+    answer: Callable[[httpx.Request], httpx.Response] | None = None,
     **patience: Any,
 ) -> OktaDirectory:
-    """It, with the API token, or with an app's key."""
+    """It, with the API token, or with an app's key; `answer` may stand before the stand-in."""
     credential = Token(SSWS) if key is None else AppKey(CLIENT, Token(key), "OKTA_CLIENT_PRIVATEKEY")
-    reach = Reach(httpx.MockTransport(okta.answer), (time or Time()).patience(**patience))
+    reach = Reach(httpx.MockTransport(answer or okta.answer), (time or Time()).patience(**patience))
     of = of or organization()
     scopes = (*SCOPES, LOG_SCOPE) if of.directory.log else SCOPES
     return OktaDirectory(OktaClient(connection(URL, credential), scopes, installed_signer, reach), of)

@@ -202,6 +202,10 @@ def test_the_sdk_reads_a_group_by_its_id(referee: Referee) -> None:
         ("displayName eq 'o''neill & co'", [id_of("group:o'neill & co")]),
         ("displayName eq 'twin'", [id_of("twin 1"), id_of("twin 2")]),
         ("displayName eq 'nobody'", []),
+        (
+            "displayName in ('ENG-Web','nobody','o''neill & co')",
+            [id_of(f"group:{n}") for n in ("eng-web", "o'neill & co")],
+        ),
     ],
 )
 def test_the_sdk_finds_groups_by_name(condition: str, ids: list[str], referee: Referee) -> None:

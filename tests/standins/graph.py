@@ -9,6 +9,7 @@ import hashlib
 import json
 import re
 import ssl
+import threading
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -39,6 +40,8 @@ RIGHTS = frozenset({GROUPS, USERS, LOG, LEAVES})
 JSON = {"content-type": "application/json;odata.metadata=minimal;odata.streaming=true;charset=utf-8"}
 MOST = 999
 USUAL = 100
+MOST_VALUES = 15
+"""So many values `in` takes (https://learn.microsoft.com/graph/filter-query-parameter)."""
 REQUEST_ID = "0f1e2d3c-0000-4000-8000-{:012d}"
 GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
@@ -231,6 +234,7 @@ class Graph:
     """Every access token that was given, and the moment when it ends."""
     _met: dict[int, int] = field(default_factory=dict)
     _jtis: set[str] = field(default_factory=set)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def someone(self, name: str) -> Record:
         """The user by this name, to change."""
@@ -252,6 +256,11 @@ class Graph:
         return [GUID.sub(lambda found: names.get(found[0], found[0]), path) for path in paths]
 
     def answer(self, request: httpx.Request) -> httpx.Response:
+        """One request at a time, as their state is one."""
+        with self._lock:
+            return self._answer(request)
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request)
         faults = [fault for index, fault in enumerate(self.faults) if self._fits(index, fault, request)]
         for fault in faults:
@@ -404,12 +413,20 @@ class Graph:
         return number + self.lag
 
     def _meets(self, record: Record, condition: str) -> bool:
-        """Whether a group fits `displayName eq '…'` or `startswith(displayName,'…')`, in whatever case."""
-        found = re.fullmatch(r"(displayName eq |startswith\(displayName,)'((?:[^']|'')*)'\)?", condition)
-        if not found:
+        """Whether a name is `eq '…'`, `in ('…','…')` or `startswith(displayName,'…')`, in whatever case."""
+        text = r"'(?:[^']|'')*'"
+        ways = f"displayName eq ({text})", rf"displayName in \(({text}(?:,{text})*)\)"
+        found = re.fullmatch(rf"{'|'.join(ways)}|startswith\(displayName,({text})\)", condition)
+        if not found or not found.lastindex:
             raise RefusedError(400, "BadRequest", "Invalid filter clause")
-        name, asked = record["displayName"].casefold(), found[2].replace("''", "'").casefold()
-        return not self.filters or (name == asked if found[1].endswith("eq ") else name.startswith(asked))
+        told = re.findall(text, found[found.lastindex])
+        if len(told) > MOST_VALUES:
+            raise RefusedError(400, "Request_UnsupportedQuery", "Too many child clauses specified.")
+        name, values = (
+            record["displayName"].casefold(),
+            [one[1:-1].replace("''", "'").casefold() for one in told],
+        )
+        return not self.filters or (name.startswith(values[0]) if found[3] else name in values)
 
     def _events(self, request: httpx.Request) -> Record:
         params = dict(parse_qsl(request.url.query.decode()))

@@ -7,6 +7,7 @@ One fault at the most spoils an answer, the first that fits and is not used up.
 
 import json
 import re
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -190,6 +191,7 @@ class Okta:
         self._issued: dict[str, tuple[datetime, frozenset[str]]] = {}
         self._assertions: set[str] = set()
         self._seen: dict[int, tuple[int, int]] = {}
+        self._lock = threading.Lock()
 
     # -- for tests -------------------------------------------------------------------------------
 
@@ -231,6 +233,11 @@ class Okta:
     # -- the server ------------------------------------------------------------------------------
 
     def answer(self, request: httpx.Request) -> httpx.Response:
+        """One request at a time, as their state is one."""
+        with self._lock:
+            return self._answer(request)
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request)
         response = self._headed(self._serve(request))
         honest = True

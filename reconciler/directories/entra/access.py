@@ -10,9 +10,10 @@ from urllib.parse import urlencode
 
 from reconciler.errors import ReadError
 from reconciler.http import answers
-from reconciler.http.client_credentials import ASSERTION, Signs, lasts
+from reconciler.http.client_credentials import ASSERTION, BEARER, Signs, lasts
 from reconciler.http.patience import Patience
 from reconciler.http.reach import Reach
+from reconciler.http.renewed import Granted, Renewed
 from reconciler.http.sender import Sender
 from reconciler.http.transport import Broken, Reply, Request, Transport
 from reconciler.http.words import printable, quoted, status_words
@@ -28,7 +29,10 @@ _TAIL = re.compile(r"\s*Trace ID:.*", re.DOTALL)
 
 
 class AppAccess:
-    """Access tokens of an app by client credentials, renewed before they end. Secrets go to the authority."""
+    """Access tokens of an app by client credentials, renewed before they end. Secrets go to the authority.
+
+    Safe to use from several threads.
+    """
 
     def __init__(
         self,
@@ -46,25 +50,23 @@ class AppAccess:
             connection.authority, connection.authorities, headers, patience.clock, reach.transport
         )
         self._sender = Sender(transport, patience, self.clean)
-        self._token: Token | None = None
-        self._until = 0.0
+        self._renewed = Renewed(self._granted, patience.clock)
         self._assertion: Token | None = None
 
     def authorization(self) -> str:
         """What goes into the header of that name. Raises ReadError where the app can't sign in."""
-        if self._token is None or self._sender.patience.clock() >= self._until:
-            self._token = self._granted()
-        return f"Bearer {self._token.reveal()}"
+        return f"{BEARER}{self._renewed.token().reveal()}"
 
-    def renew(self) -> None:
-        """Drop a token that was refused."""
-        self._token = None
+    def renew(self, refused: str) -> None:
+        """Drop what was shown and refused."""
+        self._renewed.drop(Token(refused.removeprefix(BEARER)))
 
     def secrets(self) -> tuple[Token, ...]:
         """What no message may hold."""
         credential = self._connection.credential
         secret = credential if isinstance(credential, Token) else None
-        return tuple(one for one in (secret, self._assertion, self._token) if one is not None)
+        own = tuple(one for one in (secret, self._assertion) if one is not None)
+        return (*own, *self._renewed.known())
 
     def clean(self, text: str) -> str:
         """A text without any of these: a server may well repeat what it complains about."""
@@ -75,7 +77,7 @@ class AppAccess:
     def close(self) -> None:
         self._sender.close()
 
-    def _granted(self) -> Token:
+    def _granted(self) -> Granted:
         connection = self._connection
         what = (
             f"could not sign in to {connection.authority} as app {connection.client} of {connection.tenant}"
@@ -93,8 +95,7 @@ class AppAccess:
             raise ReadError(f"{what}: the answer holds no access token", self._hint(""))
         if str(document.get("token_type")).casefold() != "bearer":
             raise ReadError(f"{what}: the access token is not of type Bearer", self._hint(""))
-        self._until = self._sender.patience.clock() + lasts(document)
-        return Token(token)
+        return Granted(Token(token), self._sender.patience.clock() + lasts(document))
 
     def _seen(self, reply: Reply) -> str:
         """What an answer is that has no JSON of an authority. It may hold a token: nothing of it is shown."""

@@ -1,13 +1,14 @@
 """Entra ID as a directory: the groups that a policy names, who is in them, and who there is."""
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
+from reconciler.directories import by_name
 from reconciler.directories.entra import log, wire
 from reconciler.directories.entra.client import WHOLE, GraphClient, Query, installed_signer
-from reconciler.directories.entra.wire import JsonObject, Reading
+from reconciler.directories.entra.wire import Reading
 from reconciler.errors import ReadError
 from reconciler.http import filters
 from reconciler.http.reach import Reach
@@ -21,6 +22,11 @@ GROUPS, USERS = "/groups", "/users"
 OF_GROUPS = ("$select", "displayName,id,visibility")
 CAST = "microsoft.graph.user"
 """Only people count: groups, devices and apps may be members, too."""
+
+MOST_NAMES = 15
+"""So many values a filter takes."""
+LONGEST = 1500
+"""So many characters of a URL may be names: all of it may be 2,048 long where the index is asked."""
 
 ALIKE = 3
 """How many letters of a name that is not there the names that are suggested begin with."""
@@ -43,9 +49,9 @@ def opened(
 class EntraDirectory:
     """A `ports.Directory`.
 
-    Counts, casts and filters are served by an index that lags behind by seconds; a listing is believed when
-    it holds as many as that counts. A group that it names is read by its id, too, and counts if it has that
-    name now; a name that it lacks is asked for once more without it. A deleted user is listed nowhere.
+    Counts and casts are served by an index that lags behind by seconds; a listing is believed when it holds
+    as many as that counts. Names are looked up in it and without it, and a group counts if it has that name
+    now. A deleted user is listed nowhere. Groups are read side by side.
     """
 
     def __init__(self, client: GraphClient, organization: Organization) -> None:
@@ -59,12 +65,11 @@ class EntraDirectory:
     def read(self, groups: Collection[GroupRef], *, everybody: bool = False) -> Membership:
         """Every group that one of these references could mean. Raises ReadError."""
         self._known, self._names = {}, set()
-        meant: dict[str, wire.Group] = {}
-        for ref in sorted(groups, key=lambda ref: (ref.name, ref.id or "")):
-            meant.update({group.id: group for group in self._meant(ref)})
+        refs = sorted(groups, key=lambda ref: (ref.name, ref.id or "", ref.previously))
+        meant = {group.id: group for group in self._meant(refs)}
         if everybody:
             self._everybody()
-        members = {id_: self._members(group) for id_, group in meant.items()}
+        members = self._members(meant.values())
         return Membership(
             tuple(self._answer(group, members[id_]) for id_, group in meant.items()),
             frozenset(self._names.union(group.name for group in meant.values())),
@@ -79,16 +84,20 @@ class EntraDirectory:
 
     # -- groups ----------------------------------------------------------------------------------
 
-    def _meant(self, ref: GroupRef) -> list[wire.Group]:
-        """By id where there is one, else by name, else by an earlier name."""
-        if ref.id is not None:
-            found = self._by_id(ref.name, ref.id)
-            return [found] if found else []
-        for name in (ref.name, *ref.previously):
-            if groups := self._named(name):
-                return groups
-        self._suggest(ref.name)
-        return []
+    def _meant(self, refs: Sequence[GroupRef]) -> list[wire.Group]:
+        """Each by id where there is one, else by name, else by an earlier name."""
+        numbered = [(ref.name, ref.id) for ref in refs if ref.id is not None]
+        unnumbered = [ref for ref in refs if ref.id is None]
+        by_id = dict(
+            zip(numbered, self._client.abreast(lambda one: self._by_id(*one), numbered), strict=True)
+        )
+        found = by_name.meant(unnumbered, self._named)
+        self._suggest([ref.name for ref in unnumbered if ref not in found])
+        return [
+            group
+            for ref in refs
+            for group in (found.get(ref, ()) if ref.id is None else filter(None, [by_id[ref.name, ref.id]]))
+        ]
 
     def _by_id(self, name: str, id_: str) -> wire.Group | None:
         """A group as it is now, by its object id; what does not look like one is the id of no group."""
@@ -108,25 +117,36 @@ class EntraDirectory:
             )
         return group
 
-    def _named(self, name: str) -> list[wire.Group]:
-        """All groups of a name: in Entra ID it is no key. The index first, for it counts them."""
-        condition = ("$filter", f"displayName eq {filters.odata(name)}")
-        query = Query(f"the groups named {quoted(name)}", GROUPS, GROUPS_RIGHT, [condition, OF_GROUPS])
-        if found := self._really(name, self._client.everything(query)):
-            return found
-        return self._really(name, self._client.everything(replace(query, counted=False)))
+    def _named(self, names: Collection[str]) -> dict[str, list[wire.Group]]:
+        """All groups of each name: in Entra ID it is no key.
 
-    def _really(self, name: str, hits: Collection[JsonObject]) -> list[wire.Group]:
-        """Those of these groups that have the name now."""
-        alike = [hit for hit in map(wire.group, hits) if fold(hit.name) == fold(name)]
-        groups = [group for hit in alike if (group := self._by_id(name, hit.id))]
-        return [group for group in groups if fold(group.name) == fold(name)]
+        The index counts what it lists, so that nothing is missing; without it, groups are listed as they are
+        now. What the index alone knows is read by its id.
+        """
+        queries = [
+            query
+            for some in filters.gathered(names, lambda name: f",{filters.odata(name)}", MOST_NAMES, LONGEST)
+            for query in _by_names(some)
+        ]
+        hits = [
+            (query.counted, hit)
+            for query, found in zip(
+                queries, self._client.abreast(self._client.everything, queries), strict=True
+            )
+            for hit in map(wire.group, found)
+        ]
+        groups = {hit.id: hit for counted, hit in hits if not counted}
+        alike = {fold(name) for name in names}
+        doubtful = {hit.id: hit for _, hit in hits if hit.id not in groups and fold(hit.name) in alike}
+        read = self._client.abreast(lambda hit: self._by_id(hit.name, hit.id), doubtful.values())
+        groups |= {group.id: group for group in read if group}
+        return by_name.sorted_out(names, groups.values())
 
-    def _suggest(self, name: str) -> None:
-        """Names that begin like one that is not there, for whoever misspelled it."""
-        condition = ("$filter", f"startswith(displayName,{filters.odata(name[:ALIKE])})")
-        query = Query(f"groups named like {quoted(name)}", GROUPS, GROUPS_RIGHT, [condition, OF_GROUPS])
-        self._names.update(wire.group(record).name for record in self._client.first(query))
+    def _suggest(self, names: Collection[str]) -> None:
+        """Names that begin like those that are not there, for whoever misspelled them."""
+        queries = [_like(name) for name in names]
+        for records in self._client.abreast(self._client.first, queries):
+            self._names.update(wire.group(record).name for record in records)
 
     def _answer(self, group: wire.Group, ids: list[str]) -> DirectoryGroup:
         """A group that hides its members looks empty to who may not see them."""
@@ -141,24 +161,46 @@ class EntraDirectory:
 
     # -- people ----------------------------------------------------------------------------------
 
-    def _members(self, group: wire.Group) -> list[str]:
-        """The ids of everybody in a group, and with nested groups of everybody in those within it."""
+    def _members(self, groups: Collection[wire.Group]) -> dict[str, list[str]]:
+        """The ids of everybody in each group, and with nested groups of everybody in those within it."""
         within = "transitiveMembers" if self._settings.nested else "members"
-        subject = f"the members of the group {quoted(group.name)}"
-        return self._people(subject, f"{GROUPS}/{group.id}/{within}/{CAST}", GROUPS_RIGHT)
+
+        def people(group: wire.Group) -> dict[str, Member]:
+            subject = f"the members of the group {quoted(group.name)}"
+            return self._people(subject, f"{GROUPS}/{group.id}/{within}/{CAST}", GROUPS_RIGHT)
+
+        read = self._client.abreast(people, groups)
+        return {group.id: self._noted(some) for group, some in zip(groups, read, strict=True)}
 
     def _everybody(self) -> None:
         subject = "the people of the tenant"
-        if not self._people(subject, USERS, USERS_RIGHT):
+        if not self._noted(self._people(subject, USERS, USERS_RIGHT)):
             raise ReadError(f"could not read {subject} from {self._client.server}: there are none", WHOLE)
 
-    def _people(self, subject: str, path: str, right: str) -> list[str]:
-        """Read people, of whom the latest reading holds: it must not contradict an earlier one."""
+    def _people(self, subject: str, path: str, right: str) -> dict[str, Member]:
         now = self._client.patience.now()
         query = Query(subject, path, right, [("$select", self._reading.select)])
-        read = {
+        return {
             wire.identifier(record): self._reading.member(record, now)
             for record in self._client.everything(query)
         }
-        self._known.update(read)
-        return list(read)
+
+    def _noted(self, people: Mapping[str, Member]) -> list[str]:
+        """The ids of people, of whom the latest reading holds: it must not contradict an earlier one."""
+        self._known.update(people)
+        return list(people)
+
+
+def _by_names(names: Sequence[str]) -> tuple[Query, Query]:
+    """Groups that have one of these names: as the index has them, counted, and as they are."""
+    subject = f"the groups named {quoted(names[0])}"
+    if len(names) > 1:
+        subject = f"{subject} to {quoted(names[-1])}"
+    condition = f"displayName in ({','.join(map(filters.odata, names))})"
+    query = Query(subject, GROUPS, GROUPS_RIGHT, [("$filter", condition), OF_GROUPS])
+    return query, replace(query, counted=False)
+
+
+def _like(name: str) -> Query:
+    condition = ("$filter", f"startswith(displayName,{filters.odata(name[:ALIKE])})")
+    return Query(f"groups named like {quoted(name)}", GROUPS, GROUPS_RIGHT, [condition, OF_GROUPS])

@@ -5,7 +5,8 @@ from urllib.parse import urlencode
 
 from reconciler.errors import ReadError
 from reconciler.http import answers
-from reconciler.http.client_credentials import ASSERTION, Signs, lasts
+from reconciler.http.client_credentials import ASSERTION, BEARER, Signs, lasts
+from reconciler.http.renewed import Granted, Renewed
 from reconciler.http.sender import Sender
 from reconciler.http.transport import Broken, Reply, Request
 from reconciler.http.words import printable, quoted, status_words
@@ -31,14 +32,14 @@ _HINTS = {  # with what stands in front of the variables' names
 
 
 class Access(Protocol):
-    """What goes into the header Authorization."""
+    """What goes into the header Authorization. Safe to use from several threads."""
 
     def authorization(self) -> str:
         """Raises ReadError where there is nothing to show."""
         ...
 
-    def renew(self) -> bool:
-        """Drop what was refused; whether there can be anything better."""
+    def renew(self, refused: str) -> bool:
+        """Drop what was shown and refused; whether there can be anything better."""
         ...
 
     def secrets(self) -> tuple[Token, ...]:
@@ -55,7 +56,7 @@ class ApiToken:
     def authorization(self) -> str:
         return f"SSWS {self._token.reveal()}"
 
-    def renew(self) -> bool:
+    def renew(self, refused: str) -> bool:
         return False
 
     def secrets(self) -> tuple[Token, ...]:
@@ -70,23 +71,20 @@ class AppAccess:
         self._signer = signer
         self._scopes = app.scopes or scopes
         self._sender = sender
-        self._token: Token | None = None
-        self._until = 0.0
+        self._renewed = Renewed(self._granted, sender.patience.clock)
         self._assertions: tuple[Token, ...] = ()
 
     def authorization(self) -> str:
-        if self._token is None or self._sender.patience.clock() >= self._until:
-            self._token = self._granted()
-        return f"Bearer {self._token.reveal()}"
+        return f"{BEARER}{self._renewed.token().reveal()}"
 
-    def renew(self) -> bool:
-        self._token = None
+    def renew(self, refused: str) -> bool:
+        self._renewed.drop(Token(refused.removeprefix(BEARER)))
         return True
 
     def secrets(self) -> tuple[Token, ...]:
-        return (self._app.key, *self._assertions, *((self._token,) if self._token else ()))
+        return (self._app.key, *self._assertions, *self._renewed.known())
 
-    def _granted(self) -> Token:
+    def _granted(self) -> Granted:
         what = f"could not get an access token of {self._sender.transport.server}"
         reply = self._asked()
         if isinstance(reply, Broken):
@@ -102,8 +100,7 @@ class AppAccess:
         if document.get("token_type") != "Bearer":
             kind = quoted(self._clean(str(document.get("token_type"))), 40)
             raise ReadError(f"{what}: the server gave one of type {kind}, not Bearer", NO_PROOF)
-        self._until = self._sender.patience.clock() + lasts(document)
-        return Token(token)
+        return Granted(Token(token), self._sender.patience.clock() + lasts(document))
 
     def _asked(self) -> Reply | Broken:
         """One answer. What failed is sent again with a new assertion, for it may have used the former up."""
