@@ -1,6 +1,7 @@
 """What came back from a server: its JSON, words where there is none, and whether it holds a secret."""
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -59,6 +60,21 @@ def refusal(reply: Reply, hide: Callable[[str], str], code: object, words: objec
 def repeats(reply: Reply, token: Token) -> bool:
     """Whether a success holds the token, which would then be shown as the name of somebody."""
     secret, said = token.reveal(), reply.body
-    if b"\\" in said:  # JSON can spell one text in many ways
-        said = json.dumps(json_value(said)).encode()
-    return len(secret) >= TELLING and json.dumps(secret)[1:-1].encode() in said
+    if len(secret) < TELLING:
+        return False
+    if b"\0" in said or not secret.isascii():  # JSON in UTF-8 has no zeros, in other encodings it has
+        return json.dumps(secret)[1:-1] in json.dumps(json_value(said))
+    sought = secret.encode()
+    return sought in said or (b"\\" in said and sought in _ESCAPED.sub(_meant, said))
+
+
+_ESCAPED = re.compile(rb"\\(?:u00([0-7][0-9a-fA-F])|([^u]))", re.DOTALL)
+"""What stands in JSON for one letter of ASCII, the only ones in a token. Others escape nothing of it."""
+
+_CONTROLS = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t"}
+
+
+def _meant(escaped: re.Match[bytes]) -> bytes:
+    """The letter that is escaped: JSON can spell one text in many ways."""
+    number, letter = escaped.groups()
+    return bytes.fromhex(number.decode()) if number else _CONTROLS.get(letter, letter)

@@ -4,7 +4,7 @@ import pytest
 from scim.fake_server import JSON, FakeServer, Fault, Listing, crowd, error_body, user
 
 from reconciler.errors import ExitCode, ReadError
-from reconciler.scim import discovery, listing, wire
+from reconciler.scim import decoding, discovery, listing, wire
 from reconciler.scim.client import AnswerError
 from reconciler.scim.listing import Query
 from reconciler.scim.reading import Readings
@@ -13,9 +13,13 @@ USERS = Query("/Users", wire.USER_ATTRIBUTES)
 FIRST_PAGE = '{"Resources": [{"id": "u-p000", "userName": "p"}], "nextCursor": "x"}'
 
 
-def listed(server: FakeServer, query: Query = USERS, most_pages: int = 50) -> list[str]:
+def listed(
+    server: FakeServer, query: Query = USERS, most_pages: int = 50, at_once: int | None = None
+) -> list[str]:
     client = server.client()
-    found = listing.everything(client, query, discovery.abilities(client), wire.person, most_pages)
+    found = listing.everything(
+        client, query, discovery.abilities(client), decoding.people(), most_pages, at_once
+    )
     return [person.principal.user_name for person in found.values()]
 
 
@@ -143,7 +147,7 @@ def test_a_listing_that_never_holds_still_is_refused() -> None:
     server = FakeServer(crowd(20), page=2, listing=Listing.CHANGES_ALWAYS)
 
     with pytest.raises(ReadError) as caught:
-        listed(server)
+        listed(server, at_once=1)
 
     assert caught.value.message == (
         "could not list https://scim.test/scim/v2/Users: totalResults was 16 at first and 15 on page 3; "
