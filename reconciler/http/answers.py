@@ -65,16 +65,20 @@ def repeats(reply: Reply, token: Token) -> bool:
     if b"\0" in said or not secret.isascii():  # JSON in UTF-8 has no zeros, in other encodings it has
         return json.dumps(secret)[1:-1] in json.dumps(json_value(said))
     sought = secret.encode()
-    return sought in said or (b"\\" in said and sought in _ESCAPED.sub(_meant, said))
+    if sought in said:
+        return True
+    short = "".join(one for one in '"/\\bfnrt' if _CONTROLS.get(one, one) in secret)
+    if not any(escape.encode() in said for escape in ("\\u00", *(f"\\{one}" for one in short))):
+        return False  # no letter of it is spelled otherwise
+    # Escaped backslashes, too, so that none of them is taken for the beginning of something.
+    spelled = rb"\\(u00[0-7][0-9a-fA-F]|[\\%s])" % short.replace("\\", "").encode()
+    return sought in re.sub(spelled, _meant, said)
 
 
-_ESCAPED = re.compile(rb"\\(?:u00([0-7][0-9a-fA-F])|([^u]))", re.DOTALL)
-"""What stands in JSON for one letter of ASCII, the only ones in a token. Others escape nothing of it."""
-
-_CONTROLS = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t"}
+_CONTROLS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
 
 def _meant(escaped: re.Match[bytes]) -> bytes:
-    """The letter that is escaped: JSON can spell one text in many ways."""
-    number, letter = escaped.groups()
-    return bytes.fromhex(number.decode()) if number else _CONTROLS.get(letter, letter)
+    """The letter that JSON may spell so."""
+    letter = escaped[1].decode()
+    return (chr(int(letter[1:], 16)) if letter[1:] else _CONTROLS.get(letter, letter)).encode()

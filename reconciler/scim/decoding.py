@@ -15,6 +15,7 @@ from typing import Generic, Optional, TypeVar, cast
 import msgspec
 from msgspec import Raw, Struct, field
 
+from reconciler.errors import ReadError
 from reconciler.model import Principal
 from reconciler.scim import wire
 from reconciler.scim.wire import Group, JsonObject, Page, Person, Reference, RoleValue
@@ -25,7 +26,7 @@ S = TypeVar("S", bound=Struct)
 MOST_LEARNED = 200
 """How many attributes beyond those of the RFC are learned to be skipped."""
 MOST_KEPT = 10_000
-"""How many different lists of roles are kept, so that those who hold the same share one."""
+"""How many different lists of roles, or groups, are remembered while people are read."""
 
 
 class _Meta(Struct, gc=False):
@@ -35,10 +36,6 @@ class _Meta(Struct, gc=False):
 class _Email(Struct, gc=False):
     value: str | None = None
     primary: bool | None = None
-
-
-class _GroupOfUser(Struct, gc=False):
-    value: str
 
 
 class _Member(Struct, gc=False):
@@ -61,8 +58,9 @@ class _User(_Identified, rename="camel", gc=False):
     user_type: str | None = None
     meta: _Meta | None = None
     emails: Sequence[_Email] | None = None
-    groups: Sequence[_GroupOfUser] | None = None
+    groups: Sequence[Raw] | None = None
     roles: Raw = Raw(b"null")
+    """As they came, for the same is said of many: `wire` reads each only once."""
 
     @property
     def version(self) -> str | None:
@@ -70,12 +68,13 @@ class _User(_Identified, rename="camel", gc=False):
 
     @property
     def email(self) -> str | None:
-        """See `wire.email`."""
-        entries = self.emails or ()
-        primary = next((entry for entry in entries if entry.primary), None)
-        if primary is None and len(entries) == 1:
-            primary = entries[0]
-        return (primary.value or None) if primary is not None else None
+        """See `wire.email`. Where it is the userName, as it is for most, the text is kept once."""
+        entries = self.emails
+        if not entries:
+            return None
+        entry = entries[0] if len(entries) == 1 else next((one for one in entries if one.primary), None)
+        value = entry.value if entry is not None else None
+        return self.user_name if value == self.user_name else value or None
 
 
 class _Group(_Identified, rename="camel", gc=False):
@@ -104,13 +103,12 @@ _SKIPPED: Mapping[type[Struct], Sequence[str]] = {
     _Group: ("externalId", "meta", "schemas"),
     _Meta: ("created", "lastModified", "location", "resourceType"),
     _Email: ("$ref", "display", "type"),
-    _GroupOfUser: ("$ref", "display", "type"),
     _Member: ("display",),
 }
 """What is known and not needed (RFC 7643 sections 3.1, 4 and 8.7, RFC 7644 section 3.4.2, RFC 9865)."""
 
 _NESTED: Mapping[type[Struct], Mapping[str, type[Struct]]] = {
-    _User: {"meta": _Meta, "emails": _Email, "groups": _GroupOfUser},
+    _User: {"meta": _Meta, "emails": _Email},
     _Group: {"members": _Member},
 }
 """What is within what, by the names of the attributes, which are those of our fields too."""
@@ -143,21 +141,18 @@ class Form(Generic[T]):
         try:
             if not body.isascii():
                 body.decode()  # for what is skipped is not looked at
-            return self._page(_decoder(self._kind, self._learned).decode(body), has_empty=b'""' in body)
+            return self._page(_decoder(self._kind, self._learned).decode(body))
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, _OddError):
             return None
 
-    def _page(self, page: _Page, *, has_empty: bool) -> Page[T]:
+    def _page(self, page: _Page) -> Page[T]:
         if page.schemas != [wire.LIST_SCHEMA] and (page.schemas or page.total_results is None):
             raise _OddError  # perhaps an error
         if page.total_results is not None and page.total_results < 0:
             raise _OddError
         found = page.resources or ()
-        if has_empty:
-            for resource in found:
-                _nothing_for_empty(resource)
         ids = tuple([resource.id for resource in found])
-        if not all(ids):
+        if "" in ids:
             raise _OddError
         return Page(tuple(self._quick(found)), page.total_results, page.next_cursor or None, ids)
 
@@ -186,64 +181,68 @@ def identifiers() -> Form[str]:
     return Form(_Identified, lambda found: [one.id for one in found], wire.identifier)
 
 
+class _Once(Generic[T]):
+    """What some bytes mean, found out once for many who say the same."""
+
+    def __init__(self, meaning: Callable[[object], T]) -> None:
+        self._meaning = meaning
+        self._known: dict[bytes, T] = {}
+
+    def of(self, raw: Raw) -> T:
+        """Raises _OddError where it makes no sense."""
+        text = bytes(raw)
+        if text in self._known:
+            return self._known[text]
+        try:
+            meant = self._meaning(json.loads(text))
+        except (ValueError, ReadError) as error:
+            raise _OddError from error
+        if len(self._known) < MOST_KEPT:
+            self._known[text] = meant
+        return meant
+
+
 class _People:
     """Makes people of what was decoded; what many of them have, they share."""
 
     def __init__(self) -> None:
-        self._roles: dict[bytes, tuple[RoleValue, ...]] = {}
-        self._groups: dict[str, str] = {}
+        self._roles = _Once(_roles)
+        self._group = _Once(lambda entry: wire.reference(entry).id)
 
     def all_of(self, users: Sequence[_User]) -> Iterable[Person]:
-        if not all(user.user_name for user in users):
-            raise _OddError
+        for user in users:
+            if "" in (user.user_name, user.external_id, user.display_name, user.user_type):
+                _without_empty(user)
         principals = msgspec.convert(users, list[Principal], from_attributes=True)
         return [
-            Person(principal, self._roles_of(user), self._groups_of(user), user.user_type)
+            Person(principal, self._roles.of(user.roles), self._groups_of(user), user.user_type)
             for principal, user in zip(principals, users, strict=True)
         ]
 
-    def _roles_of(self, user: _User) -> tuple[RoleValue, ...]:
-        text = bytes(user.roles)
-        roles = self._roles.get(text)
-        if roles is None:
-            roles = _roles(text)
-            if len(self._roles) < MOST_KEPT:
-                self._roles[text] = roles
-        return roles
-
     def _groups_of(self, user: _User) -> tuple[str, ...]:
-        if not user.groups:
-            return ()
-        return tuple([self._groups.setdefault(_value(group), group.value) for group in user.groups])
+        return tuple([self._group.of(entry) for entry in user.groups]) if user.groups else ()
 
 
-def _roles(text: bytes) -> tuple[RoleValue, ...]:
-    try:
-        entries = json.loads(text)
-    except ValueError as error:  # a number of thousands of digits
-        raise _OddError from error
+def _roles(entries: object) -> tuple[RoleValue, ...]:
     if entries is not None and not isinstance(entries, list):
         raise _OddError
     return tuple(map(wire.role, entries or ()))
 
 
 def _group(found: _Group) -> Group:
-    members = [Reference(_value(one), wire.is_group(one.kind, one.ref)) for one in found.members or ()]
+    members = [Reference(one.value, wire.is_group(one.kind, one.ref)) for one in found.members or ()]
+    if "" in [one.id for one in members]:
+        raise _OddError  # `$ref` may tell
     return Group(found.id, found.display_name or "", tuple(dict.fromkeys(members)))
 
 
-def _value(entry: _GroupOfUser | _Member) -> str:
-    if not entry.value:
-        raise _OddError  # `$ref` may tell
-    return entry.value
-
-
-def _nothing_for_empty(resource: Struct) -> None:
-    """Empty is as good as missing (RFC 7643 section 2.5); elsewhere it makes no difference."""
-    if isinstance(resource, _User):
-        resource.external_id = resource.external_id or None
-        resource.display_name = resource.display_name or None
-        resource.user_type = resource.user_type or None
+def _without_empty(user: _User) -> None:
+    """Empty is as good as missing (RFC 7643 section 2.5), but there is nobody without a userName."""
+    if not user.user_name:
+        raise _OddError
+    user.external_id = user.external_id or None
+    user.display_name = user.display_name or None
+    user.user_type = user.user_type or None
 
 
 @lru_cache(maxsize=32)

@@ -207,12 +207,15 @@ class _Listing(Generic[T]):
         self._total = page.total if self._total is None else self._total
 
     def _check_ids(self, ids: Sequence[str]) -> None:
-        new = {id_ for id_ in ids if id_ not in self._found}  # not by `-`, which walks all that was found
-        if len(set(ids)) < len(ids):
+        different = set(ids)
+        if len(different) < len(ids):
             raise self._refused(
-                f"page {len(self._sizes)} names {len(ids) - len(set(ids))} of its {len(ids)} twice"
+                f"page {len(self._sizes)} names {len(ids) - len(different)} of its {len(ids)} twice"
             )
-        if ids and not new:
+        if self._found.keys().isdisjoint(ids):
+            return
+        new = {id_ for id_ in ids if id_ not in self._found}  # not by `-`, which walks all that was found
+        if not new:
             raise self._refused(
                 f"page {len(self._sizes)} only repeats {counted(len(ids), 'resource')} of earlier pages, "
                 f"after {self._so_far()}; is {'the cursor' if self._by_cursor else 'startIndex'} ignored?"

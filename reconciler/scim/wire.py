@@ -133,7 +133,7 @@ def person(resource: JsonObject) -> Person:
             email=email(resource),
         ),
         roles=tuple(role(entry) for entry in _list(resource, "roles", what)),
-        groups=tuple(_reference(entry, one_group).id for entry in _list(resource, "groups", what)),
+        groups=tuple(reference(entry, one_group).id for entry in _list(resource, "groups", what)),
         user_type=_text(resource, "userType", what),
     )
 
@@ -198,7 +198,7 @@ def group(resource: JsonObject) -> Group:
     id_ = identifier(resource)
     what = _Named("group", id_)
     one_member = _Named("a member of group", id_)
-    members = (_reference(entry, one_member) for entry in _list(resource, "members", what))
+    members = (reference(entry, one_member) for entry in _list(resource, "members", what))
     return Group(id_, _text(resource, "displayName", what) or "", tuple(dict.fromkeys(members)))
 
 
@@ -353,7 +353,8 @@ def _loaded(text: str) -> object:
     return loaded
 
 
-def _reference(entry: object, what: _Named) -> Reference:
+def reference(entry: object, what: object = "a reference") -> Reference:
+    """A member of a group, or a group of a user, which `what` says. Raises ReadError where it is neither."""
     if isinstance(entry, str) and entry and is_text(entry):
         return Reference(entry)
     if not isinstance(entry, dict):
@@ -374,7 +375,7 @@ def _named(ref: object) -> str | None:
 def is_group(kind: object, ref: object) -> bool | None:
     """RFC 7643 section 4.2: `type` says User or Group; `$ref` says it by its endpoint."""
     said = kind.casefold() if isinstance(kind, str) else ""
-    parts = ref.rstrip("/").rsplit("/", 2) if isinstance(ref, str) else []
+    parts = ref.rstrip("/").rsplit("/", 2) if ref and isinstance(ref, str) else ()
     endpoint = parts[-2].casefold() if len(parts) > 1 else ""
     if said == "group" or endpoint == "groups":
         return True
