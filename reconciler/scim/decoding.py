@@ -7,6 +7,7 @@ known by its exact name, for one that only letter case tells from `roles` are th
 
 import json
 import re
+from codecs import getincrementaldecoder
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from itertools import islice
@@ -27,6 +28,9 @@ MOST_LEARNED = 200
 """How many attributes beyond those of the RFC are learned to be skipped."""
 MOST_KEPT = 10_000
 """How many different lists of roles, or groups, are remembered while people are read."""
+
+
+PIECE = 32 * 1024
 
 
 class _Meta(Struct, gc=False):
@@ -58,7 +62,7 @@ class _User(_Identified, rename="camel", gc=False):
     user_type: str | None = None
     meta: _Meta | None = None
     emails: Sequence[_Email] | None = None
-    groups: Sequence[Raw] | None = None
+    groups: Raw = Raw(b"null")
     roles: Raw = Raw(b"null")
     """As they came, for the same is said of many: `wire` reads each only once."""
 
@@ -139,10 +143,9 @@ class Form(Generic[T]):
     def decoded(self, body: bytes) -> Page[T] | None:
         """The page that a body is; None where only the whole document can tell."""
         try:
-            if not body.isascii():
-                body.decode()  # for what is skipped is not looked at
+            _check_encoding(body)
             return self._page(_decoder(self._kind, self._learned).decode(body))
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, _OddError):
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ReadError, _OddError):
             return None
 
     def _page(self, page: _Page) -> Page[T]:
@@ -181,22 +184,30 @@ def identifiers() -> Form[str]:
     return Form(_Identified, lambda found: [one.id for one in found], wire.identifier)
 
 
+def _check_encoding(body: bytes) -> None:
+    """Raises UnicodeDecodeError where it is not UTF-8 all through: what is skipped is not looked at.
+
+    In pieces, for the whole text would be thrown away at once.
+    """
+    if not body.isascii():
+        decode, view = getincrementaldecoder("utf-8")().decode, memoryview(body)
+        for begin in range(0, len(body), PIECE):
+            decode(view[begin : begin + PIECE])
+        decode(b"", final=True)
+
+
 class _Once(Generic[T]):
     """What some bytes mean, found out once for many who say the same."""
 
-    def __init__(self, meaning: Callable[[object], T]) -> None:
+    def __init__(self, meaning: Callable[[bytes], T]) -> None:
         self._meaning = meaning
         self._known: dict[bytes, T] = {}
 
     def of(self, raw: Raw) -> T:
-        """Raises _OddError where it makes no sense."""
         text = bytes(raw)
         if text in self._known:
             return self._known[text]
-        try:
-            meant = self._meaning(json.loads(text))
-        except (ValueError, ReadError) as error:
-            raise _OddError from error
+        meant = self._meaning(text)
         if len(self._known) < MOST_KEPT:
             self._known[text] = meant
         return meant
@@ -207,7 +218,8 @@ class _People:
 
     def __init__(self) -> None:
         self._roles = _Once(_roles)
-        self._group = _Once(lambda entry: wire.reference(entry).id)
+        self._group = _Once(_group_id)
+        self._groups = _Once(self._group_ids)
 
     def all_of(self, users: Sequence[_User]) -> Iterable[Person]:
         for user in users:
@@ -215,18 +227,32 @@ class _People:
                 _without_empty(user)
         principals = msgspec.convert(users, list[Principal], from_attributes=True)
         return [
-            Person(principal, self._roles.of(user.roles), self._groups_of(user), user.user_type)
+            Person(principal, self._roles.of(user.roles), self._groups.of(user.groups), user.user_type)
             for principal, user in zip(principals, users, strict=True)
         ]
 
-    def _groups_of(self, user: _User) -> tuple[str, ...]:
-        return tuple([self._group.of(entry) for entry in user.groups]) if user.groups else ()
+    def _group_ids(self, text: bytes) -> tuple[str, ...]:
+        entries = msgspec.json.decode(text, type=list[Raw] | None)
+        return tuple(map(self._group.of, entries or ()))
 
 
-def _roles(entries: object) -> tuple[RoleValue, ...]:
+def _group_id(text: bytes) -> str:
+    return wire.reference(_loaded(text)).id
+
+
+def _roles(text: bytes) -> tuple[RoleValue, ...]:
+    entries = _loaded(text)
     if entries is not None and not isinstance(entries, list):
         raise _OddError
     return tuple(map(wire.role, entries or ()))
+
+
+def _loaded(text: bytes) -> object:
+    try:
+        loaded: object = json.loads(text)
+    except ValueError as error:  # a number of thousands of digits
+        raise _OddError from error
+    return loaded
 
 
 def _group(found: _Group) -> Group:

@@ -84,14 +84,15 @@ def _by_group_members(reading: Reading, wanted: Collection[str]) -> Mapping[str,
 
 def _expanded(reading: Reading, group_id: str) -> Members:
     """Everybody in a group and in the groups within it, which may contain each other."""
+    groups = reading.groups
     people: set[str] = set()
     seen, waiting = {group_id}, [group_id]
     while waiting:
         current = waiting.pop()
-        for member in reading.groups[current].members if current in reading.groups else ():
-            if not _is_group(reading, member):
+        for member in groups[current].members if current in groups else ():
+            if member.is_group is False or not _is_group(reading, member):
                 people.add(member.id)
-            elif member.id not in reading.groups:
+            elif member.id not in groups:
                 return Unreadable(
                     f"it contains the group {quoted(member.id)}, which the server does not list"
                 )
