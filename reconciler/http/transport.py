@@ -147,6 +147,7 @@ def _http(
             transport=inner,
             verify=trusted,
             headers={"User-Agent": "reconciler", **headers},
+            limits=httpx.Limits(),  # none: who sends says how many at once, and each connection is kept
             follow_redirects=False,
             # A proxy from the environment sees a tunnel of TLS; plain http it could read.
             trust_env=encrypted,

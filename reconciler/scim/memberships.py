@@ -64,10 +64,10 @@ def _check_agreement(reading: Reading, answer: Mapping[str, Members]) -> None:
 
     Of those who are not active nothing follows: they get nothing, and some servers leave them out.
     """
-    for person in reading.people.values():
-        for group_id in person.groups if person.principal.entitled else ():
+    for id_, person in reading.people.items():
+        for group_id in person.groups:
             members = answer.get(group_id)
-            if isinstance(members, frozenset) and person.principal.id not in members:
+            if isinstance(members, frozenset) and id_ not in members and person.principal.entitled:
                 raise ReadError(
                     f"could not tell who is in the group {quoted(reading.groups[group_id].name)}: "
                     f"{quoted(person.principal.user_name)} is by their own groups, and not by its members",
