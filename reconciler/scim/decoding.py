@@ -60,15 +60,10 @@ class _User(_Identified, rename="camel", gc=False):
     active: bool | None = None
     display_name: str | None = None
     user_type: str | None = None
-    meta: _Meta | None = None
     emails: Sequence[_Email] | None = None
     groups: Raw = Raw(b"null")
     roles: Raw = Raw(b"null")
     """As they came, for the same is said of many: `wire` reads each only once."""
-
-    @property
-    def version(self) -> str | None:
-        return wire.etag(self.meta.version) if self.meta is not None else None
 
     @property
     def email(self) -> str | None:
@@ -79,6 +74,16 @@ class _User(_Identified, rename="camel", gc=False):
         entry = entries[0] if len(entries) == 1 else next((one for one in entries if one.primary), None)
         value = entry.value if entry is not None else None
         return self.user_name if value == self.user_name else value or None
+
+
+class _UserToWrite(_User, gc=False):
+    """The same with what tells whether somebody else wrote to it meanwhile."""
+
+    meta: _Meta | None = None
+
+    @property
+    def version(self) -> str | None:
+        return wire.etag(self.meta.version) if self.meta is not None else None
 
 
 class _Group(_Identified, rename="camel", gc=False):
@@ -103,7 +108,8 @@ _READ_OF_USER = ("externalId", *wire.USER_ATTRIBUTES)
 _SKIPPED: Mapping[type[Struct], Sequence[str]] = {
     _Page: ("itemsPerPage", "previousCursor", "startIndex"),
     _Identified: (*_USER, *_READ_OF_USER),
-    _User: _USER,
+    _User: (*_USER, "meta"),
+    _UserToWrite: _USER,
     _Group: ("externalId", "meta", "schemas"),
     _Meta: ("created", "lastModified", "location", "resourceType"),
     _Email: ("$ref", "display", "type"),
@@ -112,7 +118,8 @@ _SKIPPED: Mapping[type[Struct], Sequence[str]] = {
 """What is known and not needed (RFC 7643 sections 3.1, 4 and 8.7, RFC 7644 section 3.4.2, RFC 9865)."""
 
 _NESTED: Mapping[type[Struct], Mapping[str, type[Struct]]] = {
-    _User: {"meta": _Meta, "emails": _Email},
+    _User: {"emails": _Email},
+    _UserToWrite: {"emails": _Email, "meta": _Meta},
     _Group: {"members": _Member},
 }
 """What is within what, by the names of the attributes, which are those of our fields too."""
@@ -169,9 +176,9 @@ class Form(Generic[T]):
         return Page(values, page.total, page.next_cursor, ids)
 
 
-def people() -> Form[Person]:
-    """Users, as `wire.person` reads them."""
-    return Form(_User, _People().all_of, wire.person)
+def people(*, versions: bool = True) -> Form[Person]:
+    """Users, as `wire.person` reads them; without `versions`, these are told only where it reads them."""
+    return Form(_UserToWrite if versions else _User, _People().all_of, wire.person)
 
 
 def groups() -> Form[Group]:

@@ -25,7 +25,7 @@ GROUP_SCHEMA = "urn:ietf:params:scim:schemas:core:2.0:Group"
 USER_SCHEMA = "urn:ietf:params:scim:schemas:core:2.0:User"
 PATCH_SCHEMA = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 
-USER_ATTRIBUTES = (
+UNVERSIONED = (
     "userName",
     "externalId",
     "displayName",
@@ -34,8 +34,9 @@ USER_ATTRIBUTES = (
     "emails",
     "roles",
     "groups",
-    "meta",
 )
+"""The attributes of a User that tell of a person; the version, too, is for who writes."""
+USER_ATTRIBUTES = (*UNVERSIONED, "meta")
 GROUP_ATTRIBUTES = ("displayName", "members")
 
 _BETWEEN = re.compile(r"[,;|]")

@@ -129,6 +129,14 @@ def shown(page: Page[object]) -> object:
 FORMS = [decoding.people, decoding.groups, decoding.identifiers]
 
 
+def test_versions_are_left_out_where_nobody_writes() -> None:
+    page = decoding.people(versions=False).decoded(page_of(ADA))
+
+    assert page is not None
+    assert page == decoding.people().decoded(page_of(ADA))
+    assert [one.principal.version for one in page.resources] == [None]
+
+
 @pytest.mark.parametrize("form", FORMS)
 @given(first=pages(), body=pages())
 def test_a_page_that_is_decoded_is_the_page_that_the_document_is(
