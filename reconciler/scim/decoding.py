@@ -28,9 +28,8 @@ MOST_LEARNED = 200
 """How many attributes beyond those of the RFC are learned to be skipped."""
 MOST_KEPT = 10_000
 """How many different lists of roles, or groups, are remembered while people are read."""
-
-
 PIECE = 32 * 1024
+"""How many bytes are checked at a time."""
 
 
 class _Meta(Struct, gc=False):
@@ -103,11 +102,10 @@ _USER = (
     "preferredLanguage", "profileUrl", "schemas", "timezone", "title", "x509Certificates",
     "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User",
 )  # fmt: skip
-_READ_OF_USER = ("externalId", *wire.USER_ATTRIBUTES)
 
 _SKIPPED: Mapping[type[Struct], Sequence[str]] = {
     _Page: ("itemsPerPage", "previousCursor", "startIndex"),
-    _Identified: (*_USER, *_READ_OF_USER),
+    _Identified: (*_USER, *wire.USER_ATTRIBUTES),
     _User: (*_USER, "meta"),
     _UserToWrite: _USER,
     _Group: ("externalId", "meta", "schemas"),
