@@ -1,6 +1,6 @@
 """Group membership as the identity provider pushed it to the same SCIM server. Reads only."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from reconciler.model import DirectoryGroup, Member, Membership
 from reconciler.people.groups import Meant
@@ -10,7 +10,7 @@ from reconciler.scim import memberships
 from reconciler.scim.client import Client
 from reconciler.scim.memberships import Members, Unreadable
 from reconciler.scim.reading import Reading, Readings
-from reconciler.scim.wire import Group
+from reconciler.scim.wire import Group, Person
 
 
 class ScimDirectory:
@@ -30,8 +30,9 @@ class ScimDirectory:
         asked = Meant.by(groups)
         meant = [group for group in reading.groups.values() if asked.could_be(group.id, group.name)]
         members = memberships.read(reading, [group.id for group in meant], self._settings.members_from)
+        people = _Members(reading)
         return Membership(
-            tuple(_directory_group(reading, group, members[group.id]) for group in meant),
+            tuple(_directory_group(group, members[group.id], people) for group in meant),
             frozenset(group.name for group in reading.groups.values() if group.name),
         )
 
@@ -40,15 +41,25 @@ class ScimDirectory:
         return ()
 
 
-def _directory_group(reading: Reading, group: Group, members: Members) -> DirectoryGroup:
+class _Members(dict[str, Member]):
+    """By id, each made when first asked for: people are in many groups."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._people = reading.people
+
+    def __missing__(self, id_: str) -> Member:
+        member = self[id_] = _member(self._people.get(id_), id_)
+        return member
+
+
+def _directory_group(group: Group, members: Members, people: Mapping[str, Member]) -> DirectoryGroup:
     if isinstance(members, Unreadable):
         return DirectoryGroup(group.id, group.name, None, members.words)
-    return DirectoryGroup(group.id, group.name, frozenset(_member(reading, id_) for id_ in members))
+    return DirectoryGroup(group.id, group.name, frozenset([people[id_] for id_ in members]))
 
 
-def _member(reading: Reading, id_: str) -> Member:
+def _member(person: Person | None, id_: str) -> Member:
     """A member who is not among the users keeps their id, so that it can be said who is missing."""
-    person = reading.people.get(id_)
     if person is None:
         return Member(principal_id=id_)
     principal = person.principal

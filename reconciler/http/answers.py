@@ -1,6 +1,7 @@
 """What came back from a server: its JSON, words where there is none, and whether it holds a secret."""
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -59,6 +60,25 @@ def refusal(reply: Reply, hide: Callable[[str], str], code: object, words: objec
 def repeats(reply: Reply, token: Token) -> bool:
     """Whether a success holds the token, which would then be shown as the name of somebody."""
     secret, said = token.reveal(), reply.body
-    if b"\\" in said:  # JSON can spell one text in many ways
-        said = json.dumps(json_value(said)).encode()
-    return len(secret) >= TELLING and json.dumps(secret)[1:-1].encode() in said
+    if len(secret) < TELLING:
+        return False
+    if b"\0" in said or not secret.isascii():  # JSON in UTF-8 has no zeros, in other encodings it has
+        return json.dumps(secret)[1:-1] in json.dumps(json_value(said))
+    sought = secret.encode()
+    if sought in said:
+        return True
+    short = "".join(one for one in '"/\\bfnrt' if _CONTROLS.get(one, one) in secret)
+    if not any(escape.encode() in said for escape in ("\\u00", *(f"\\{one}" for one in short))):
+        return False  # no letter of it is spelled otherwise
+    # Escaped backslashes, too, so that none of them is taken for the beginning of something.
+    spelled = rb"\\(u00[0-7][0-9a-fA-F]|[\\%s])" % short.replace("\\", "").encode()
+    return sought in re.sub(spelled, _meant, said)
+
+
+_CONTROLS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+
+
+def _meant(escaped: re.Match[bytes]) -> bytes:
+    """The letter that JSON may spell so."""
+    letter = escaped[1].decode()
+    return (chr(int(letter[1:], 16)) if letter[1:] else _CONTROLS.get(letter, letter)).encode()

@@ -119,16 +119,18 @@ class Transport:
         )
 
     def _read(self, response: httpx.Response, deadline: float) -> Reply | Broken:
-        body = bytearray()
-        for chunk in response.iter_bytes():
-            body += chunk
-            if len(body) > self._largest_body:
+        parts: list[bytes] = []
+        size = 0
+        for part in response.iter_bytes():
+            parts.append(part)
+            size += len(part)
+            if size > self._largest_body:
                 return Broken(
                     f"the answer is larger than {self._largest_body} bytes", sent=True, lasting=True
                 )
             if self._clock() > deadline:
                 return Broken("the answer did not arrive whole in the time allowed", sent=True, lasting=True)
-        return Reply(response.status_code, dict(response.headers), bytes(body))
+        return Reply(response.status_code, dict(response.headers), b"".join(parts))
 
     def close(self) -> None:
         self._http.close()
@@ -145,6 +147,7 @@ def _http(
             transport=inner,
             verify=trusted,
             headers={"User-Agent": "reconciler", **headers},
+            limits=httpx.Limits(),  # none: who sends says how many at once, and each connection is kept
             follow_redirects=False,
             # A proxy from the environment sees a tunnel of TLS; plain http it could read.
             trust_env=encrypted,

@@ -17,7 +17,7 @@ from reconciler.errors import ConflictError, ReadError, WriteError
 from reconciler.http import filters
 from reconciler.http.words import quoted
 from reconciler.model import PROVISIONAL, Principal, fold
-from reconciler.scim import listing, users, wire
+from reconciler.scim import decoding, listing, users, wire
 from reconciler.scim.client import Answer, AnswerError, RefusedError, UncertainError, WritingClient
 from reconciler.scim.listing import Query
 from reconciler.scim.reading import Readings
@@ -129,7 +129,7 @@ class AccountsWriter:
                 continue
             query = Query("/Users", wire.USER_ATTRIBUTES, f"{name} eq {filters.scim(value)}")
             try:
-                people = listing.everything(self._client, query, self._readings.abilities, wire.person)
+                people = listing.everything(self._client, query, self._readings.abilities, decoding.people())
             except AnswerError as error:
                 if error.status not in (400, 403, 501):
                     raise
@@ -140,7 +140,7 @@ class AccountsWriter:
     def _listed(self, principal: Principal) -> Iterator[Principal]:
         """The same out of everybody: slow, but true of servers whose filters find nothing, too."""
         query = Query("/Users", wire.USER_ATTRIBUTES)
-        people = listing.everything(self._client, query, self._readings.abilities, wire.person)
+        people = listing.everything(self._client, query, self._readings.abilities, decoding.people())
         return _alike(people, principal)
 
     # -- changing --------------------------------------------------------------------------------
@@ -231,7 +231,7 @@ class AccountsWriter:
         """Who there is: a 404 alone is what a server says, too, that is not there itself."""
         query = Query("/Users", ("userName",))
         with _telling(f"could not {edit.what}: whether it is gone can't be told"):
-            return listing.everything(self._client, query, self._readings.abilities, wire.identifier)
+            return listing.everything(self._client, query, self._readings.abilities, decoding.identifiers())
 
     def _put_to(
         self, seen: Seen, way: Way, version: str | None, operations: list[JsonObject], values: JsonObject

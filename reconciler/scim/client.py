@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol, TypeVar
 
 import httpx
 
@@ -21,6 +22,9 @@ from reconciler.http.transport import Broken, Params, Reply, Request, Transport
 from reconciler.http.words import host, printable, status_words
 from reconciler.scim.wire import JsonObject
 from reconciler.settings import Connection
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 MEDIA_TYPE = "application/scim+json"
 ERROR_SCHEMA = "urn:ietf:params:scim:api:messages:2.0:error"
@@ -76,6 +80,18 @@ class Answer:
     etag: str | None = None
 
 
+class Form(Protocol[T_co]):
+    """What to make of an answer."""
+
+    def decoded(self, body: bytes) -> T_co | None:
+        """Out of its bytes; None where that takes the whole document."""
+        ...
+
+    def understood(self, document: JsonObject) -> T_co:
+        """Out of the whole document. Raises ReadError where it makes no sense."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class _Refusal:
     """The reason of an answer that is no success, with the error code of SCIM where there is one."""
@@ -104,6 +120,19 @@ class Client(Closing):
         Raises AnswerError where the server answered something else, ReadError where it did not answer.
         """
         what = f"could not read {self.server}{path}"
+        reply = self._success(what, path, params)
+        self._check_silence(what, reply)
+        return Answer(self._document(what, reply), reply.headers.get("etag"))
+
+    def read(self, path: str, params: Params, form: Form[T]) -> T:
+        """What a form makes of the JSON object at a path. Raises what `get` and the form raise."""
+        what = f"could not read {self.server}{path}"
+        reply = self._success(what, path, params)
+        self._check_silence(what, reply)
+        made = form.decoded(reply.body)
+        return form.understood(self._document(what, reply)) if made is None else made
+
+    def _success(self, what: str, path: str, params: Params) -> Reply:
         result = self._follow(what, Request("GET", path, params))
         if isinstance(result, Broken):
             raise ReadError(f"{what}: {self._clean(result.words)}", result.hint) from self._sender.cause(
@@ -118,7 +147,7 @@ class Client(Closing):
                 scim_type=refusal.scim_type,
                 hint=_HINTS.get(result.status, ""),
             )
-        return Answer(self._document(what, result), result.headers.get("etag"))
+        return result
 
     def time(self) -> datetime | None:
         """What time it is for the server, by the `Date` of its next answer, whatever that is (RFC 9110).
@@ -154,10 +183,13 @@ class Client(Closing):
             )
         return target
 
-    def _document(self, what: str, reply: Reply) -> JsonObject:
-        """The JSON object of a success. Anything else, an error under a 200 included, is none."""
+    def _check_silence(self, what: str, reply: Reply) -> None:
+        """Raises AnswerError where a success tells the token."""
         if answers.repeats(reply, self._token):
             raise AnswerError(what, answers.REPEATED, status=reply.status, hint=answers.REPLACE)
+
+    def _document(self, what: str, reply: Reply) -> JsonObject:
+        """The JSON object of a success. Anything else, an error under a 200 included, is none."""
         document = answers.json_object(reply.body)
         if document is None:
             raise AnswerError(what, answers.seen(reply, self._token), status=reply.status, hint=_HINTS[404])

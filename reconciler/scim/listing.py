@@ -5,14 +5,16 @@ access". So a listing advances by what it received, believes no count that it di
 and gives up with the numbers in words wherever they do not add up.
 """
 
-from collections.abc import Callable, Iterator, Sized
+from collections.abc import Iterator, Sequence, Sized
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from reconciler.errors import ReadError
+from reconciler.http.abreast import abreast
 from reconciler.phrases import counted
 from reconciler.scim import wire
-from reconciler.scim.client import AnswerError, Client
+from reconciler.scim.client import AnswerError, Client, Form
 from reconciler.scim.discovery import Abilities
 from reconciler.scim.wire import JsonObject, Page
 
@@ -45,19 +47,22 @@ def everything(
     client: Client,
     query: Query,
     abilities: Abilities,
-    convert: Callable[[JsonObject], T],
+    form: Form[Page[T]],
     most_pages: int = MOST_PAGES,
+    at_once: int | None = None,
 ) -> dict[str, T]:
     """All resources of a query by id, each converted as its page arrives.
 
-    Raises ReadError unless the answers prove that this is all of them.
+    Pages by index are asked for side by side, `at_once` of them if not as many as the client may. Raises
+    ReadError unless the answers prove that this is all of them.
     """
+    width = at_once or client.at_once
     moved = ""
     for _ in range(ATTEMPTS):
         try:
-            found = _Listing(client, query, abilities, convert, most_pages).read()
+            found = _Listing(client, query, abilities, form, most_pages, width).read()
             if not found and not query.filter:
-                _check_empty(_Listing(client, query, abilities, convert, most_pages).read())
+                _check_empty(_Listing(client, query, abilities, form, most_pages, width).read())
             return found
         except _MovedError as error:
             moved = str(error)
@@ -67,9 +72,19 @@ def everything(
     )
 
 
-def first(client: Client, query: Query, abilities: Abilities) -> Page:
+def first(client: Client, query: Query, abilities: Abilities) -> Page[JsonObject]:
     """The first page alone, asked for in the way that the server takes. Raises ReadError."""
-    return _Listing(client, query, abilities, wire.identifier, 1).first()
+    return _Listing(client, query, abilities, _Documents(), 1, 1).first()
+
+
+class _Documents:
+    """Resources as they came."""
+
+    def decoded(self, body: bytes) -> None:
+        """Nothing is made of bytes here."""
+
+    def understood(self, document: JsonObject) -> Page[JsonObject]:
+        return wire.page(document)
 
 
 def _check_empty(again: Sized) -> None:
@@ -86,13 +101,15 @@ class _Listing(Generic[T]):
         client: Client,
         query: Query,
         abilities: Abilities,
-        convert: Callable[[JsonObject], T],
+        form: Form[Page[T]],
         most_pages: int,
+        at_once: int,
     ) -> None:
         self._client = client
         self._query = query
-        self._convert = convert
+        self._form = form
         self._most_pages = most_pages
+        self._at_once = at_once
         self._count = abilities.page
         self._by_cursor = abilities.cursor_first
         self._projected = bool(query.attributes)
@@ -102,17 +119,36 @@ class _Listing(Generic[T]):
         self._cursors: set[str] = set()
 
     def read(self) -> dict[str, T]:
-        page = self.first()
+        page = self._taken(self.first())
         while True:
-            self._take(page)
             if page.next_cursor is not None:
-                page = self._next(page.next_cursor)
+                page = self._taken(self._next(page.next_cursor))
             elif self._is_whole(page):
                 return self._found
             else:
-                page = self._ask(("startIndex", str(len(self._found) + 1)), self._count)
+                page = self._following(len(page.ids))
 
-    def first(self) -> Page:
+    def _following(self, size: int) -> Page[T]:
+        """Take the pages that may follow, asked for side by side; the last one taken.
+
+        They fit as long as each ends where the next begins. Where one does not, what was asked for beyond it
+        is of no use, and all further pages are asked for one by one.
+        """
+        assert self._total is not None
+        starts = range(len(self._found) + 1, self._total + 1, size)[: self._most_pages - len(self._sizes)]
+        with closing(abreast(self._at, starts, self._at_once)) as pages:
+            for start in starts:
+                page = self._taken(next(pages))
+                if page.next_cursor is not None or len(self._found) + 1 != start + size:
+                    break
+        if len(self._found) < self._total:
+            self._at_once = 1
+        return page
+
+    def _at(self, start: int) -> Page[T]:
+        return self._ask(("startIndex", str(start)), self._count)
+
+    def first(self) -> Page[T]:
         """The first page, asked for in plainer ways where the server refuses the better ones."""
         refusal: AnswerError | None = None
         for by_cursor, projected in self._styles():
@@ -134,7 +170,7 @@ class _Listing(Generic[T]):
                 yield True, projected
             yield False, projected
 
-    def _next(self, cursor: str) -> Page:
+    def _next(self, cursor: str) -> Page[T]:
         if cursor in self._cursors:
             raise self._refused(f"the server gave the same cursor twice, after {self._so_far()}")
         self._cursors.add(cursor)
@@ -146,37 +182,40 @@ class _Listing(Generic[T]):
                 raise _MovedError(f"the cursor expired after {self._so_far()}") from error
             raise
 
-    def _ask(self, start: tuple[str, str], count: int) -> Page:
+    def _ask(self, start: tuple[str, str], count: int) -> Page[T]:
         params = [start, ("count", str(count))]
         if self._projected:
             params.append(("attributes", ",".join(self._query.attributes)))
         if self._query.filter:
             params.append(("filter", self._query.filter))
-        return wire.page(self._client.get(self._query.path, params).document)
+        return self._client.read(self._query.path, params, self._form)
 
-    def _take(self, page: Page) -> None:
-        """Add a page to what was found, if it fits to it."""
-        ids = [wire.identifier(resource) for resource in page.resources]
-        self._sizes.append(len(ids))
+    def _taken(self, page: Page[T]) -> Page[T]:
+        """The same page, added to what was found. Raises ReadError where it does not fit to that."""
+        self._sizes.append(len(page.ids))
         self._check_total(page)
-        self._check_ids(ids)
-        self._found.update(zip(ids, map(self._convert, page.resources), strict=True))
+        self._check_ids(page.ids)
+        self._found.update(zip(page.ids, page.resources, strict=True))
         self._check_end(page)
+        return page
 
-    def _check_total(self, page: Page) -> None:
+    def _check_total(self, page: Page[T]) -> None:
         if None not in (page.total, self._total) and page.total != self._total:
             raise _MovedError(
                 f"totalResults was {self._total} at first and {page.total} on page {len(self._sizes)}"
             )
         self._total = page.total if self._total is None else self._total
 
-    def _check_ids(self, ids: list[str]) -> None:
-        new = {id_ for id_ in ids if id_ not in self._found}  # not by `-`, which walks all that was found
-        if len(set(ids)) < len(ids):
+    def _check_ids(self, ids: Sequence[str]) -> None:
+        different = set(ids)
+        if len(different) < len(ids):
             raise self._refused(
-                f"page {len(self._sizes)} names {len(ids) - len(set(ids))} of its {len(ids)} twice"
+                f"page {len(self._sizes)} names {len(ids) - len(different)} of its {len(ids)} twice"
             )
-        if ids and not new:
+        if self._found.keys().isdisjoint(ids):
+            return
+        new = {id_ for id_ in ids if id_ not in self._found}  # not by `-`, which walks all that was found
+        if not new:
             raise self._refused(
                 f"page {len(self._sizes)} only repeats {counted(len(ids), 'resource')} of earlier pages, "
                 f"after {self._so_far()}; is {'the cursor' if self._by_cursor else 'startIndex'} ignored?"
@@ -184,7 +223,7 @@ class _Listing(Generic[T]):
         if len(new) < len(ids):
             raise _MovedError(f"page {len(self._sizes)} repeats {len(ids) - len(new)} of its {len(ids)}")
 
-    def _check_end(self, page: Page) -> None:
+    def _check_end(self, page: Page[T]) -> None:
         """Refuse what has no end: more than was announced, pages without number, pages without content."""
         if self._total is not None and len(self._found) > self._total:
             raise self._refused(f"totalResults says {self._total}, the pages hold {len(self._found)}")
@@ -193,7 +232,7 @@ class _Listing(Generic[T]):
         if len(self._sizes) >= self._most_pages:
             raise self._refused(f"it has no end: {self._so_far()} on {len(self._sizes)} pages")
 
-    def _is_whole(self, page: Page) -> bool:
+    def _is_whole(self, page: Page[T]) -> bool:
         """Whether the last page received was the last there is. Raises ReadError where it can't be."""
         if not self._by_cursor and self._total is None:
             raise self._refused("the answer has no totalResults, so nobody can tell whether it is all")
@@ -201,7 +240,7 @@ class _Listing(Generic[T]):
             if not self._by_cursor and self._may_be_cut():
                 self._confirm_end()
             return True
-        if self._by_cursor or not page.resources:
+        if self._by_cursor or not page.ids:
             raise self._refused(f"totalResults says {self._total}, the pages end after {self._so_far()}")
         return False
 
@@ -212,7 +251,7 @@ class _Listing(Generic[T]):
     def _confirm_end(self) -> None:
         """Ask for what comes after the end: servers that give the size of a page as totalResults exist."""
         beyond = self._beyond()
-        ids = {wire.identifier(resource) for resource in beyond.resources}
+        ids = set(beyond.ids)
         if ids - self._found.keys():
             raise self._refused(f"totalResults says {self._total}, but the page after these holds more")
         if ids and self._is_limited():
@@ -221,9 +260,9 @@ class _Listing(Generic[T]):
                 f"it answered {len(ids)} of them again, so nobody can tell whether there are more"
             )
 
-    def _beyond(self) -> Page:
+    def _beyond(self) -> Page[T]:
         try:
-            return self._ask(("startIndex", str(len(self._found) + 1)), self._count)
+            return self._at(len(self._found) + 1)
         except AnswerError as error:
             if error.status in (400, 404):
                 return Page((), None, None)
@@ -231,7 +270,7 @@ class _Listing(Generic[T]):
 
     def _is_limited(self) -> bool:
         """Whether a server that ignores startIndex heeds count; if not even that, it never cuts anything."""
-        return len(self._ask(("startIndex", "1"), 1).resources) < len(self._found)
+        return len(self._ask(("startIndex", "1"), 1).ids) < len(self._found)
 
     def _so_far(self) -> str:
         return counted(len(self._found), "resource")

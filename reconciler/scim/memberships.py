@@ -5,16 +5,17 @@ somebody somewhere.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from uuid import uuid4
 
 from reconciler.errors import ReadError
 from reconciler.http import filters
+from reconciler.http.abreast import abreast
 from reconciler.http.words import quoted
 from reconciler.phrases import counted
 from reconciler.policy.document import MembersFrom
-from reconciler.scim import listing, wire
+from reconciler.scim import decoding, listing
 from reconciler.scim.client import AnswerError
 from reconciler.scim.listing import Query
 from reconciler.scim.reading import Reading
@@ -63,10 +64,10 @@ def _check_agreement(reading: Reading, answer: Mapping[str, Members]) -> None:
 
     Of those who are not active nothing follows: they get nothing, and some servers leave them out.
     """
-    for person in reading.people.values():
-        for group_id in person.groups if person.principal.entitled else ():
+    for id_, person in reading.people.items():
+        for group_id in person.groups:
             members = answer.get(group_id)
-            if isinstance(members, frozenset) and person.principal.id not in members:
+            if isinstance(members, frozenset) and id_ not in members and person.principal.entitled:
                 raise ReadError(
                     f"could not tell who is in the group {quoted(reading.groups[group_id].name)}: "
                     f"{quoted(person.principal.user_name)} is by their own groups, and not by its members",
@@ -83,14 +84,15 @@ def _by_group_members(reading: Reading, wanted: Collection[str]) -> Mapping[str,
 
 def _expanded(reading: Reading, group_id: str) -> Members:
     """Everybody in a group and in the groups within it, which may contain each other."""
+    groups = reading.groups
     people: set[str] = set()
     seen, waiting = {group_id}, [group_id]
     while waiting:
         current = waiting.pop()
-        for member in reading.groups[current].members if current in reading.groups else ():
-            if not _is_group(reading, member):
+        for member in groups[current].members if current in groups else ():
+            if member.is_group is False or not _is_group(reading, member):
                 people.add(member.id)
-            elif member.id not in reading.groups:
+            elif member.id not in groups:
                 return Unreadable(
                     f"it contains the group {quoted(member.id)}, which the server does not list"
                 )
@@ -119,10 +121,10 @@ def _by_user_groups(reading: Reading, wanted: Collection[str]) -> Mapping[str, M
 def _by_filter(reading: Reading, wanted: Collection[str]) -> Mapping[str, Members] | Unreadable:
     """One query for each group, `groups.value eq "..."`, which is how AWS shows it."""
     try:
-        if _members_by_filter(reading, f"no-such-group-{uuid4()}"):
+        if any(_members_by_filter(reading, [f"no-such-group-{uuid4()}"])):
             return Unreadable("the filter is ignored: a group that does not exist has members")
-        answers: dict[str, Members] = {id_: _members_by_filter(reading, id_) for id_ in wanted}
-        if any(answers.values()) or any(_members_by_filter(reading, id_) for id_ in _others(reading, wanted)):
+        answers: Mapping[str, Members] = dict(zip(wanted, _members_by_filter(reading, wanted), strict=True))
+        if any(answers.values()) or any(_members_by_filter(reading, _others(reading, wanted))):
             return answers
     except AnswerError as error:
         if error.status not in (400, 403, 404, 501):
@@ -135,9 +137,15 @@ def _others(reading: Reading, wanted: Collection[str]) -> Iterator[str]:
     return (id_ for id_ in reading.groups if id_ not in wanted)
 
 
-def _members_by_filter(reading: Reading, group_id: str) -> frozenset[str]:
-    query = Query("/Users", ("userName",), f"groups.value eq {filters.scim(group_id)}")
-    return frozenset(listing.everything(reading.client, query, reading.abilities, wire.identifier))
+def _members_by_filter(reading: Reading, group_ids: Iterable[str]) -> Iterator[frozenset[str]]:
+    """The members of each group, in this order; several groups are asked for at once."""
+    form = decoding.identifiers()
+
+    def members(group_id: str) -> frozenset[str]:
+        query = Query("/Users", ("userName",), f"groups.value eq {filters.scim(group_id)}")
+        return frozenset(listing.everything(reading.client, query, reading.abilities, form, at_once=1))
+
+    return abreast(members, group_ids, reading.client.at_once)
 
 
 _WAYS: Mapping[MembersFrom, Callable[[Reading, Collection[str]], Mapping[str, Members] | Unreadable]] = {

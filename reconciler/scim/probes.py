@@ -37,7 +37,7 @@ class Greeting:
     """What the first two questions came to: what the server says of itself, and a page of its users."""
 
     said: Answer | ReadError
-    users: Page | ReadError
+    users: Page[JsonObject] | ReadError
 
     @property
     def announced(self) -> Announced:
@@ -272,10 +272,10 @@ class _Probe:
     def _start(self) -> tuple[str, str]:
         return ("cursor", "") if self.greeting.abilities.cursor_first else ("startIndex", "1")
 
-    def _filtered(self, name: str) -> Page | ReadError:
+    def _filtered(self, name: str) -> Page[JsonObject] | ReadError:
         return self._ask(self._start, ("count", "2"), ("filter", f"userName eq {filters.scim(name)}"))
 
-    def _ask(self, *params: tuple[str, str]) -> Page | ReadError:
+    def _ask(self, *params: tuple[str, str]) -> Page[JsonObject] | ReadError:
         page = _attempt(lambda: wire.page(self.client.get("/Users", params).document))
         if (
             isinstance(page, AnswerError)
@@ -301,17 +301,17 @@ def _attempt(work: Callable[[], T]) -> T | ReadError:
         return error
 
 
-def _refuses(result: Page | ReadError) -> bool:
+def _refuses(result: Page[JsonObject] | ReadError) -> bool:
     return isinstance(result, AnswerError) and result.status in REFUSED
 
 
-def _refusal(error: ReadError | Page) -> str:
+def _refusal(error: ReadError | Page[JsonObject]) -> str:
     if isinstance(error, AnswerError):
         return f"refused: {error.reason}"
     return error.message if isinstance(error, ReadError) else ""
 
 
-def _ids(page: Page) -> list[object]:
+def _ids(page: Page[JsonObject]) -> list[object]:
     return [wire.attribute(resource, "id") for resource in page.resources]
 
 

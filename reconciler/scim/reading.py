@@ -7,8 +7,8 @@ from typing import TypeVar
 from reconciler.errors import ReadError
 from reconciler.http.words import quoted
 from reconciler.model import fold
-from reconciler.scim import discovery, listing, wire
-from reconciler.scim.client import Client
+from reconciler.scim import decoding, discovery, listing, wire
+from reconciler.scim.client import Client, WritingClient
 from reconciler.scim.discovery import Abilities
 from reconciler.scim.listing import Query
 from reconciler.scim.wire import Group, Person
@@ -35,9 +35,10 @@ class Reading:
 
     @cached_property
     def _people(self) -> Mapping[str, Person] | ReadError:
-        query = Query("/Users", wire.USER_ATTRIBUTES)
+        writes = isinstance(self.client, WritingClient)
+        query = Query("/Users", wire.USER_ATTRIBUTES if writes else wire.UNVERSIONED)
         try:
-            people = listing.everything(self.client, query, self.abilities, wire.person)
+            people = listing.everything(self.client, query, self.abilities, decoding.people(versions=writes))
             _check_names(people)
         except ReadError as error:
             return error
@@ -47,7 +48,7 @@ class Reading:
     def _groups(self) -> Mapping[str, Group] | ReadError:
         query = Query("/Groups", wire.GROUP_ATTRIBUTES)
         try:
-            return listing.everything(self.client, query, self.abilities, wire.group)
+            return listing.everything(self.client, query, self.abilities, decoding.groups())
         except ReadError as error:
             return error
 

@@ -14,7 +14,7 @@ from reconciler.http.words import quoted
 from reconciler.model import Holdings, LiveState, Role, Scope
 from reconciler.naming import RoleNames
 from reconciler.policy.document import MembersFrom
-from reconciler.scim import listing, memberships, wire
+from reconciler.scim import decoding, listing, memberships, wire
 from reconciler.scim.client import RefusedError, UncertainError, WritingClient
 from reconciler.scim.listing import Query
 from reconciler.scim.memberships import Unreadable
@@ -166,7 +166,7 @@ class RoleGroupsWriter:
         """The id of a role group as the server lists it now. A filter would not do: some answer nothing."""
         query = Query("/Groups", ("displayName",))
         try:
-            groups = listing.everything(self._client, query, self._readings.abilities, wire.group)
+            groups = listing.everything(self._client, query, self._readings.abilities, decoding.groups())
             found = find(groups.values(), self._names).get(meaning)
         except ReadError as error:
             raise WriteError(f"could not tell which groups there are: {error.message}", error.hint) from error

@@ -7,6 +7,7 @@ replace more than we want to change.
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from enum import IntEnum
 from itertools import count
 
@@ -37,18 +38,38 @@ class Way(IntEnum):
     """PUT."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """What a list of roles amounts to: see `LiveState`."""
+
+    holdings: Holdings
+    entries: Entries
+    foreign: tuple[str, ...]
+
+
 def live(reading: Reading, names: RoleNames) -> LiveState:
     """Everybody and what they hold. Raises ReadError."""
     people = reading.people
-    roles = {id_: holdings(person, names) for id_, person in people.items()}
-    entries = {id_: _entries(person, names) for id_, person in people.items()}
-    foreign = {id_: _foreign(person, names) for id_, person in people.items()}
+    standings = _standings(people, names)
     return LiveState(
         {id_: person.principal for id_, person in people.items()},
-        {id_: held for id_, held in roles.items() if held},
-        entries={id_: unusual for id_, unusual in entries.items() if unusual},
-        foreign={id_: values for id_, values in foreign.items() if values},
+        {id_: one.holdings for id_, one in standings.items() if one.holdings},
+        entries={id_: one.entries for id_, one in standings.items() if one.entries},
+        foreign={id_: one.foreign for id_, one in standings.items() if one.foreign},
     )
+
+
+def _standings(people: Mapping[str, Person], names: RoleNames) -> Mapping[str, _Standing]:
+    """Everybody's, worked out once for all who share a list of roles (`decoding`)."""
+    known: dict[int, _Standing] = {}  # by the list itself, which `people` keep alive
+    found: dict[str, _Standing] = {}
+    for id_, person in people.items():
+        standing = known.get(id(person.roles))
+        if standing is None:
+            standing = _Standing(holdings(person, names), _entries(person, names), _foreign(person, names))
+            known[id(person.roles)] = standing
+        found[id_] = standing
+    return found
 
 
 def holdings(person: Person, names: RoleNames) -> Holdings:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import quote
 
 from reconciler.errors import ReadError
+from reconciler.http.abreast import abreast
 from reconciler.http.words import quoted
 from reconciler.scim import wire
 from reconciler.scim.client import Answer, AnswerError, Client, RefusedError, UncertainError
@@ -30,7 +31,8 @@ def read_back(reading: Reading, ids: Collection[str], known: int) -> Mapping[str
     """These people as they are now; `known` is how many people there are. Raises ReadError."""
     if len(ids) > 2 * (known // reading.abilities.page + 2):
         return {id_: reading.people[id_] for id_ in ids if id_ in reading.people}
-    return {id_: seen.person for id_ in ids if (seen := look(reading.client, id_))}
+    looks = abreast(lambda id_: look(reading.client, id_), ids, reading.client.at_once)
+    return {id_: seen.person for id_, seen in zip(ids, looks, strict=True) if seen is not None}
 
 
 def look(client: Client, person_id: str, *, whole: bool = False) -> Seen | None:
@@ -48,7 +50,7 @@ def look(client: Client, person_id: str, *, whole: bool = False) -> Seen | None:
             f"could not read {client.server}{place}: the answer is user {quoted(person.principal.id)} instead"
         )
     principal = replace(person.principal, version=person.principal.version or answer.etag)
-    return Seen(replace(person, principal=principal), answer.document)
+    return Seen(person._replace(principal=principal), answer.document)
 
 
 def _get(client: Client, place: str, whole: bool) -> Answer:

@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Generic, NamedTuple, TypeVar
 from urllib.parse import unquote
 
 from reconciler.errors import ReadError
@@ -16,6 +17,7 @@ from reconciler.http.shapes import is_text, needed, shown
 from reconciler.http.words import quoted
 from reconciler.model import Principal, fold
 
+T = TypeVar("T")
 JsonObject = Mapping[str, object]
 
 LIST_SCHEMA = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
@@ -23,7 +25,7 @@ GROUP_SCHEMA = "urn:ietf:params:scim:schemas:core:2.0:Group"
 USER_SCHEMA = "urn:ietf:params:scim:schemas:core:2.0:User"
 PATCH_SCHEMA = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 
-USER_ATTRIBUTES = (
+UNVERSIONED = (
     "userName",
     "externalId",
     "displayName",
@@ -32,12 +34,23 @@ USER_ATTRIBUTES = (
     "emails",
     "roles",
     "groups",
-    "meta",
 )
-GROUP_ATTRIBUTES = ("displayName", "members", "meta")
+"""The attributes of a User that tell of a person; the version, too, is for who writes."""
+USER_ATTRIBUTES = (*UNVERSIONED, "meta")
+GROUP_ATTRIBUTES = ("displayName", "members")
 
 _BETWEEN = re.compile(r"[,;|]")
 """What stands between roles where somebody writes several as one value."""
+
+
+class _Named(NamedTuple):
+    """What a message is about, put into words only where there is one: there are very many."""
+
+    kind: str
+    id: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {quoted(self.id)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +64,14 @@ class RoleValue:
     entry: object
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(NamedTuple):  # a tuple, as Person is: there are very many, and it is made fast
     """A member of a group, or a group of a user; `is_group` is None where the server does not say."""
 
     id: str
     is_group: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
+class Person(NamedTuple):
     """A User resource, as far as access is concerned."""
 
     principal: Principal
@@ -80,12 +91,14 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class Page(Generic[T]):
     """One answer of a listing (RFC 7644 section 3.4.2, RFC 9865 section 2)."""
 
-    resources: tuple[JsonObject, ...]
+    resources: tuple[T, ...]
     total: int | None
     next_cursor: str | None
+    ids: tuple[str, ...] = ()
+    """Of the resources, where these are values; a document tells its own."""
 
 
 def attribute(resource: JsonObject, name: str) -> object:
@@ -105,7 +118,8 @@ def identifier(resource: JsonObject) -> str:
 def person(resource: JsonObject) -> Person:
     """A User (RFC 7643 section 4.1). Raises ReadError where it makes no sense."""
     id_ = identifier(resource)
-    what = f"user {quoted(id_)}"
+    what = _Named("user", id_)
+    one_group = _Named("a group of user", id_)
     user_name = _text(resource, "userName", what)
     if user_name is None:
         raise ReadError(f"the server answered {what} without a userName")
@@ -120,7 +134,7 @@ def person(resource: JsonObject) -> Person:
             email=email(resource),
         ),
         roles=tuple(role(entry) for entry in _list(resource, "roles", what)),
-        groups=tuple(_reference(entry, f"a group of {what}").id for entry in _list(resource, "groups", what)),
+        groups=tuple(reference(entry, one_group).id for entry in _list(resource, "groups", what)),
         user_type=_text(resource, "userType", what),
     )
 
@@ -183,19 +197,24 @@ def _without(resource: JsonObject, name: str) -> JsonObject:
 def group(resource: JsonObject) -> Group:
     """A Group (RFC 7643 section 4.2). Raises ReadError where it makes no sense."""
     id_ = identifier(resource)
-    what = f"group {quoted(id_)}"
-    members = (_reference(entry, f"a member of {what}") for entry in _list(resource, "members", what))
+    what = _Named("group", id_)
+    one_member = _Named("a member of group", id_)
+    members = (reference(entry, one_member) for entry in _list(resource, "members", what))
     return Group(id_, _text(resource, "displayName", what) or "", tuple(dict.fromkeys(members)))
 
 
 def version(resource: JsonObject) -> str | None:
     """The `meta.version` of a resource, which is its ETag (RFC 7644 section 3.14)."""
     meta = attribute(resource, "meta")
-    value = attribute(meta, "version") if isinstance(meta, dict) else None
-    return value if isinstance(value, str) and value.isascii() and value.isprintable() else None
+    return etag(attribute(meta, "version") if isinstance(meta, dict) else None)
 
 
-def page(document: JsonObject) -> Page:
+def etag(value: object) -> str | None:
+    """A version, as far as it fits into a header."""
+    return value if isinstance(value, str) and value and value.isascii() and value.isprintable() else None
+
+
+def page(document: JsonObject) -> Page[JsonObject]:
     """A ListResponse. Raises ReadError where it is none."""
     resources, total = attribute(document, "Resources"), attribute(document, "totalResults")
     if not _is_list(document):
@@ -335,29 +354,36 @@ def _loaded(text: str) -> object:
     return loaded
 
 
-def _reference(entry: object, what: str) -> Reference:
+def reference(entry: object, what: object = "a reference") -> Reference:
+    """A member of a group, or a group of a user, which `what` says. Raises ReadError where it is neither."""
     if isinstance(entry, str) and entry and is_text(entry):
         return Reference(entry)
     if not isinstance(entry, dict):
         raise ReadError(f"the server answered {what} that is {shown(entry)}")
     ref, kind = attribute(entry, "$ref"), attribute(entry, "type")
-    parts = ref.rstrip("/").split("/") if isinstance(ref, str) else []
-    id_ = attribute(entry, "value") or (unquote(parts[-1]) if len(parts) > 1 else None)
+    id_ = attribute(entry, "value") or _named(ref)
     if not isinstance(id_, str) or not is_text(id_):
         raise ReadError(f"the server answered {what} whose value is {shown(id_)}")
-    return Reference(id_, _is_group(kind, parts))
+    return Reference(id_, is_group(kind, ref))
 
 
-def _is_group(kind: object, parts: Sequence[str]) -> bool | None:
+def _named(ref: object) -> str | None:
+    """The id in `$ref`; None where there is none."""
+    parts = ref.rstrip("/").rsplit("/", 1) if isinstance(ref, str) else []
+    return unquote(parts[-1]) if len(parts) > 1 else None
+
+
+def is_group(kind: object, ref: object) -> bool | None:
     """RFC 7643 section 4.2: `type` says User or Group; `$ref` says it by its endpoint."""
     said = kind.casefold() if isinstance(kind, str) else ""
+    parts = ref.rstrip("/").rsplit("/", 2) if ref and isinstance(ref, str) else ()
     endpoint = parts[-2].casefold() if len(parts) > 1 else ""
     if said == "group" or endpoint == "groups":
         return True
     return False if said == "user" or endpoint == "users" else None
 
 
-def _list(resource: JsonObject, name: str, what: str) -> Sequence[object]:
+def _list(resource: JsonObject, name: str, what: _Named) -> Sequence[object]:
     value = attribute(resource, name)
     if value is None:
         return ()
@@ -368,7 +394,7 @@ def _list(resource: JsonObject, name: str, what: str) -> Sequence[object]:
     return value
 
 
-def _text(resource: JsonObject, name: str, what: str) -> str | None:
+def _text(resource: JsonObject, name: str, what: _Named) -> str | None:
     value = attribute(resource, name)
     if value is None:
         return None
@@ -379,7 +405,7 @@ def _text(resource: JsonObject, name: str, what: str) -> str | None:
     return value
 
 
-def _boolean(resource: JsonObject, name: str, what: str) -> bool | None:
+def _boolean(resource: JsonObject, name: str, what: _Named) -> bool | None:
     value = attribute(resource, name)
     said = boolean(value)
     if value is not None and said is None:

@@ -18,7 +18,7 @@ import httpx
 
 from reconciler.http.patience import Patience
 from reconciler.scim.client import Client, WritingClient, open_client, open_writing_client
-from reconciler.settings import Connection, Token
+from reconciler.settings import AT_ONCE, Connection, Token
 
 BASE = "https://scim.test/scim/v2"
 SECRET = "s3cret-of-the-server"
@@ -37,6 +37,8 @@ class Listing(Enum):
     TOTAL_OF_PAGE = auto()
     TOTAL_TOO_HIGH = auto()
     TOTAL_TOO_LOW = auto()
+    ABSURD = auto()
+    """A total that nobody ever had."""
     NO_TOTAL = auto()
     NO_RESOURCES = auto()
     ENDLESS = auto()
@@ -47,6 +49,8 @@ class Listing(Enum):
     SAME_CURSOR = auto()
     EMPTY_PAGES = auto()
     COUNTS_AS_TEXT = auto()
+    UNEVEN = auto()
+    """Every other page holds one less than it could."""
 
 
 @dataclass(frozen=True)
@@ -153,6 +157,9 @@ class FakeServer:
     config: Resource | None = None
     """The ServiceProviderConfig; made from the knobs where None."""
     faults: list[Fault] = field(default_factory=list)
+    at_once: int = AT_ONCE
+    """How many requests its client sends at once."""
+    before_read: Callable[[httpx.Request], object] = lambda _: None
     before_write: list[Callable[["FakeServer"], None]] = field(default_factory=list)
     """Competing writers, one for each write that arrives."""
 
@@ -169,7 +176,7 @@ class FakeServer:
     # -- for tests -------------------------------------------------------------------------------
 
     def connection(self) -> Connection:
-        return Connection(BASE, Token(SECRET))
+        return Connection(BASE, Token(SECRET), at_once=self.at_once)
 
     def client(self, **patience: Any) -> Client:
         return open_client(
@@ -213,6 +220,8 @@ class FakeServer:
     def answer(self, request: httpx.Request) -> httpx.Response:
         number = len(self.requests)
         self.requests.append(request)
+        if request.method == "GET":
+            self.before_read(request)
         fault = next((fault for fault in self.faults if fault.fits(request, number)), None)
         if fault is None:
             return self.serve(request)
@@ -403,6 +412,8 @@ class FakeServer:
                 begin = 0
             case Listing.IGNORES_START_AND_COUNT:
                 begin, count = 0, total
+            case Listing.UNEVEN if start > 1 and start % 2:
+                count -= 1
             case Listing.OVERLAPS if begin:
                 begin -= 1
             case Listing.ENDLESS:
@@ -419,6 +430,8 @@ class FakeServer:
                 total += 3
             case Listing.TOTAL_TOO_LOW:
                 total -= 3
+            case Listing.ABSURD:
+                total = 1_000_000_000
             case Listing.TWICE_ON_ONE_PAGE:
                 chosen = [*chosen[:-1], chosen[0]]
             case Listing.NO_RESOURCES:

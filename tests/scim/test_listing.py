@@ -1,21 +1,27 @@
 """Listings against a server that pages honestly and one that pages in every wrong way."""
 
+from threading import Barrier
+
+import httpx
 import pytest
 from scim.fake_server import JSON, FakeServer, Fault, Listing, crowd, error_body, user
 
 from reconciler.errors import ExitCode, ReadError
-from reconciler.scim import discovery, listing, wire
+from reconciler.http.abreast import AHEAD
+from reconciler.scim import decoding, discovery, listing, wire
 from reconciler.scim.client import AnswerError
 from reconciler.scim.listing import Query
 from reconciler.scim.reading import Readings
 
+SECONDS = 10.0
+"""Nobody waits so long for others unless they never come."""
 USERS = Query("/Users", wire.USER_ATTRIBUTES)
 FIRST_PAGE = '{"Resources": [{"id": "u-p000", "userName": "p"}], "nextCursor": "x"}'
 
 
 def listed(server: FakeServer, query: Query = USERS, most_pages: int = 50) -> list[str]:
     client = server.client()
-    found = listing.everything(client, query, discovery.abilities(client), wire.person, most_pages)
+    found = listing.everything(client, query, discovery.abilities(client), decoding.people(), most_pages)
     return [person.principal.user_name for person in found.values()]
 
 
@@ -62,6 +68,47 @@ def test_a_cursor_is_followed_percent_encoded_and_without_an_index() -> None:
 
     queries = [request.url.query.decode().partition("&attributes")[0] for request in server.requests[1:]]
     assert queries == ["cursor=&count=2", "cursor=at%2B%2F%3D2&count=2"]
+
+
+def test_pages_by_index_are_asked_for_side_by_side_and_taken_in_order() -> None:
+    together = Barrier(4, timeout=SECONDS)
+    server = FakeServer(crowd(9), page=2, at_once=4)
+
+    def wait(request: httpx.Request) -> None:
+        if request.url.params.get("startIndex", "1") != "1":
+            together.wait()
+
+    server.before_read = wait
+
+    assert listed(server) == names(9)
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 8])
+@pytest.mark.parametrize("number", [5, 6, 7, 40])
+def test_pages_of_different_sizes_are_a_whole_listing_all_the_same(at_once: int, number: int) -> None:
+    server = FakeServer(crowd(number), page=3, listing=Listing.UNEVEN, at_once=at_once)
+
+    assert listed(server) == names(number)
+
+
+def test_a_total_that_is_a_lie_leads_to_few_requests() -> None:
+    server = FakeServer(crowd(5), page=2, listing=Listing.ABSURD, at_once=4)
+
+    with pytest.raises(ReadError) as caught:
+        listed(server, most_pages=listing.MOST_PAGES)
+
+    assert "totalResults says 1000000000, the pages end after 5 resources" in caught.value.message
+    assert len(server.requests) < 2 + 2 * AHEAD * 4
+
+
+def test_of_pages_side_by_side_the_first_that_fails_is_told() -> None:
+    faults = [Fault("GET", 403, path="/Users", at=number) for number in (3, 4)]
+    server = FakeServer(crowd(20), page=2, faults=faults)
+
+    with pytest.raises(AnswerError) as caught:
+        listed(server)
+
+    assert caught.value.status == 403
 
 
 @pytest.mark.parametrize(
@@ -140,7 +187,7 @@ def test_a_listing_that_changes_once_is_read_again_from_the_start() -> None:
 
 
 def test_a_listing_that_never_holds_still_is_refused() -> None:
-    server = FakeServer(crowd(20), page=2, listing=Listing.CHANGES_ALWAYS)
+    server = FakeServer(crowd(20), page=2, listing=Listing.CHANGES_ALWAYS, at_once=1)
 
     with pytest.raises(ReadError) as caught:
         listed(server)

@@ -52,7 +52,7 @@ def test_nothing_is_begun_far_ahead_of_who_takes_the_results() -> None:
     begun = set[int]()
     results = abreast(noting(begun, lambda item: item), range(100), TOGETHER)
     assert next(results) == 0
-    results.close()  # type: ignore[attr-defined]
+    results.close()
     assert max(begun) < AHEAD * TOGETHER
 
 
