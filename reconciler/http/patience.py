@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +46,8 @@ def asked_wait(headers: Mapping[str, str], now: datetime) -> float | None:
 
 def date(text: str) -> datetime | None:
     """The moment that a header tells (RFC 9110 section 5.6.7), aware; None where it tells none."""
+    from email.utils import parsedate_to_datetime  # with half of a mail reader
+
     try:
         moment = parsedate_to_datetime(text)
     except (ValueError, IndexError, OverflowError):

@@ -8,8 +8,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-
-import httpx
+from typing import TYPE_CHECKING
 
 from reconciler.errors import ReadError, WriteError
 from reconciler.http import answers
@@ -20,6 +19,9 @@ from reconciler.http.transport import Broken, Params, Reply, Request, Transport
 from reconciler.http.words import host, printable, status_words
 from reconciler.scim.wire import JsonObject
 from reconciler.settings import Connection
+
+if TYPE_CHECKING:
+    import httpx
 
 MEDIA_TYPE = "application/scim+json"
 ERROR_SCHEMA = "urn:ietf:params:scim:api:messages:2.0:error"
@@ -250,7 +252,7 @@ class WritingClient(Client):
 def open_client(
     connection: Connection,
     *,
-    transport: httpx.BaseTransport | None = None,
+    transport: "httpx.BaseTransport | None" = None,
     patience: Patience | None = None,
 ) -> Client:
     """A client that reads. `transport` and `patience` are the seams for tests."""
@@ -261,7 +263,7 @@ def open_client(
 def open_writing_client(
     connection: Connection,
     *,
-    transport: httpx.BaseTransport | None = None,
+    transport: "httpx.BaseTransport | None" = None,
     patience: Patience | None = None,
 ) -> WritingClient:
     """A client that reads and writes."""
@@ -270,7 +272,7 @@ def open_writing_client(
 
 
 def connected(
-    connection: Connection, patience: Patience, inner: httpx.BaseTransport | None = None
+    connection: Connection, patience: Patience, inner: "httpx.BaseTransport | None" = None
 ) -> Transport:
     """The transport that a connection describes. Raises SettingsError where it can't be."""
     headers = {"Accept": MEDIA_TYPE, "Authorization": f"Bearer {connection.token.reveal()}"}
