@@ -19,9 +19,10 @@ escapes is a bug and shows its traceback.
 
 from collections.abc import Iterable, Sequence
 from enum import IntEnum
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from reconciler.problem import Problem
+if TYPE_CHECKING:
+    from reconciler.problem import Problem
 
 
 class ExitCode(IntEnum):
@@ -110,7 +111,7 @@ class PolicyError(ReconcilerError):
 
     exit_code = ExitCode.INVALID
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+    def __init__(self, problems: "Sequence[Problem]") -> None:
         count = len(problems)
         super().__init__(f"the policy has {count} problem{'' if count == 1 else 's'}")
         self.problems = tuple(problems)

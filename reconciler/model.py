@@ -14,6 +14,8 @@ from reconciler.problem import Location, Problem
 
 def fold(name: str) -> str:
     """The form in which names compare: normalized and without case (RFC 7643 section 2.2, caseExact)."""
+    if name.isascii():
+        return name.lower()  # the same, in a tenth of the time
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 

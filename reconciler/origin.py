@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from reconciler import private
 from reconciler.git.client import Unanswered, ask
+from reconciler.policy.content import LARGEST_FILE
 from reconciler.policy.files import SUFFIXES
-from reconciler.policy.reader import LARGEST_FILE
 
 LONGEST = 200
 """What the environment says is kept to so many characters."""

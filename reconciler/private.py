@@ -6,7 +6,6 @@ Knows nothing of what is in them.
 import errno
 import os
 import stat
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -34,6 +33,8 @@ def write(path: Path, text: str) -> None:
     """
     if os.path.lexists(path) and not stat.S_ISREG(os.lstat(path).st_mode):
         raise OSError(errno.EINVAL, NO_FILE)
+    import tempfile  # who only reads needs none
+
     file, name = tempfile.mkstemp(prefix=".", suffix=".new", dir=path.parent)
     try:
         with os.fdopen(file, "w", encoding="utf-8") as stream:

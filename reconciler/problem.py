@@ -1,6 +1,5 @@
 """One thing that is wrong with a policy, and where it stands. Not an exception: problems are collected."""
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -40,6 +39,8 @@ class Problem:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """The end of a message about an unknown word: `, did you mean 'admin'?`, or nothing."""
+    import difflib  # who makes no mistake needs none
+
     by_folded = {name.casefold(): name for name in known}
     close = difflib.get_close_matches(word.casefold()[:100], by_folded, n=1)
     return f", did you mean '{by_folded[close[0]]}'?" if close else ""

@@ -1,22 +1,25 @@
-"""The command line: one file per command, loaded when it is called; and the one place that exits."""
+"""The command line: one file per command, loaded when it is called; and the one place that exits.
+
+What is slow to load, here and in the commands, is imported where it is used: `--help`, a mistake or a word to
+be completed is answered at once.
+"""
 
 import errno
 import importlib
-import json
 import keyword
-import logging
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from io import TextIOWrapper
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
-from click.shell_completion import CompletionItem
 
 from reconciler.errors import ExitCode, PolicyError, ReconcilerError, StaleError
 from reconciler.report.plain import printable
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 INTERRUPTED = 130
 """What a shell expects of a program that Ctrl-C ended."""
@@ -90,8 +93,10 @@ class Commands(click.Group):
             "nothing to an organization that is as its policy says; docs/README.md has all other pages."
         )
 
-    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
         """Names of commands without importing them, and the options."""
+        from click.shell_completion import CompletionItem
+
         names = [CompletionItem(name, help=about) for name, about in COMMANDS.items()]
         options = click.Command.shell_complete(self, ctx, incomplete)
         return [one for one in names if one.value.startswith(incomplete)] + options
@@ -132,6 +137,8 @@ class Commands(click.Group):
 
 def _show_failure(message: str, hint: str, exit_code: ExitCode) -> None:
     """Print what kept a command from beginning, as each organization's failures are told in JSON."""
+    import json
+
     failure = {"organization": None, "message": message, "hint": hint, "exit_code": int(exit_code)}
     click.echo(json.dumps({"format": "reconciler.failure/1", "failures": [failure]}, indent=2))
 
@@ -176,28 +183,9 @@ def note(line: str) -> None:
 def cli(context: click.Context, debug: bool) -> None:
     """CircleCI access as code: reconcile a policy in git with a SCIM 2.0 service provider."""
     if debug:
-        context.with_resource(_told())
+        from reconciler.cli import debugging
 
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """What this program logs, and no library, goes to standard error."""
-    log, handler = logging.getLogger("reconciler"), _Lines()
-    log.addHandler(handler)
-    log.setLevel(logging.DEBUG)
-    try:
-        yield
-    finally:
-        log.removeHandler(handler)
-        log.setLevel(logging.NOTSET)
-
-
-class _Lines(logging.Handler):
-    """Each record in one harmless line."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        with suppress(OSError):  # that nobody can read it any more must not end a run half-way
-            click.echo(f"debug: {printable(record.getMessage())}", err=True)
+        context.with_resource(debugging.told())
 
 
 def main() -> NoReturn:

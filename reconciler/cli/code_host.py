@@ -2,9 +2,6 @@
 
 import os
 
-from reconciler import hosts
-from reconciler.hosts import Kind, body
-from reconciler.hosts.host import LIMITS
 from reconciler.report.markdown.dialect import Dialect
 
 
@@ -13,5 +10,9 @@ def dialect() -> Dialect:
 
     Raises SettingsError where a variable that says where a host is makes no sense.
     """
+    from reconciler import hosts  # which only Markdown is written for
+    from reconciler.hosts import Kind, body
+    from reconciler.hosts.host import LIMITS
+
     host = hosts.recognized(os.environ)
     return host.dialect if host else Dialect(limit=LIMITS[Kind.GITHUB] - body.ROOM)

@@ -1,9 +1,11 @@
 """`reconciler plan`: who would gain and lose what, and why. Has no way to write."""
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,11 +20,12 @@ from reconciler.planning import Prepared
 from reconciler.policy import times
 from reconciler.policy.document import Policy
 from reconciler.policy.files import shown
-from reconciler.redaction import Redaction
 from reconciler.report import data, text
 from reconciler.report.data import Document
-from reconciler.report.markdown import plan as markdown
 from reconciler.shards import Shard
+
+if TYPE_CHECKING:
+    from reconciler.redaction import Redaction
 
 
 class Moment(click.ParamType[datetime]):
@@ -67,7 +70,7 @@ def command(
     exit_code: bool,
     out: Path | None,
     as_of: datetime | None,
-    redaction: Redaction | None,
+    redaction: "Redaction | None",
     places: tuple[Path, ...],
     shard: Shard,
     output: str,
@@ -134,7 +137,7 @@ def command(
     run.each(work)
     renderers = {
         "text": lambda: "\n".join(text.plans(told, run.failures, run.problems)),
-        "markdown": lambda: markdown.plans(told, run.failures, run.problems, dialect()),
+        "markdown": lambda: _markdown(told, run),
         "json": lambda: json.dumps(run.document(data.plans(place, told, run.failures)), indent=2),
     }
     try:
@@ -144,6 +147,12 @@ def command(
             document = run.document(data.plans(place, whole, run.failures))
             write(out, document, whole=not run.problems and len(whole) == len(run.policies))
     run.exit()
+
+
+def _markdown(told: Sequence[Prepared], run: Run) -> str:
+    from reconciler.report.markdown import plan as markdown  # which only a report needs
+
+    return markdown.plans(told, run.failures, run.problems, dialect())
 
 
 def write(file: Path, document: Document, *, whole: bool) -> None:

@@ -1,14 +1,15 @@
 """The option `--redact`, and what it keeps from being told beside the result: one for all commands."""
 
-import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from reconciler.errors import PolicyError, ReadError
-from reconciler.redaction import Redaction, fault, unread
+
+if TYPE_CHECKING:
+    from reconciler.redaction import Redaction
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -16,8 +17,14 @@ F = TypeVar("F", bound=Callable[..., Any])
 def option(more: str = "") -> Callable[[F], F]:
     """The option `--redact` (parameter `redaction`, None without it); `more` is what its help says beside."""
 
-    def made(_context: click.Context, _parameter: click.Parameter, asked: bool) -> Redaction | None:
-        return Redaction(secrets.token_bytes()) if asked else None
+    def made(_context: click.Context, _parameter: click.Parameter, asked: bool) -> "Redaction | None":
+        if not asked:
+            return None
+        import secrets
+
+        from reconciler.redaction import Redaction  # which knows all that can be told
+
+        return Redaction(secrets.token_bytes())
 
     return click.option(
         "--redact",
@@ -30,15 +37,16 @@ def option(more: str = "") -> Callable[[F], F]:
 
 
 @contextmanager
-def withheld(redaction: Redaction | None) -> Iterator[None]:
+def withheld(redaction: "Redaction | None") -> Iterator[None]:
     """What goes wrong in here is told without the words that could name somebody, if that is asked for."""
+    if redaction is None:
+        yield
+        return
+    from reconciler.redaction import fault, unread
+
     try:
         yield
     except ReadError:
-        if redaction:
-            raise unread() from None
-        raise
+        raise unread() from None
     except PolicyError as error:
-        if redaction:
-            raise PolicyError(tuple(map(fault, error.problems))) from None
-        raise
+        raise PolicyError(tuple(map(fault, error.problems))) from None

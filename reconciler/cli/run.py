@@ -8,12 +8,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache, partial
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 from click.core import ParameterSource
 
-from reconciler import history, ledgers, overview, planning, settings, shards
+from reconciler import history, ledgers, planning, settings, shards
 from reconciler.cli import note, redacted, report_failure
 from reconciler.cli.context import moment, reach
 from reconciler.directories import choose
@@ -29,7 +29,6 @@ from reconciler.errors import (
 )
 from reconciler.history import PastRun
 from reconciler.naming import RoleNames
-from reconciler.overview import Overview
 from reconciler.people import lifecycle
 from reconciler.people.population import Past
 from reconciler.phrases import counted
@@ -39,7 +38,6 @@ from reconciler.policy.document import DirectoryKind, DirectorySettings, Organiz
 from reconciler.policy.files import shown
 from reconciler.ports import ProviderReader
 from reconciler.problem import Problem
-from reconciler.redaction import Redaction
 from reconciler.report.data import Document
 from reconciler.report.problems import record
 from reconciler.scim.client import Client, open_client, open_writing_client
@@ -47,6 +45,10 @@ from reconciler.scim.provider import ScimProvider, ScimReader
 from reconciler.scim.reading import Readings
 from reconciler.settings import Connection
 from reconciler.shards import Shard
+
+if TYPE_CHECKING:
+    from reconciler.overview import Overview
+    from reconciler.redaction import Redaction
 
 C = TypeVar("C", bound=Client)
 P = TypeVar("P", bound=ProviderReader)
@@ -73,7 +75,7 @@ class Run:
     """The organizations that other shards look after."""
 
     @classmethod
-    def of(cls, path: Path, redaction: Redaction | None = None, shard: Shard = shards.ALL) -> "Run":
+    def of(cls, path: Path, redaction: "Redaction | None" = None, shard: Shard = shards.ALL) -> "Run":
         """Every problem of every policy file is told before any server is asked; with a redaction, its place.
 
         So each shard reads all files: what is wrong with one of them stops all, as it would one machine.
@@ -187,8 +189,10 @@ def overviewed(
     readings: Readings,
     *,
     runs: Sequence[PastRun],
-) -> Overview:
+) -> "Overview":
     """The same plan, with both sides and what the ledger tells of the past: all that a report may show."""
+    from reconciler import overview  # loads what tells of all that differs, which a plan is made without
+
     now = moment()
     survey = _surveyed(policy, client, provider, readings, now, lambda: runs)
     return overview.of(policy, provider.server, survey, now, runs)

@@ -4,7 +4,6 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 
 import click
@@ -12,13 +11,11 @@ import click
 from reconciler.cli import reports
 from reconciler.cli.context import moment
 from reconciler.errors import ExitCode
-from reconciler.git import client as git
 from reconciler.phrases import counted, counted_people
 from reconciler.policy import source
 from reconciler.policy.files import shown
 from reconciler.policy.source import Folder, Loaded
 from reconciler.problem import Location, Problem
-from reconciler.report import junit, sarif
 from reconciler.report import problems as report
 from reconciler.report.plain import printable
 
@@ -52,9 +49,7 @@ def command(paths: tuple[Path, ...], output: str, files: Sequence[Path]) -> None
             {
                 "text": lambda: "\n".join(report.lines(problems)),
                 "json": lambda: report.as_json(problems),
-                "junit": lambda: junit.validate(
-                    [file for one in loaded.folders for file in one.files], problems
-                ),
+                "junit": lambda: _junit(loaded),
                 "sarif": lambda: _sarif(paths, problems),
             },
         )
@@ -64,8 +59,19 @@ def command(paths: tuple[Path, ...], output: str, files: Sequence[Path]) -> None
     sys.exit(ExitCode.INVALID if loaded.problems else ExitCode.DONE)
 
 
+def _junit(loaded: Loaded) -> str:
+    from reconciler.report import junit  # loads XML
+
+    return junit.validate([file for one in loaded.folders for file in one.files], loaded.problems)
+
+
 def _sarif(paths: Sequence[Path], problems: Sequence[Problem]) -> str:
     """In a checkout, with files as they are called from its root: that is how code hosts know them."""
+    from importlib.metadata import version  # loads what reads mail and archives
+
+    from reconciler.git import client as git
+    from reconciler.report import sarif
+
     folder = next(iter(paths), Path("policies"))
     root = git.root(folder if os.path.isdir(folder) else folder.parent) or git.root(Path())
     if root is None:

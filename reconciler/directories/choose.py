@@ -1,19 +1,15 @@
-"""The directory that a policy names, opened. The one place that knows all kinds of them."""
+"""The directory that a policy names, opened. The one place that knows all kinds of them, and loads one."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import assert_never
 
-from reconciler.directories.entra import directory as entra
-from reconciler.directories.file.directory import FileDirectory
-from reconciler.directories.okta import directory as okta
 from reconciler.directories.scim import ScimDirectory
 from reconciler.http.reach import Reach
 from reconciler.policy.document import DirectoryKind, Policy
 from reconciler.ports import Directory
 from reconciler.scim.client import Client
 from reconciler.scim.reading import Readings
-from reconciler.settings.export import export_file
 
 
 @contextmanager
@@ -30,12 +26,19 @@ def opened(
         case DirectoryKind.SCIM:
             yield ScimDirectory(client, settings, readings)
         case DirectoryKind.FILE:
+            from reconciler.directories.file.directory import FileDirectory
+            from reconciler.settings.export import export_file
+
             file = export_file(policy.organization.name, environ)
             yield FileDirectory(file, settings, reach.now)
         case DirectoryKind.ENTRA:
+            from reconciler.directories.entra import directory as entra
+
             with entra.opened(policy.organization, environ, reach) as directory:
                 yield directory
         case DirectoryKind.OKTA:
+            from reconciler.directories.okta import directory as okta
+
             with okta.opened(policy.organization, environ, reach) as directory:
                 yield directory
         case _ as never:

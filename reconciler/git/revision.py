@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from reconciler.errors import ReadError, SettingsError
 from reconciler.git.client import Unanswered, ask
-from reconciler.policy import reader
+from reconciler.policy import content
 from reconciler.policy.files import SUFFIXES, shown
 from reconciler.policy.marked import MarkedDocument, unread
 from reconciler.policy.tree import Entry
@@ -161,9 +161,9 @@ class Revision:
         if node is None or not node.is_a(_FILE):
             message = "the file is a link to something that is no file of this revision"
             return unread(Problem(Location(shown), message, "correct the link or delete it"))
-        if node.size > reader.LARGEST_FILE:
-            return unread(reader.too_large(node.size, shown))
-        return reader.document(self._content(node), shown)
+        if node.size > content.LARGEST_FILE:
+            return unread(content.too_large(node.size, shown))
+        return content.document(self._content(node), shown)
 
     def _path(self, path: Path) -> str:
         """A path of the user's from the top of the repository."""
@@ -204,7 +204,7 @@ class Revision:
         """The objects of all policy files: one that is read is not the last."""
         for path, node in self.nodes.items():
             is_policy = node.is_a(_FILE) and path.lower().endswith(SUFFIXES)
-            if is_policy and node.size <= reader.LARGEST_FILE and node.id not in self.contents:
+            if is_policy and node.size <= content.LARGEST_FILE and node.id not in self.contents:
                 yield node.id
 
     def _read(self, ids: Sequence[str]) -> None:

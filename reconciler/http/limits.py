@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 LEEWAY = 1.0
 """Seconds, for where a moment is told, both clocks show whole seconds only."""
@@ -59,6 +58,8 @@ def quota(headers: Mapping[str, str], now: datetime) -> Quota | None:
 
 def date(text: str) -> datetime | None:
     """The moment that a header tells (RFC 9110 section 5.6.7), aware; None where it tells none."""
+    from email.utils import parsedate_to_datetime  # with half of a mail reader
+
     try:
         moment = parsedate_to_datetime(text)
     except (ValueError, IndexError, OverflowError):

@@ -1,16 +1,22 @@
-"""One HTTP request to the server and what came of it, as a value. The owner of httpx; repeats nothing."""
+"""One HTTP request to the server and what came of it, as a value. Repeats nothing.
 
-import socket
-import ssl
+The owner of httpx, which takes as long to load as all of ours: who sends nothing does not load it.
+"""
+
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
-
-import httpx
 
 from reconciler.errors import SettingsError
 from reconciler.http.words import printable
+
+if TYPE_CHECKING:
+    import ssl
+
+    import httpx
 
 LARGEST_BODY = 64 * 1024 * 1024
 
@@ -71,7 +77,7 @@ class Transport:
         authorities: str,
         headers: Mapping[str, str],
         clock: Callable[[], float],
-        inner: httpx.BaseTransport | None = None,
+        inner: "httpx.BaseTransport | None" = None,
         largest_body: int = LARGEST_BODY,
     ) -> None:
         self.server = server
@@ -87,6 +93,8 @@ class Transport:
 
     def led(self, url: str, location: str) -> str | None:
         """The URL that a redirect or a link leads to, or None where it leaves the server's origin."""
+        import httpx
+
         try:
             target = httpx.URL(url).join(location)
         except httpx.InvalidURL:
@@ -95,6 +103,8 @@ class Transport:
 
     def send(self, request: Request, url: str, deadline: float) -> Reply | Broken:
         """Send one request and read all of its answer before `deadline` (of the given clock)."""
+        import httpx
+
         timeout = self._timeout(deadline)
         try:
             with self._http.stream(
@@ -109,7 +119,9 @@ class Transport:
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             return _broken(error, self._met, timeout)
 
-    def _timeout(self, deadline: float) -> httpx.Timeout:
+    def _timeout(self, deadline: float) -> "httpx.Timeout":
+        import httpx
+
         left = max(0.1, deadline - self._clock())
         return httpx.Timeout(
             connect=min(CONNECT_SECONDS, left),
@@ -118,7 +130,7 @@ class Transport:
             pool=min(CONNECT_SECONDS, left),
         )
 
-    def _read(self, response: httpx.Response, deadline: float) -> Reply | Broken:
+    def _read(self, response: "httpx.Response", deadline: float) -> Reply | Broken:
         parts: list[bytes] = []
         size = 0
         for part in response.iter_bytes():
@@ -137,15 +149,18 @@ class Transport:
 
 
 def _http(
-    server: str, authorities: str, headers: Mapping[str, str], inner: httpx.BaseTransport | None
-) -> httpx.Client:
+    server: str, authorities: str, headers: Mapping[str, str], inner: "httpx.BaseTransport | None"
+) -> "httpx.Client":
     """Raises SettingsError where the environment names certificates or a proxy that can't be used."""
+    # It would load a command line of its own, with rich and pygments: that takes longer than all else of it.
+    sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
+    import httpx
+
     encrypted = server.startswith("https://")
-    trusted = _trusted(authorities) if encrypted and authorities else True
     try:
         return httpx.Client(
             transport=inner,
-            verify=trusted,
+            verify=_trusted(authorities) if encrypted else _nobody(),
             headers={"User-Agent": "reconciler", **headers},
             limits=httpx.Limits(),  # none: who sends says how many at once, and each connection is kept
             follow_redirects=False,
@@ -159,8 +174,22 @@ def _http(
         ) from None
 
 
-def _trusted(authorities: str) -> ssl.SSLContext:
-    """What trusts the certificates of a file or a folder, and no others. Raises SettingsError."""
+def _nobody() -> "ssl.SSLContext":
+    """What trusts no certificate: loading the usual ones would be in vain where nothing is encrypted."""
+    import ssl
+
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+def _trusted(authorities: str) -> "ssl.SSLContext | bool":
+    """What trusts the certificates of a file or a folder and no others; the usual ones where none is named.
+
+    Raises SettingsError.
+    """
+    if not authorities:
+        return True
+    import ssl
+
     hint = "SSL_CERT_FILE names a file of certificates, SSL_CERT_DIR a folder that c_rehash prepared"
     try:
         if Path(authorities).is_dir():
@@ -173,12 +202,14 @@ def _trusted(authorities: str) -> ssl.SSLContext:
         raise SettingsError(f"there are no certificates in PEM in {authorities}: {reason}", hint) from error
 
 
-def _origin(url: httpx.URL) -> tuple[str, str, int]:
+def _origin(url: "httpx.URL") -> tuple[str, str, int]:
     return url.scheme, url.host, url.port or (443 if url.scheme == "https" else 80)
 
 
-def _broken(error: httpx.HTTPError | httpx.InvalidURL, met: bool, timeout: httpx.Timeout) -> Broken:
+def _broken(error: "httpx.HTTPError | httpx.InvalidURL", met: bool, timeout: "httpx.Timeout") -> Broken:
     """What an error of httpx means for the request; `met` where the server has answered before."""
+    import httpx
+
     match error:
         case httpx.ConnectTimeout() | httpx.PoolTimeout():
             words = f"no connection within {timeout.connect:.0f} s"
@@ -196,8 +227,11 @@ def _broken(error: httpx.HTTPError | httpx.InvalidURL, met: bool, timeout: httpx
             return Broken(words, sent=True, lasting=False, cause=error)
 
 
-def _unconnected(error: httpx.HTTPError, met: bool) -> Broken:
+def _unconnected(error: "httpx.HTTPError", met: bool) -> Broken:
     """No connection. Where nobody ever listened, asking again is pointless; who did listen may restart."""
+    import socket
+    import ssl
+
     words = f"no connection: {printable(str(error))}"
     hint = "is the host in the base URL right, and can it be reached from here?"
     match _of_the_system(error):

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from reconciler.problem import Location, Problem
 
@@ -19,6 +19,8 @@ MOST_PROBLEMS = 100
 
 LONGEST_QUOTE = 60
 """Messages quote no more characters of a file than this."""
+
+LINE_BREAK = re.compile("\r\n|\r|\n")
 
 _BARE = re.compile(r"[^\W\d][\w-]*")
 
@@ -35,15 +37,22 @@ def shorten(text: str) -> str:
 
 def path_text(steps: Steps) -> str:
     """Steps as people read them: `bindings[3].projects.storefront`."""
-    text = ""
-    for step in steps:
-        if isinstance(step, int):
-            text += f"[{step}]"
-        elif _BARE.fullmatch(shorten(step)):
-            text += f".{step}" if text else step
-        else:
-            text += f"[{json.dumps(shorten(step), ensure_ascii=False)}]"
-    return text
+    return "".join(map(_step_text, steps)).removeprefix(".")
+
+
+@lru_cache(maxsize=1024)  # the same few keys again and again
+def _step_text(step: str | int) -> str:
+    if isinstance(step, int):
+        return f"[{step}]"
+    return (
+        f".{step}" if _BARE.fullmatch(shorten(step)) else f"[{json.dumps(shorten(step), ensure_ascii=False)}]"
+    )
+
+
+def after(before: str, file: str) -> Location:
+    """The line and column of what follows the text `before`."""
+    lines = LINE_BREAK.split(before)
+    return Location(file, len(lines), len(lines[-1]) + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +85,31 @@ class MarkedDocument:
 def unread(problem: Problem) -> MarkedDocument:
     """A document that could not be read, and why."""
     return MarkedDocument(problem.at.file, problems=(problem,), whole=False)
+
+
+Mark = tuple[int, int]
+"""A line and a column, each from 0, as parsers count."""
+
+
+@dataclass(frozen=True, slots=True)
+class Marks(Mapping[Steps, Location]):
+    """Places by the marks of a parser: most are never asked for, so each becomes a location when it is."""
+
+    file: str
+    marks: Mapping[Steps, Mark]
+
+    def __getitem__(self, steps: Steps) -> Location:
+        line, column = self.marks[steps]
+        return Location(self.file, line + 1, column + 1, path_text(steps))
+
+    def __contains__(self, steps: object) -> bool:
+        return steps in self.marks
+
+    def __iter__(self) -> Iterator[Steps]:
+        return iter(self.marks)
+
+    def __len__(self) -> int:
+        return len(self.marks)
 
 
 class Places(Mapping[Steps, Location]):

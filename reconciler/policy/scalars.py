@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 _VALUES: dict[str, bool | None] = {"": None, "~": None, "null": None, "true": True, "false": False}
 
@@ -31,6 +32,7 @@ class Unclear:
     taken_for: str
 
 
+@lru_cache(maxsize=1024)  # a policy says the same words again and again
 def read_plain(text: str) -> str | int | bool | Unclear | None:
     """The one value that a plain scalar has, or why it has none. Dates and times stay text."""
     if text in _VALUES:

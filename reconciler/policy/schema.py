@@ -1,23 +1,23 @@
-"""The published JSON Schemas, and what a document has wrong by them, in our words; owns jsonschema."""
+"""The published JSON Schemas, and what a document has wrong by them, in our words; owns jsonschema.
+
+Whether anything is wrong at all, `conformity` tells; jsonschema is loaded where something is.
+"""
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from functools import cache
-from importlib import resources
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jsonschema import Draft202012Validator, FormatChecker, ValidationError
-from jsonschema.exceptions import best_match
-from jsonschema.protocols import Validator
-from jsonschema.validators import extend
-
-from reconciler.policy import times, wording
+from reconciler.policy import conformity, times, wording
 from reconciler.policy.marked import MOST_PROBLEMS, MarkedDocument, Steps, path_text, shorten
 from reconciler.policy.wording import Fault
 from reconciler.problem import Location, Problem
+
+if TYPE_CHECKING:
+    from jsonschema import ValidationError
+    from jsonschema.protocols import Validator
 
 SCHEMAS = {
     "organization": "organization.yaml: what holds for a whole organization",
@@ -34,11 +34,10 @@ DOCUMENTS = {
 
 def text(name: str) -> str:
     """A schema of SCHEMAS or DOCUMENTS: from the installed package, or from the checkout around it."""
-    installed = resources.files("reconciler").joinpath("schemas", f"{name}.schema.json")
-    if installed.is_file():
-        return installed.read_text(encoding="utf-8")
-    checkout = Path(__file__).parents[2] / "schemas" / f"{name}.schema.json"
-    return checkout.read_text(encoding="utf-8")
+    package = Path(__file__).parents[1]
+    installed = package / "schemas"
+    folder = installed if installed.is_dir() else package.parent / "schemas"
+    return (folder / f"{name}.schema.json").read_text(encoding="utf-8")
 
 
 def check(document: MarkedDocument, name: str) -> list[Problem]:
@@ -51,6 +50,8 @@ def check(document: MarkedDocument, name: str) -> list[Problem]:
     """
     if document.value is None and () not in document.unknown:
         return [wording.nothing(document, name)]
+    if _test(name)(document.value):
+        return []
     validator = _validator(name)
     errors = islice(validator.iter_errors(document.value), MOST_PROBLEMS)
     faults = [_fault(error, document, validator.schema) for error in errors]
@@ -63,6 +64,10 @@ def check(document: MarkedDocument, name: str) -> list[Problem]:
 
 def first_fault(name: str, value: Any) -> str:
     """Where a value is not as a schema says, and how, in a few words; empty where it is."""
+    if _test(name)(value):
+        return ""
+    from jsonschema.exceptions import best_match  # takes longer to load than all of ours: see the module
+
     error = best_match(_validator(name).iter_errors(value))
     if error is None:
         return ""
@@ -78,7 +83,7 @@ def _more(document: MarkedDocument, *numbers: int) -> list[Problem]:
     return [Problem(Location(document.file), message, "correct these first; is this a policy file?")]
 
 
-def _fault(error: ValidationError, document: MarkedDocument, root: Any) -> Fault:
+def _fault(error: "ValidationError", document: MarkedDocument, root: Any) -> Fault:
     steps: Steps = tuple(error.absolute_path)
     is_key = "propertyNames" in error.absolute_schema_path
     about = _described(root, steps)
@@ -107,19 +112,35 @@ def _resolved(node: Any, root: Any) -> Any:
 
 
 @cache
-def _validator(name: str) -> Validator:
+def _schema(name: str) -> Any:
+    return json.loads(text(name))
+
+
+@cache
+def _test(name: str) -> conformity.Test:
+    return conformity.test(_schema(name))
+
+
+@cache
+def _validator(name: str) -> "Validator":
+    from jsonschema import Draft202012Validator, FormatChecker  # takes long to load: see the module
+    from jsonschema.validators import extend
+
     formats = FormatChecker(formats=())
     formats.checks("date")(_exists)
     formats.checks("date-time")(_exists)
     strict: type[Validator] = extend(Draft202012Validator, {"pattern": _pattern})  # type: ignore[no-untyped-call]
-    return strict(json.loads(text(name)), format_checker=formats)
+    return strict(_schema(name), format_checker=formats)
 
 
 def _exists(value: object) -> bool:
     return not isinstance(value, str) or times.exists(value)
 
 
-def _pattern(_validator: Validator, pattern: str, value: object, _schema: Any) -> Iterator[ValidationError]:
-    """JSON Schema means ECMAScript's `$`, the very end; Python's also matches before a last line break."""
-    if isinstance(value, str) and not re.search(pattern.replace("$", r"\Z"), value):
+def _pattern(
+    _validator: "Validator", pattern: str, value: object, _schema: Any
+) -> "Iterator[ValidationError]":
+    from jsonschema import ValidationError
+
+    if isinstance(value, str) and not conformity.pattern(pattern).search(value):
         yield ValidationError(f"{value!r} does not match {pattern!r}")

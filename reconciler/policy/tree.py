@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from reconciler.policy import reader
+from reconciler.policy import content
 from reconciler.policy.marked import MarkedDocument
 
 
@@ -53,7 +53,7 @@ class Disk:
         return Path(os.path.realpath(path))
 
     def read(self, path: Path, shown: str) -> MarkedDocument:
-        return reader.read(path, shown)
+        return content.read(path, shown)
 
 
 DISK = Disk()

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from reconciler import guardrails
 from reconciler.change import (
@@ -22,7 +22,6 @@ from reconciler.change import (
     words,
 )
 from reconciler.errors import ReconcilerError
-from reconciler.explanation import Written
 from reconciler.finding import Finding
 from reconciler.guardrails import Violation
 from reconciler.model import Provenance, fold
@@ -30,6 +29,9 @@ from reconciler.plan import FORMAT
 from reconciler.planning import Prepared
 from reconciler.report import people
 from reconciler.report.problems import record
+
+if TYPE_CHECKING:
+    from reconciler.explanation import Written
 
 Document = dict[str, object]
 
@@ -195,7 +197,7 @@ def _outcome(outcome: Outcome) -> Document:
     return {"change": data(outcome.change), "result": outcome.result, "detail": outcome.detail}
 
 
-def written_record(written: Written) -> Document:
+def written_record(written: "Written") -> Document:
     """What a run wrote in a scope, and whether it still stands, as plain data."""
     begun = written.run.begun
     return {

@@ -8,9 +8,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, TypeVar
-
-import httpx
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from reconciler.errors import ReadError, WriteError
 from reconciler.http import answers
@@ -22,6 +20,9 @@ from reconciler.http.transport import Broken, Params, Reply, Request, Transport
 from reconciler.http.words import host, printable, status_words
 from reconciler.scim.wire import JsonObject
 from reconciler.settings import Connection
+
+if TYPE_CHECKING:
+    import httpx
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -283,7 +284,7 @@ class WritingClient(Client):
 def open_client(
     connection: Connection,
     *,
-    transport: httpx.BaseTransport | None = None,
+    transport: "httpx.BaseTransport | None" = None,
     patience: Patience | None = None,
 ) -> Client:
     """A client that reads. `transport` and `patience` are the seams for tests."""
@@ -294,7 +295,7 @@ def open_client(
 def open_writing_client(
     connection: Connection,
     *,
-    transport: httpx.BaseTransport | None = None,
+    transport: "httpx.BaseTransport | None" = None,
     patience: Patience | None = None,
 ) -> WritingClient:
     """A client that reads and writes."""
@@ -303,7 +304,7 @@ def open_writing_client(
 
 
 def connected(
-    connection: Connection, patience: Patience, inner: httpx.BaseTransport | None = None
+    connection: Connection, patience: Patience, inner: "httpx.BaseTransport | None" = None
 ) -> Transport:
     """The transport that a connection describes. Raises SettingsError where it can't be."""
     headers = {"Accept": MEDIA_TYPE, "Authorization": f"Bearer {connection.token.reveal()}"}

@@ -1,6 +1,7 @@
 """The strict YAML reader: values and places, and that nothing but problems comes of bad text."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -8,10 +9,12 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from reconciler.policy.content import LARGEST_FILE, read
 from reconciler.policy.marked import MOST_PROBLEMS, MarkedDocument, path_text
-from reconciler.policy.reader import LARGEST_FILE, Loader, parse, read
+from reconciler.policy.reader import Loader, parse
 from reconciler.problem import Location
 
+ROOT = Path(__file__).parents[2]
 LOADERS: list[Loader] = [yaml.SafeLoader, yaml.CSafeLoader] if yaml.__with_libyaml__ else [yaml.SafeLoader]
 
 loaders = pytest.mark.parametrize("loader", LOADERS, ids=lambda loader: loader.__name__)
@@ -264,6 +267,30 @@ def test_a_file_without_permission_is_told() -> None:
     assert unread(Path("f.yaml")) == "f.yaml: the file cannot be read: permission denied; make it readable"
 
 
+def test_loaders_tell_the_same_of_every_policy_of_the_tests_and_place_its_problems_alike() -> None:
+    paths = [path for folder in ("tests/policies", "policies") for path in (ROOT / folder).rglob("*.y*ml")]
+    assert len(paths) > 100
+    for path in paths:
+        with suppress(UnicodeDecodeError):
+            text = path.read_text(encoding="utf-8")
+            documents = [parse(text, "f.yaml", loader) for loader in LOADERS]
+            told = [
+                (
+                    document.value,
+                    dict(document.keys),
+                    dict(document.values),
+                    document.unknown,
+                    document.whole,
+                    # Where text ends too early, each names the place at which it gave up.
+                    [problem.at for problem in document.problems]
+                    if document.whole
+                    else bool(document.problems),
+                )
+                for document in documents
+            ]
+            assert told[1:] == told[:-1], path
+
+
 @settings(max_examples=300)
 @given(st.text(alphabet="ab:-?[]{}&*!|>'\"%@`#,. \n\t\\x0019~<=", max_size=60))
 @example('"\\UFFFFFFFF"')
@@ -271,7 +298,11 @@ def test_a_file_without_permission_is_told() -> None:
 @example("{a: *b, *c : [d], ? e}")
 def test_no_text_makes_anything_but_problems_and_loaders_that_accept_it_agree(text: str) -> None:
     documents = [parse(text, "f.yaml", loader) for loader in LOADERS]
-    accepted = [document.value for document in documents if not document.problems]
+    accepted = [
+        (document.value, dict(document.keys), dict(document.values))
+        for document in documents
+        if not document.problems
+    ]
     assert accepted[1:] == accepted[:-1]  # one may be stricter: they disagree about some tabs
 
 
