@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TypeVar
 
 from reconciler.model import Member, Membership, Principal, fold
@@ -12,30 +13,33 @@ from reconciler.problem import did_you_mean
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class People:
     """Principals by the keys that identify them. An e-mail is none of them."""
 
     by_id: Mapping[str, Principal]
-    by_external_id: Mapping[str, list[Principal]]
-    by_user_name: Mapping[str, Principal]
     earlier: Mapping[str, tuple[str, ...]]
     """By folded userName: the names that the policy says somebody had before."""
 
     @classmethod
     def of(cls, people: Iterable[Principal], entries: Iterable[PersonEntry] = ()) -> "People":
         """These principals; `entries` are the policy's, for earlier names."""
-        by_external_id: dict[str, list[Principal]] = defaultdict(list)
-        everybody = list(people)
-        for person in everybody:
+        by_id = {person.id: person for person in people}
+        return cls(by_id, {fold(entry.user): entry.previously for entry in entries})
+
+    @cached_property
+    def by_external_id(self) -> Mapping[str, list[Principal]]:
+        """Who shares an externalId is not told apart by it."""
+        found: dict[str, list[Principal]] = {}
+        for person in self.by_id.values():
             if person.external_id:
-                by_external_id[person.external_id].append(person)
-        return cls(
-            {person.id: person for person in everybody},
-            by_external_id,
-            {fold(person.user_name): person for person in everybody},
-            {fold(entry.user): entry.previously for entry in entries},
-        )
+                found.setdefault(person.external_id, []).append(person)
+        return found
+
+    @cached_property
+    def by_user_name(self) -> Mapping[str, Principal]:
+        """By folded userName."""
+        return {fold(person.user_name): person for person in self.by_id.values()}
 
     def match(self, member: Member) -> Principal | None:
         """Who a directory means: by id where both sides share it, by externalId, then by userName."""
