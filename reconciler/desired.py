@@ -44,6 +44,9 @@ T = TypeVar("T")
 SHOWN = 3
 """How many names a message lists before it only counts."""
 
+SUGGESTIONS = 20
+"""For so many unknown names one that is alike is looked for among all; more of them are no slips."""
+
 
 def expand(
     policy: Policy,
@@ -124,11 +127,14 @@ class _Expansion:
     """Groups that nobody is in, by id."""
     terms: list[Term] = field(default_factory=list)
     problems: dict[Problem, None] = field(default_factory=dict)
+    unknown: int = 0
+    """How many entries name somebody or a group that is not there."""
 
     def bind(self, binding: Binding) -> None:
         """Without knowing who is in which class, a group that is known gives no more than one that is not."""
-        group = groups.find(binding.group, binding.at, self.membership)
+        group = groups.find(binding.group, binding.at, self.membership, suggests=self.unknown < SUGGESTIONS)
         if isinstance(group, Problem):
+            self.unknown += 1
             self.problems[group] = None
         if isinstance(group, Problem) or self.classes.problems:
             _raise_to(self.held_for_all, binding.roles)
@@ -337,7 +343,9 @@ class _Expansion:
         return result, why
 
     def _nobody(self, at: Location, noun: str, user: str) -> None:
-        message = f"there is no {noun} '{user}' on the server{self.people.meant(user)}"
+        meant = self.people.meant(user) if self.unknown < SUGGESTIONS else ""
+        self.unknown += 1
+        message = f"there is no {noun} '{user}' on the server{meant}"
         remedy = f"{'people' if noun == 'person' else f'{noun}s'} are named by their userName"
         self.problems[Problem(at, message, remedy)] = None
 

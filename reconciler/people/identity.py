@@ -75,17 +75,19 @@ def together(membership: Membership) -> Membership:
     name that is not the same in all of them is not known.
     """
     told = [group.members or frozenset() for group in membership.groups]
-    people = _persons(frozenset[Member]().union(membership.people or (), *told))
+    merged = _merged(frozenset[Member]().union(membership.people or (), *told))
+    if not merged:
+        return membership
 
     def persons(members: frozenset[Member] | None) -> frozenset[Member] | None:
-        return None if members is None else frozenset(people[member] for member in members)
+        return None if members is None else frozenset(merged.get(member, member) for member in members)
 
     groups = tuple(replace(group, members=persons(group.members)) for group in membership.groups)
     return replace(membership, groups=groups, people=persons(membership.people))
 
 
-def _persons(records: Collection[Member]) -> Mapping[Member, Member]:
-    """Each record to the person whom it is of."""
+def _merged(records: Collection[Member]) -> Mapping[Member, Member]:
+    """Each record of somebody of whom there are several, to the one that they make together."""
     ids: dict[str, set[str]] = defaultdict(set)
     for record in records:
         if record.external_id and record.user_name:
@@ -93,7 +95,8 @@ def _persons(records: Collection[Member]) -> Mapping[Member, Member]:
     of_one: dict[tuple[str, str], list[Member]] = defaultdict(list)
     for record in records:
         of_one[_key(record, ids)].append(record)
-    return {record: _one(same) for same in of_one.values() for record in same}
+    several = [same for same in of_one.values() if len(same) > 1]
+    return {record: one for same in several for one in (_one(same),) for record in same}
 
 
 def _key(record: Member, ids: Mapping[str, Collection[str]]) -> tuple[str, str]:
@@ -110,8 +113,6 @@ def _key(record: Member, ids: Mapping[str, Collection[str]]) -> tuple[str, str]:
 
 
 def _one(records: list[Member]) -> Member:
-    if len(records) == 1:
-        return records[0]
     active = False if any(one.active is False for one in records) else _agreed(records, lambda m: m.active)
     saying_so = [one for one in records if one.active is active]
     return Member(
