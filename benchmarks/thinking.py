@@ -5,6 +5,7 @@ ratio of both. `thinking` is the same work for other benchmarks. All people are 
 """
 
 import argparse
+import gc
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -274,6 +275,7 @@ def main() -> None:
         "--differing", type=int, default=1_000, help="every so manieth person differs; 0: nobody"
     )
     differing = parser.parse_args().differing
+    gc.set_threshold(100_000, 50, 50)  # as the command line does
     for kind in KINDS:
         small = seconds(thinking(SMALL, kind, differing=differing))
         large = seconds(thinking(LARGE, kind, differing=differing))

@@ -1,6 +1,7 @@
 """The command line: one file per command, loaded when it is called; and the one place that exits."""
 
 import errno
+import gc
 import importlib
 import json
 import keyword
@@ -202,6 +203,7 @@ class _Lines(logging.Handler):
 
 def main() -> NoReturn:
     """Run the command line and exit with a code of `ExitCode`."""
+    gc.set_threshold(100_000, 50, 50)  # what a run reads lives to its end: to search it was half of the time
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # the shell closed it (`>&-`): nobody reads, and the run goes on
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 (until the end)
