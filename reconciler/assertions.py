@@ -12,6 +12,7 @@ from typing import assert_never
 from reconciler.change import DeleteUser, SetActive
 from reconciler.finding import Finding, Kind
 from reconciler.model import (
+    NOTHING,
     ORGANIZATION,
     DesiredState,
     Holdings,
@@ -21,6 +22,7 @@ from reconciler.model import (
     Principal,
     Provenance,
     Role,
+    Roles,
     Scope,
     fold,
 )
@@ -132,6 +134,14 @@ class _Concern:
     unknown: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Holders:
+    """Everybody, by principal id, who holds the same."""
+
+    held: Held
+    ids: list[str]
+
+
 @dataclass(frozen=True)
 class _Bench:
     """A plan with all that it is judged by, and what came of it so far."""
@@ -156,7 +166,7 @@ class _Bench:
         """Person by person: who breaks it anew, or by a higher role or in a further scope; who still does."""
         worse, kept = {}, {}
         for id_, has in self._having(assertion, self.after, concern.perhaps).items():
-            before = self.before.get(id_, {})
+            before = _highest(self.held_before.get(id_, NOTHING))
             raised = {scope: role for scope, role in has.items() if role > effective(before, scope)}
             if raised:
                 worse[id_] = has if isinstance(assertion.claim, NeverTogether) else raised
@@ -186,24 +196,45 @@ class _Bench:
             self._find(self.policy.organization.name, message, REMEDY, assertion.at)
 
     def _having(
-        self, assertion: Assertion, state: Mapping[str, Held], meant: Callable[[str], bool]
+        self, assertion: Assertion, holders: Iterable[_Holders], meant: Callable[[str], bool]
     ) -> Mapping[str, Held]:
         """Of those who are meant, whoever has what the claim is about, and in which scopes."""
-        found = ((id_, met(assertion.claim, held)) for id_, held in state.items() if meant(id_))
-        return {id_: has for id_, has in found if has}
+        found: dict[str, Held] = {}
+        for several in holders:
+            if has := met(assertion.claim, several.held):
+                found.update(dict.fromkeys(filter(meant, several.ids), has))
+        return found
 
     @cached_property
-    def before(self) -> Mapping[str, Held]:
+    def before(self) -> Collection[_Holders]:
+        return [*self._left_alone, *_alike(_only(self.held_before, self._changed))]
+
+    @cached_property
+    def after(self) -> Collection[_Holders]:
+        return [*self._left_alone, *_alike(_only(self.held_after, self._changed))]
+
+    @cached_property
+    def _left_alone(self) -> Collection[_Holders]:
+        """Who holds the same before the plan and after it: nearly everybody."""
+        changed = self._changed
+        return _alike({id_: held for id_, held in self.live.roles.items() if id_ not in changed})
+
+    @cached_property
+    def _changed(self) -> frozenset[str]:
+        return frozenset(one.principal.id for one in (*self.plan.people, *self.plan.accounts))
+
+    @cached_property
+    def held_before(self) -> Mapping[str, Holdings]:
         """Who is brought back by the plan holds nothing until then, for it is the plan that gives it back."""
         back = {one.principal.id for one in self.plan.accounts if isinstance(one, SetActive) and one.after}
-        return _highest({id_: holdings for id_, holdings in self.live.roles.items() if id_ not in back})
+        return {id_: holdings for id_, holdings in self.live.roles.items() if id_ not in back}
 
     @cached_property
-    def after(self) -> Mapping[str, Held]:
+    def held_after(self) -> Mapping[str, Holdings]:
         """A deleted account holds nothing; a deactivated one what it is left with, for it may come back."""
         gone = {change.principal.id for change in self.plan.accounts if isinstance(change, DeleteUser)}
         left = after(self.plan, self.live.roles)
-        return _highest({id_: holdings for id_, holdings in left.items() if id_ not in gone})
+        return {id_: holdings for id_, holdings in left.items() if id_ not in gone}
 
     # Who is meant.
 
@@ -311,14 +342,30 @@ class _Bench:
         return tuple(dict.fromkeys(had))
 
     def _source(self, id_: str, scope: Scope, role: Role) -> Had:
-        where = ORGANIZATION if self.after[id_].get(ORGANIZATION, 0) >= role else scope
+        everywhere = max(self.held_after[id_].get(ORGANIZATION, ()), default=0)
+        where = ORGANIZATION if everywhere >= role else scope
         reasons = self.desired.why.get(id_, {}).get(where, ())
         giving = (one for one in reasons if one.role >= role and not one.ended and not one.withheld)
         return Had(role, where, next(giving, None))
 
 
-def _highest(roles: Mapping[str, Holdings]) -> Mapping[str, Held]:
-    return {id_: {scope: max(held) for scope, held in of.items() if held} for id_, of in roles.items()}
+def _alike(roles: Mapping[str, Holdings]) -> Collection[_Holders]:
+    """Everybody by what they hold, so that each claim is held against that once."""
+    found: dict[tuple[tuple[Scope, Roles], ...], _Holders] = {}
+    for id_, holdings in roles.items():
+        key = tuple(holdings.items())  # in another order it is another key, which does no harm
+        if (several := found.get(key)) is None:
+            several = found[key] = _Holders(_highest(holdings), [])
+        several.ids.append(id_)
+    return found.values()
+
+
+def _only(roles: Mapping[str, Holdings], ids: Collection[str]) -> Mapping[str, Holdings]:
+    return {id_: roles[id_] for id_ in ids if id_ in roles}
+
+
+def _highest(holdings: Holdings) -> Held:
+    return {scope: max(held) for scope, held in holdings.items() if held}
 
 
 def _sorted(names: Iterable[str]) -> tuple[str, ...]:

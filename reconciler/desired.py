@@ -4,13 +4,16 @@ Whatever must not be touched is copied from the live state into the desired one 
 compared; so nothing that comes later needs an exception for it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cache, partial
+from typing import TypeVar
 
 from reconciler import notices
 from reconciler.finding import Finding
 from reconciler.model import (
+    ALONE,
     DIRECTORY,
     NOTHING,
     DesiredState,
@@ -36,8 +39,13 @@ from reconciler.phrases import shortened
 from reconciler.policy.document import Binding, Policy, RoleEntry, ServiceAccount, TemporaryGrant
 from reconciler.problem import Location, Problem
 
+T = TypeVar("T")
+
 SHOWN = 3
 """How many names a message lists before it only counts."""
+
+SUGGESTIONS = 20
+"""For so many unknown names one that is alike is looked for among all; more of them are no slips."""
 
 
 def expand(
@@ -65,14 +73,32 @@ def expand(
     for account in policy.service_accounts:
         expansion.serve(account)
     expansion.deny(policy.organization.place("directory"))
-    found = notices.of(policy, membership, people, told, expansion.concerned(), now)
+    found = notices.of(policy, membership, people, told, expansion.touched(policy), now)
     return expansion.state(found)
 
 
 def protected(policy: Policy, live: LiveState) -> frozenset[str]:
     """The ids of the protected people who are on the provider."""
     names = {fold(name) for name in policy.organization.guardrails.protected}
+    if not names:
+        return frozenset()
     return frozenset(id_ for id_, person in live.people.items() if fold(person.user_name) in names)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Offer:
+    """What an entry of the policy has for everybody within the same bounds; of which it may be that it gives
+    nothing (`counts`).
+
+    Each is equal to itself alone. So people who are offered the same are told by the offers, which are few,
+    and what follows from them is worked out once.
+    """
+
+    reasons: tuple[tuple[Scope, Provenance], ...]
+    counts: bool = True
+
+
+_Offers = tuple[_Offer, ...]
 
 
 @dataclass(slots=True)
@@ -86,28 +112,29 @@ class _Expansion:
     population: Population
     protected: frozenset[str]
     now: datetime
-    given: dict[str, dict[Scope, list[Provenance]]] = field(default_factory=dict)
-    idle: dict[str, dict[Scope, list[Provenance]]] = field(default_factory=dict)
+    given: dict[str, _Offers] = field(default_factory=dict)
+    """By principal id, in the order of the policy."""
+    idle: dict[str, _Offers] = field(default_factory=dict)
     """What gives nothing, or nothing any more, and explains what somebody lacks."""
     held_for_all: dict[Scope, Role] = field(default_factory=dict)
     """The highest role in each scope that an unknown group, or a grant to an unknown name, could give."""
     held_for_unmatched: dict[Scope, Role] = field(default_factory=dict)
     """The same for a stranger among a group's members, who is nobody that the directory told apart."""
-    matched: set[str] = field(init=False)
-    """Who is known to be a certain person of the directory, or none of its strangers."""
-    to_come: dict[str, dict[Scope, list[Provenance]]] = field(default_factory=dict)
+    bound: list[DirectoryGroup] = field(default_factory=list)
+    """The groups of bindings, as far as they are known."""
+    to_come: dict[str, _Offers] = field(default_factory=dict)
     empty: dict[str, EmptyGroup] = field(default_factory=dict)
     """Groups that nobody is in, by id."""
     terms: list[Term] = field(default_factory=list)
     problems: dict[Problem, None] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.matched = set(self.population.told_apart)
+    unknown: int = 0
+    """How many entries name somebody or a group that is not there."""
 
     def bind(self, binding: Binding) -> None:
         """Without knowing who is in which class, a group that is known gives no more than one that is not."""
-        group = groups.find(binding.group, binding.at, self.membership)
+        group = groups.find(binding.group, binding.at, self.membership, suggests=self.unknown < SUGGESTIONS)
         if isinstance(group, Problem):
+            self.unknown += 1
             self.problems[group] = None
         if isinstance(group, Problem) or self.classes.problems:
             _raise_to(self.held_for_all, binding.roles)
@@ -126,7 +153,7 @@ class _Expansion:
             if begun and not over:
                 _raise_to(self.held_for_all, grant.roles)
             return
-        reasons = [
+        reasons = tuple(
             (
                 e.scope,
                 Provenance(
@@ -141,13 +168,13 @@ class _Expansion:
                 ),
             )
             for e in grant.roles
-        ]
+        )
         if over:
-            _note(self.idle, person, reasons)
+            _note(self.idle, person.id, _Offer(reasons))
         elif begun:
-            self._give(person, reasons)
+            self._give(person, _Offer(reasons))
         else:
-            _note(self.to_come, person, reasons)
+            _note(self.to_come, person.id, _Offer(reasons))
 
     def serve(self, account: ServiceAccount) -> None:
         machine = self.people.named(account.user)
@@ -155,63 +182,73 @@ class _Expansion:
             self._nobody(account.at, "service account", account.user)
             _raise_to(self.held_for_all, account.roles)
             return
-        self._give(
-            machine,
-            [
-                (e.scope, Provenance("service account", account.user, e.at, e.role, account.reason))
-                for e in account.roles
-            ],
+        reasons = (
+            (e.scope, Provenance("service account", account.user, e.at, e.role, account.reason))
+            for e in account.roles
         )
+        self._give(machine, _Offer(tuple(reasons)))
 
     def deny(self, at: Location) -> None:
         """Give the directory's word as the one reason why some lose all that they have."""
         for id_, words in self.population.denied.items():
-            self.idle[id_] = {
-                scope: [Provenance(DIRECTORY, words, at, max(roles), withheld=True)]
+            reasons = (
+                (scope, Provenance(DIRECTORY, words, at, max(roles), withheld=True))
                 for scope, roles in self.live.holdings(id_).items()
-            }
+            )
+            self.idle.pop(id_, None)
+            _note(self.idle, id_, _Offer(tuple(reasons)))
 
-    def concerned(self) -> Mapping[str, Mapping[Scope, Sequence[Provenance]]]:
-        """Whom the policy touches: who is given something or has something, and by what, before any end."""
-        return {id_: self.given.get(id_, {}) for id_ in self._concerned()}
+    def touched(self, policy: Policy) -> Mapping[str, Collection[Provenance]]:
+        """Who is given or has something before any end, and by what: of all in a class or under `people:`."""
+        named = (found.id for entry in policy.people if (found := self.people.named(entry.user)))
+        ids = filter(self._is_touched, {*self.classes.standings, *named})
+        return {
+            id_: [reason for offer in self.given.get(id_, ()) for _, reason in offer.reasons] for id_ in ids
+        }
 
     def state(self, findings: tuple[Finding, ...]) -> DesiredState:
         """The finished state, with everything that is to be held copied in from the live one."""
         doubtful = self._frozen()
         held = self.protected | doubtful
         self._end()
-        why = {
-            id_: _ranked(self.given.get(id_, {}), self.idle.get(id_, {}))
-            for id_ in self.given.keys() | self.idle.keys()
-        }
-        roles = {id_: self._asked(id_) for id_ in self.given}
+        resolved = cache(_resolved)  # many are offered the same
+        roles: dict[str, Holdings] = {}
+        why: dict[str, Reasons] = {}
+        for id_, offers in self.given.items():
+            roles[id_], why[id_] = resolved(offers, self.idle.get(id_, ()))
+        for id_ in self.idle.keys() - self.given.keys():
+            _, why[id_] = resolved((), self.idle[id_])
         if self.held_for_all or self.held_for_unmatched:
+            apart = self._told_apart()
             for id_ in self.live.roles:
-                roles[id_] = self._held(id_, roles.get(id_, NOTHING))
+                _enter(roles, id_, self._held(id_, roles.get(id_, NOTHING), apart))
         for id_ in self.population.held - held:
-            roles[id_], why[id_] = self._kept(id_, roles.get(id_, NOTHING))
+            kept, reasons = self._kept(id_, roles.get(id_, NOTHING))
+            _enter(roles, id_, kept)
+            _enter(why, id_, reasons)
         for id_ in held:
-            roles[id_] = self.live.holdings(id_)
+            _enter(roles, id_, self.live.holdings(id_))
         held |= self.population.held
         given = sum(len(roles[id_]) for id_ in self.given if id_ not in held)
         return DesiredState(
-            {id_: holdings for id_, holdings in roles.items() if holdings},
-            {id_: reasons for id_, reasons in why.items() if reasons},
+            roles,
+            why,
             tuple(sorted({**self.problems, **dict.fromkeys(self.classes.problems)})),
             given,
             empty_groups=tuple(sorted(self.empty.values(), key=lambda group: fold(group.name))),
             terms=tuple(sorted(self.terms, key=lambda term: term.at)),
             findings=findings,
-            to_come={id_: _ranked(scopes, {}) for id_, scopes in self.to_come.items()},
+            to_come={id_: resolved(offers, ())[1] for id_, offers in self.to_come.items()},
             doubtful=doubtful,
         )
 
     def _bind(self, binding: Binding, group: DirectoryGroup) -> None:
+        self.bound.append(group)
         members = group.members or frozenset()
         if not members:
             self._empty(group, binding.roles)
         strangers = []
-        offers: dict[Bounds, _Offer] = {}
+        offer_within = cache(partial(_offer, binding))
         for member in members:
             person = self.people.match(member)
             if person is None and member.active is False:
@@ -219,34 +256,33 @@ class _Expansion:
             if person is None:
                 strangers.append(str(member))
                 continue
-            self.matched.add(person.id)
             if self.classes.problems:
                 continue
-            bounds = self.classes.of(person.id).bounds
-            if bounds not in offers:
-                offers[bounds] = _offer(binding, bounds)
-            if offers[bounds].counts:
-                self._give(person, offers[bounds].reasons)
+            offer = offer_within(self.classes.of(person.id).bounds)
+            if offer.counts:
+                self._give(person, offer)
             else:
-                _note(self.idle, person, offers[bounds].reasons)
+                _note(self.idle, person.id, offer)
         if strangers:
             _raise_to(self.held_for_unmatched, binding.roles)
             self.problems[Problem(binding.at, _strangers(group, strangers))] = None
 
-    def _concerned(self) -> frozenset[str]:
-        ids = (self.given.keys() | self.live.roles.keys()) - self.protected
-        return frozenset(id_ for id_ in ids if self.population.entitles(self.live.people[id_]))
+    def _is_touched(self, id_: str) -> bool:
+        """Whether somebody is given or has something that an end of their time would take."""
+        if id_ in self.protected or not (id_ in self.given or id_ in self.live.roles):
+            return False
+        return self.population.entitles(self.live.people[id_])
 
-    def _give(self, person: Principal, reasons: Iterable[tuple[Scope, Provenance]]) -> None:
+    def _give(self, person: Principal, offer: _Offer) -> None:
         if self.population.entitles(person):
-            _note(self.given, person, reasons)
+            _note(self.given, person.id, offer)
 
     def _frozen(self) -> frozenset[str]:
         """The ids of those who may be past their end or not; why, is a problem."""
         doubts = {
             id_: doubt
-            for id_ in self._concerned()
-            if (standing := self.classes.of(id_)).frozen(self.now) and (doubt := standing.doubt)
+            for id_, standing in self.classes.standings.items()
+            if standing.frozen(self.now) and (doubt := standing.doubt) and self._is_touched(id_)
         }
         users = [(self.live.people[id_].user_name, doubt) for id_, doubt in doubts.items()]
         self.problems.update(dict.fromkeys(classes.problems(users)))
@@ -254,38 +290,36 @@ class _Expansion:
 
     def _end(self) -> None:
         """Take everything back from those whose time is over, with the end as the reason."""
-        for id_ in self._concerned():
-            end = self.classes.of(id_).end
-            if end is None or self.now <= end.moment:
+        for id_, standing in self.classes.standings.items():
+            end = standing.end
+            if end is None or self.now <= end.moment or not self._is_touched(id_):
                 continue
-            person, lost = self.live.people[id_], self.given.pop(id_, {})
+            person, lost = self.live.people[id_], _by_scope(self.given.pop(id_, ()))
             highest = {scope: max(roles) for scope, roles in self.live.holdings(id_).items()}
             for scope, reasons in lost.items():
                 highest[scope] = max(highest.get(scope, Role.VIEWER), *(one.role for one in reasons))
             if highest:
-                _note(
-                    self.idle, person, [(scope, _over(person, end, role)) for scope, role in highest.items()]
-                )
+                over = ((scope, _over(person, end, role)) for scope, role in highest.items())
+                _note(self.idle, id_, _Offer(tuple(over)))
 
     def _empty(self, group: DirectoryGroup, roles: Iterable[RoleEntry]) -> None:
         earlier = self.empty.get(group.id)
         gives = frozenset((entry.scope, entry.role) for entry in roles)
         self.empty[group.id] = EmptyGroup(group.name, gives | earlier.gives if earlier else gives)
 
-    def _asked(self, id_: str) -> Holdings:
-        return {
-            scope: frozenset([max(reason.role for reason in reasons)])
-            for scope, reasons in self.given[id_].items()
-        }
+    def _told_apart(self) -> frozenset[str]:
+        """Who is known to be a certain person of the directory, or none of its strangers."""
+        inside = (self.people.match(member) for group in self.bound for member in group.members or ())
+        return self.population.told_apart.union(person.id for person in inside if person)
 
-    def _held(self, id_: str, asked: Holdings) -> Holdings:
+    def _held(self, id_: str, asked: Holdings, apart: Collection[str]) -> Holdings:
         """What was asked for, raised to what somebody holds, as far as something unresolved could give it."""
         if not self.population.entitles(self.live.people[id_]) or self.classes.of(id_).over(self.now):
             return asked
         result = dict(asked)
         for scope, roles in self.live.holdings(id_).items():
             reach = self.held_for_all.get(scope, 0)
-            if id_ not in self.matched:
+            if id_ not in apart:
                 reach = max(reach, self.held_for_unmatched.get(scope, 0))
             kept = min(max(roles), reach)
             if kept > max(asked.get(scope, ()), default=0):
@@ -296,7 +330,7 @@ class _Expansion:
         """What somebody holds, but for what ended entries gave: an announced end waits for nobody."""
         result: dict[Scope, Roles] = {}
         why: dict[Scope, tuple[Provenance, ...]] = {}
-        given, idle = self.given.get(id_, {}), self.idle.get(id_, {})
+        given, idle = _by_scope(self.given.get(id_, ())), _by_scope(self.idle.get(id_, ()))
         for scope, roles in self.live.holdings(id_).items():
             over = [one for one in idle.get(scope, ()) if one.ended and one.role >= max(roles)]
             left = asked.get(scope, frozenset())
@@ -309,27 +343,24 @@ class _Expansion:
         return result, why
 
     def _nobody(self, at: Location, noun: str, user: str) -> None:
-        message = f"there is no {noun} '{user}' on the server{self.people.meant(user)}"
+        meant = self.people.meant(user) if self.unknown < SUGGESTIONS else ""
+        self.unknown += 1
+        message = f"there is no {noun} '{user}' on the server{meant}"
         remedy = f"{'people' if noun == 'person' else f'{noun}s'} are named by their userName"
         self.problems[Problem(at, message, remedy)] = None
 
 
-def _note(
-    book: dict[str, dict[Scope, list[Provenance]]],
-    person: Principal,
-    reasons: Iterable[tuple[Scope, Provenance]],
-) -> None:
-    scopes = book.setdefault(person.id, {})
-    for scope, reason in reasons:
-        scopes.setdefault(scope, []).append(reason)
+def _note(book: dict[str, _Offers], id_: str, offer: _Offer) -> None:
+    if offer.reasons:
+        book[id_] = (*book.get(id_, ()), offer)
 
 
-@dataclass(frozen=True, slots=True)
-class _Offer:
-    """What a binding has for everybody within the same bounds; nothing where it does not count for them."""
-
-    reasons: tuple[tuple[Scope, Provenance], ...]
-    counts: bool
+def _enter(book: dict[str, Mapping[Scope, T]], id_: str, value: Mapping[Scope, T]) -> None:
+    """Who has nothing is absent."""
+    if value:
+        book[id_] = value
+    else:
+        book.pop(id_, None)
 
 
 def _offer(binding: Binding, bounds: Bounds) -> _Offer:
@@ -365,15 +396,27 @@ def _raise_to(held: dict[Scope, Role], entries: Iterable[RoleEntry]) -> None:
         held[entry.scope] = max(entry.role, held.get(entry.scope, entry.role))
 
 
+def _by_scope(offers: _Offers) -> dict[Scope, list[Provenance]]:
+    """The reasons in each scope, strongest first."""
+    scopes: dict[Scope, list[Provenance]] = {}
+    for offer in offers:
+        for scope, reason in offer.reasons:
+            scopes.setdefault(scope, []).append(reason)
+    for reasons in scopes.values():
+        reasons.sort(key=_strength)
+    return scopes
+
+
+def _resolved(given: _Offers, idle: _Offers) -> tuple[Holdings, Reasons]:
+    """The highest role in each scope, and why."""
+    giving = _by_scope(given)
+    highest = {scope: ALONE[reasons[0].role] for scope, reasons in giving.items()}
+    return highest, _ranked(giving, _by_scope(idle))
+
+
 def _ranked(given: Mapping[Scope, list[Provenance]], idle: Mapping[Scope, list[Provenance]]) -> Reasons:
-    """Reasons by scope: those that hold, strongest first, then those that do not or no more."""
-    return {
-        scope: (
-            *sorted(given.get(scope, ()), key=_strength),
-            *sorted(idle.get(scope, ()), key=_strength),
-        )
-        for scope in {**given, **idle}
-    }
+    """Reasons by scope: those that hold, then those that do not or no more."""
+    return {scope: (*given.get(scope, ()), *idle.get(scope, ())) for scope in {**given, **idle}}
 
 
 def _strength(reason: Provenance) -> tuple[int, object]:

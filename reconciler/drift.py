@@ -1,9 +1,10 @@
 """How the live state differs from the desired one, as a fact; what to do about it is the plan's."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
-from reconciler.model import DesiredState, LiveState, Principal, Provenance, Roles, Scope, fold
+from reconciler.model import NOTHING, DesiredState, LiveState, Principal, Provenance, Roles, Scope, fold
 
 _Held = frozenset[tuple[Scope, Roles]]
 
@@ -37,14 +38,23 @@ class Drift:
 
 def detect(desired: DesiredState, live: LiveState) -> Drift:
     """Compare everybody by id; who holds what they should is not in the answer."""
+    should, does = desired.roles, live.roles
     differing = [
-        principal for id_, principal in live.people.items() if desired.holdings(id_) != live.holdings(id_)
+        principal
+        for id_, principal in live.people.items()
+        if should.get(id_, NOTHING) != does.get(id_, NOTHING)
     ]
     differing.sort(key=lambda person: (fold(person.user_name), person.id))
-    return Drift(tuple(_person(principal, desired, live) for principal in differing))
+    scopes = cache(_differing)  # thousands of people differ alike
+    return Drift(tuple(_person(principal, desired, live, scopes) for principal in differing))
 
 
-def _person(principal: Principal, desired: DesiredState, live: LiveState) -> PersonDrift:
+def _person(
+    principal: Principal,
+    desired: DesiredState,
+    live: LiveState,
+    differing: Callable[[_Held, _Held], tuple[Scope, ...]],
+) -> PersonDrift:
     should, does = desired.holdings(principal.id), live.holdings(principal.id)
     why = desired.why.get(principal.id, {})
     entries = desired.entries.get(principal.id, {})
@@ -59,25 +69,29 @@ def _person(principal: Principal, desired: DesiredState, live: LiveState) -> Per
                 why.get(scope, ()),
                 entries.get(scope, ()),
             )
-            for scope in _differing(frozenset(does.items()), frozenset(should.items()))
+            for scope in differing(frozenset(does.items()), frozenset(should.items()))
         ),
     )
 
 
-@lru_cache(maxsize=1024)  # thousands of people differ alike
 def _differing(does: _Held, should: _Held) -> tuple[Scope, ...]:
     """The scopes in which two holdings differ, sorted."""
     from deepdiff import DeepDiff  # takes longer to load than all of ours; who reads a ledger needs none
 
     scopes = {_key(scope): scope for scope, _ in (*does, *should)}
     difference = DeepDiff(
-        {_key(scope): roles for scope, roles in does},
-        {_key(scope): roles for scope, roles in should},
+        {_key(scope): _words(roles) for scope, roles in does},
+        {_key(scope): _words(roles) for scope, roles in should},
         threshold_to_diff_deeper=0,  # else two dicts with little in common differ as a whole, without keys
         ignore_private_variables=False,  # else a project called `__name` is passed over
     )
     differing = (scopes[key] for key in difference.affected_root_keys)
     return tuple(sorted(differing, key=lambda scope: scope.rank))
+
+
+def _words(roles: Roles) -> str:
+    """Roles as a string, for DeepDiff compares sets slowly."""
+    return " ".join(map(str, sorted(roles)))
 
 
 def _key(scope: Scope) -> str:

@@ -4,7 +4,7 @@ There is no off switch: a limit is part of the policy, so loosening one is a rev
 be approved is approved for one plan. docs/guardrails.md tells all of this to the people who meet it.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -110,8 +110,7 @@ def admins(live: LiveState, roles: Mapping[str, Holdings]) -> frozenset[str]:
 
 def admins_after(plan: Plan, live: LiveState) -> frozenset[str]:
     """The same once the plan is carried out."""
-    *_, left = _admins_by_prefix(plan, live)
-    return left
+    return _seated(admins(live, live.roles), _seats(plan, after(plan, live.roles)))
 
 
 @dataclass(frozen=True)
@@ -129,6 +128,16 @@ class _Case:
     def left(self) -> Mapping[str, Holdings]:
         """What everybody would hold after the plan."""
         return after(self.plan, self.live.roles)
+
+    @cached_property
+    def admins(self) -> frozenset[str]:
+        """The organization admins before the plan."""
+        return admins(self.live, self.live.roles)
+
+    @cached_property
+    def seats(self) -> tuple[tuple[str, bool], ...]:
+        """Who becomes organization admin (true) or stops being one, in the order of the plan."""
+        return tuple(_seats(self.plan, self.left))
 
     @cached_property
     def losing(self) -> tuple[SetRoles, ...]:
@@ -163,8 +172,8 @@ class _Case:
 
 def _minimum_admins(case: _Case) -> Violation | None:
     """Measured on every prefix of the plan, for an interrupt can make any of them its end."""
-    before = admins(case.live, case.live.roles)
-    left = min(_admins_by_prefix(case.plan, case.live), key=len)
+    before = case.admins
+    left = _fewest_admins(case)
     floor = min(case.limits.minimum_admins, len(before))
     if len(left) >= floor:
         return None
@@ -179,23 +188,38 @@ def _minimum_admins(case: _Case) -> Violation | None:
     )
 
 
-def _admins_by_prefix(plan: Plan, live: LiveState) -> Iterator[frozenset[str]]:
-    """Who is organization admin at first, and after each change that makes or unmakes one."""
-    held = after(plan, live.roles)  # accounts come after all roles (`Stage`)
-    left = admins(live, live.roles)
-    yield left
+def _fewest_admins(case: _Case) -> frozenset[str]:
+    """Who is organization admin where the fewest are: at first, or after one of the changes."""
+    left, fewest, steps = set(case.admins), len(case.admins), 0
+    for number, (id_, seated) in enumerate(case.seats, start=1):
+        (left.add if seated else left.discard)(id_)
+        if len(left) < fewest:
+            fewest, steps = len(left), number
+    return _seated(case.admins, case.seats[:steps])
+
+
+def _seated(before: frozenset[str], seats: Iterable[tuple[str, bool]]) -> frozenset[str]:
+    """Who is organization admin after such changes."""
+    left = set(before)
+    for id_, seated in seats:
+        (left.add if seated else left.discard)(id_)
+    return frozenset(left)
+
+
+def _seats(plan: Plan, held: Mapping[str, Holdings]) -> Iterator[tuple[str, bool]]:
+    """Each change that makes or unmakes an organization admin: of whom, and whether they are one after it.
+
+    `held` is what everybody holds after the plan: accounts come after all roles (`Stage`).
+    """
     for change in plan.changes:
         if isinstance(change, SetRoles) and _unseats(change):
-            left -= {change.principal.id}
+            yield change.principal.id, False
         elif isinstance(change, SetRoles) and change.seats and change.principal.entitled:
-            left |= {change.principal.id}
+            yield change.principal.id, True
         elif shuts_out(change) and not isinstance(change, CreateGroup):
-            left -= {change.principal.id}
+            yield change.principal.id, False
         elif isinstance(change, SetActive) and _is_admin(held.get(change.principal.id, {})):
-            left |= {change.principal.id}
-        else:
-            continue
-        yield left
+            yield change.principal.id, True
 
 
 def _is_admin(holdings: Holdings) -> bool:
@@ -204,7 +228,7 @@ def _is_admin(holdings: Holdings) -> bool:
 
 def _required_admins(case: _Case) -> Violation | None:
     required = case.limits.required_admins
-    before = admins(case.live, case.live.roles)
+    before = case.admins
     demoted = [change.principal for change in case.plan.people if _unseats(change)]
     unseated = _named(required, [*demoted, *(who for who in case.shut_out if who.id in before)])
     if unseated:
@@ -240,11 +264,13 @@ def _protected(case: _Case) -> Violation | None:
     return _unknown(case, "protected", protected, "could take their roles unseen")
 
 
-def _unknown(case: _Case, guardrail: str, names: Iterable[str], danger: str) -> Violation | None:
+def _unknown(case: _Case, guardrail: str, names: Collection[str], danger: str) -> Violation | None:
     """A name that fits nobody guards nobody, so whatever takes something is refused until it does."""
+    if not names or not takes(case.plan):
+        return None
     known = {fold(person.user_name) for person in case.live.people.values()}
     missing = tuple(sorted(name for name in names if fold(name) not in known))
-    if not missing or not takes(case.plan):
+    if not missing:
         return None
     return Violation(
         guardrail,
@@ -434,7 +460,7 @@ def _own_user(case: _Case) -> Violation | None:
 
 
 def _admins_gained(case: _Case) -> Violation | None:
-    gained = admins_after(case.plan, case.live) - admins(case.live, case.live.roles)
+    gained = _seated(case.admins, case.seats) - case.admins
     allowed = case.limits.admins_gained
     if len(gained) <= allowed:
         return None

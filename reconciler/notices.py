@@ -1,14 +1,14 @@
 """What of a policy somebody should look at: ends that come, entries that are over, reviews that are due."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 
 from reconciler import reviews
 from reconciler.finding import Finding, Kind
-from reconciler.model import Member, Membership, Provenance, Scope, fold
+from reconciler.model import Member, Membership, Provenance, fold
 from reconciler.people.classes import Classes, End, members
 from reconciler.people.identity import People
 from reconciler.phrases import minute
@@ -33,13 +33,14 @@ def of(
     membership: Membership,
     people: People,
     classes: Classes,
-    given: Mapping[str, Mapping[Scope, Sequence[Provenance]]],
+    given: Mapping[str, Collection[Provenance]],
     now: datetime,
 ) -> tuple[Finding, ...]:
     """Every finding of this policy at the moment `now` (aware), sorted by place.
 
-    `people` are those on the provider. `given` has everybody who has or would be given a role but for the
-    end of their time, by principal id, with the entries that would give it.
+    `people` are those on the provider. `given` has, of those in a class or under `people:`, everybody who has
+    or would be given a role but for the end of their time, by principal id, with the entries that would give
+    it.
     """
     desk = _Desk(policy, membership, people, classes, given, now)
     found = (*desk.grants(), *desk.ends(), *desk.entries(), *desk.accounts(), *desk.reviews())
@@ -54,7 +55,7 @@ class _Desk:
     membership: Membership
     people: People
     classes: Classes
-    given: Mapping[str, Mapping[Scope, Sequence[Provenance]]]
+    given: Mapping[str, Collection[Provenance]]
     now: datetime
 
     def grants(self) -> Iterator[Finding]:
@@ -177,8 +178,8 @@ class _Desk:
     def _deletion(self, entry: PersonEntry) -> str:
         """How to get rid of an entry without giving access back to who is still in a group."""
         person = self.people.named(entry.user)
-        reasons = self.given.get(person.id, {}) if person else {}
-        sources = {one.name for several in reasons.values() for one in several if one.entry == "binding"}
+        reasons = self.given.get(person.id, ()) if person else ()
+        sources = {one.name for one in reasons if one.entry == "binding"}
         if not sources:
             return "delete it from the policy"
         groups = ", ".join(sorted(sources))

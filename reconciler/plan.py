@@ -23,7 +23,7 @@ from reconciler.change import (
 )
 from reconciler.drift import Drift, PersonDrift
 from reconciler.finding import Finding
-from reconciler.model import Holdings, Principal, Role, Roles, Scope, fold
+from reconciler.model import NOTHING, Holdings, Principal, Role, Scope, fold
 from reconciler.naming import RoleNames
 from reconciler.policy.document import Mode, Organization
 from reconciler.problem import Problem
@@ -255,12 +255,19 @@ def _rank(principal: Principal) -> tuple[str, str]:
 
 
 def after(plan: Plan, roles: Mapping[str, Holdings]) -> Mapping[str, Holdings]:
-    """What everybody holds once a plan is carried out on these roles, by principal id."""
-    result: dict[str, dict[Scope, Roles]] = {id_: dict(holdings) for id_, holdings in roles.items()}
+    """What everybody holds once a plan is carried out on these roles, by principal id.
+
+    Of those whom the plan changes, who is left with nothing is absent.
+    """
+    result = dict(roles)  # what most people hold is not copied, for it stays as it is
     for change in plan.people:
-        holdings = result.setdefault(change.principal.id, {})
+        holdings = dict(result.get(change.principal.id, NOTHING))
         for scope in change.scopes:
             holdings.pop(scope.scope, None)
             if scope.after:
                 holdings[scope.scope] = scope.after
-    return {id_: holdings for id_, holdings in result.items() if holdings}
+        if holdings:
+            result[change.principal.id] = holdings
+        else:
+            result.pop(change.principal.id, None)
+    return result

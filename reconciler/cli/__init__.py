@@ -5,6 +5,7 @@ be completed is answered at once.
 """
 
 import errno
+import gc
 import importlib
 import keyword
 import os
@@ -190,6 +191,7 @@ def cli(context: click.Context, debug: bool) -> None:
 
 def main() -> NoReturn:
     """Run the command line and exit with a code of `ExitCode`."""
+    gc.set_threshold(100_000, 50, 50)  # what a run reads lives to its end: to search it was half of the time
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # the shell closed it (`>&-`): nobody reads, and the run goes on
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 (until the end)

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from reconciler.model import Member, Membership, Role, fold
 from reconciler.people import groups
@@ -39,8 +40,7 @@ class Doubt:
     """What the directory says and nobody understands; empty where it says nothing, and must."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
+class Bounds(NamedTuple):
     """What bindings can give somebody."""
 
     cap: Role | None = None
@@ -51,13 +51,16 @@ class Bounds:
     """The classes all of which one has to name, or it gives them nothing."""
 
 
+UNBOUND = Bounds()
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """What holds for one person: the strictest of all classes that they are in."""
 
     classes: tuple[str, ...] = ()
     """Sorted."""
-    bounds: Bounds = Bounds()
+    bounds: Bounds = UNBOUND
     end: End | None = None
     """The earliest that is known."""
     doubt: Doubt | None = None

@@ -8,8 +8,13 @@ from reconciler.policy.document import GroupRef
 from reconciler.problem import Location, Problem, did_you_mean
 
 
-def find(wanted: GroupRef, at: Location, membership: Membership) -> DirectoryGroup | Problem:
-    """The one group that is meant, and whose members are known; else the problem of the entry `at`."""
+def find(
+    wanted: GroupRef, at: Location, membership: Membership, *, suggests: bool = True
+) -> DirectoryGroup | Problem:
+    """The one group that is meant, and whose members are known; else the problem of the entry `at`.
+
+    That `suggests` a name that is alike, for which all names are gone through.
+    """
     found = _candidates(wanted, membership)
     name = wanted.name
     if len(found) == 1 and found[0].members is None:
@@ -23,7 +28,7 @@ def find(wanted: GroupRef, at: Location, membership: Membership) -> DirectoryGro
     if wanted.id is not None:
         message = f"the directory has no group with the id '{wanted.id}', as '{name}' should have"
         return Problem(at, message, "correct the id, or leave it out to go by the name")
-    meant = did_you_mean(name, membership.names)
+    meant = did_you_mean(name, membership.names) if suggests else ""
     remedy = "correct the name, or say what it was called before with `previously:`"
     return Problem(at, f"the directory has no group '{name}'{meant}", "" if meant else remedy)
 

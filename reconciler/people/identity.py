@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TypeVar
 
 from reconciler.model import Member, Membership, Principal, fold
@@ -12,30 +13,33 @@ from reconciler.problem import did_you_mean
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class People:
     """Principals by the keys that identify them. An e-mail is none of them."""
 
     by_id: Mapping[str, Principal]
-    by_external_id: Mapping[str, list[Principal]]
-    by_user_name: Mapping[str, Principal]
     earlier: Mapping[str, tuple[str, ...]]
     """By folded userName: the names that the policy says somebody had before."""
 
     @classmethod
     def of(cls, people: Iterable[Principal], entries: Iterable[PersonEntry] = ()) -> "People":
         """These principals; `entries` are the policy's, for earlier names."""
-        by_external_id: dict[str, list[Principal]] = defaultdict(list)
-        everybody = list(people)
-        for person in everybody:
+        by_id = {person.id: person for person in people}
+        return cls(by_id, {fold(entry.user): entry.previously for entry in entries})
+
+    @cached_property
+    def by_external_id(self) -> Mapping[str, list[Principal]]:
+        """Who shares an externalId is not told apart by it."""
+        found: dict[str, list[Principal]] = {}
+        for person in self.by_id.values():
             if person.external_id:
-                by_external_id[person.external_id].append(person)
-        return cls(
-            {person.id: person for person in everybody},
-            by_external_id,
-            {fold(person.user_name): person for person in everybody},
-            {fold(entry.user): entry.previously for entry in entries},
-        )
+                found.setdefault(person.external_id, []).append(person)
+        return found
+
+    @cached_property
+    def by_user_name(self) -> Mapping[str, Principal]:
+        """By folded userName."""
+        return {fold(person.user_name): person for person in self.by_id.values()}
 
     def match(self, member: Member) -> Principal | None:
         """Who a directory means: by id where both sides share it, by externalId, then by userName."""
@@ -71,17 +75,19 @@ def together(membership: Membership) -> Membership:
     name that is not the same in all of them is not known.
     """
     told = [group.members or frozenset() for group in membership.groups]
-    people = _persons(frozenset[Member]().union(membership.people or (), *told))
+    merged = _merged(frozenset[Member]().union(membership.people or (), *told))
+    if not merged:
+        return membership
 
     def persons(members: frozenset[Member] | None) -> frozenset[Member] | None:
-        return None if members is None else frozenset(people[member] for member in members)
+        return None if members is None else frozenset(merged.get(member, member) for member in members)
 
     groups = tuple(replace(group, members=persons(group.members)) for group in membership.groups)
     return replace(membership, groups=groups, people=persons(membership.people))
 
 
-def _persons(records: Collection[Member]) -> Mapping[Member, Member]:
-    """Each record to the person whom it is of."""
+def _merged(records: Collection[Member]) -> Mapping[Member, Member]:
+    """Each record of somebody of whom there are several, to the one that they make together."""
     ids: dict[str, set[str]] = defaultdict(set)
     for record in records:
         if record.external_id and record.user_name:
@@ -89,7 +95,8 @@ def _persons(records: Collection[Member]) -> Mapping[Member, Member]:
     of_one: dict[tuple[str, str], list[Member]] = defaultdict(list)
     for record in records:
         of_one[_key(record, ids)].append(record)
-    return {record: _one(same) for same in of_one.values() for record in same}
+    several = [same for same in of_one.values() if len(same) > 1]
+    return {record: one for same in several for one in (_one(same),) for record in same}
 
 
 def _key(record: Member, ids: Mapping[str, Collection[str]]) -> tuple[str, str]:
@@ -106,8 +113,6 @@ def _key(record: Member, ids: Mapping[str, Collection[str]]) -> tuple[str, str]:
 
 
 def _one(records: list[Member]) -> Member:
-    if len(records) == 1:
-        return records[0]
     active = False if any(one.active is False for one in records) else _agreed(records, lambda m: m.active)
     saying_so = [one for one in records if one.active is active]
     return Member(

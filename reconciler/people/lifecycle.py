@@ -207,7 +207,7 @@ class _Case:
         return tuple(
             AttributeChange(attribute, here, there)
             for attribute, there in asked.items()
-            if there and (here := attribute.of(account)) and not attribute.same(here, there)
+            if there and (here := attribute.of(account)) and here != there and not attribute.same(here, there)
         )
 
     def membership(self, match: Match) -> str:

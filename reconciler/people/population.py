@@ -379,7 +379,7 @@ class _Sorting:
         on_grant = self._on_grant()
         leavers: list[Leaver] = []
         spared: list[Leaver] = []
-        for account in sorted(self.live.people.values(), key=_name):
+        for account in self.live.people.values():
             if not account.entitled or account.id in self.frozen:
                 continue
             person = self._person(account)
@@ -390,7 +390,7 @@ class _Sorting:
             is_spared = account.id in exempt or (person is None and account.id in on_grant)
             leaver = self._leaver(account, person, doubtful=account.id not in apart)
             (spared if is_spared else leavers).append(leaver)
-        return tuple(leavers), tuple(spared)
+        return tuple(sorted(leavers, key=_leaving)), tuple(sorted(spared, key=_leaving))
 
     def _leaver(self, account: Principal, listed: Member | None, *, doubtful: bool) -> Leaver:
         """With the beginning of their grace: the directory's word, else the ledger's, else now."""
@@ -422,14 +422,15 @@ class _Sorting:
         spared = self.frozen.union(exempt, self._on_grant())
         if self.membership.people is None:
             return ()
-        return tuple(
+        gone = (
             account
-            for account in sorted(self.live.people.values(), key=_name)
+            for account in self.live.people.values()
             if not account.entitled
             and account.id not in spared
             and account.id in apart
             and ((person := self._person(account)) is None or person.active is False)
         )
+        return tuple(sorted(gone, key=_name))
 
     def _returns(self, match: Match) -> bool:
         """Whether the directory means somebody inactive to be here. A status that we don't know does not."""
@@ -468,7 +469,7 @@ def _bound(policy: Policy, membership: Membership) -> dict[Member, tuple[str, ..
     """Everybody in a group that a binding means for certain, with the names of these groups."""
     names: dict[Member, set[str]] = defaultdict(set)
     for binding in policy.bindings:
-        group = groups.find(binding.group, binding.at, membership)
+        group = groups.find(binding.group, binding.at, membership, suggests=False)
         if not isinstance(group, Problem):
             for member in group.members or ():
                 names[member].add(group.name)
@@ -500,6 +501,10 @@ def _described(person: Member) -> str:
 
 def _rank(person: Member) -> tuple[str, str]:
     return (fold(str(person)), person.external_id or "")
+
+
+def _leaving(leaver: Leaver) -> tuple[str, str]:
+    return _name(leaver.principal)
 
 
 def _name(account: Principal) -> tuple[str, str]:

@@ -1,6 +1,6 @@
 """What the identity provider's own provisioning left undone on the server. No plan mends it: others do."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -28,6 +28,8 @@ def findings(
     Somebody who leaves, or can't be told, is not named again here.
     """
     log = _Log.of(failures)
+    by_member = {match.member: match for match in population.matches}
+    by_id = {match.principal.id: match for match in population.matches}
     found = [
         *(_missing(member, population.groups[member], log) for member in population.strangers),
         *(
@@ -38,7 +40,7 @@ def findings(
         *(
             finding
             for ours, theirs in _pairs(membership, pushed)
-            for finding in _memberships(ours, theirs, population.matches, log)
+            for finding in _memberships(ours, theirs, by_member, by_id, log)
         ),
     ]
     return tuple(sorted(found, key=lambda finding: finding.rank))
@@ -110,11 +112,18 @@ def _pairs(
 
 
 def _memberships(
-    ours: DirectoryGroup, theirs: DirectoryGroup, matches: Iterable[Match], log: _Log
+    ours: DirectoryGroup,
+    theirs: DirectoryGroup,
+    by_member: Mapping[Member, Match],
+    by_id: Mapping[str, Match],
+    log: _Log,
 ) -> Iterator[Finding]:
+    """Of those who are in one of both groups: most people are in neither."""
     should = ours.members or frozenset()
-    does = {member.principal_id for member in theirs.members or ()}
-    for match in matches:
+    does = {member.principal_id for member in theirs.members or () if member.principal_id}
+    inside = {match.principal.id: match for member in should if (match := by_member.get(member))}
+    inside |= {id_: match for id_ in does if (match := by_id.get(id_))}
+    for match in inside.values():
         if match.member.active is False or not match.principal.entitled:
             continue
         is_here, user = match.principal.id in does, match.principal.user_name

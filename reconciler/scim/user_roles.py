@@ -14,7 +14,7 @@ from itertools import count
 from reconciler.change import SetRoles
 from reconciler.errors import ConflictError, ReadError, WriteError
 from reconciler.http.words import quoted
-from reconciler.model import Entries, Holdings, LiveState, Role, Scope, fold
+from reconciler.model import ALONE, Entries, Holdings, LiveState, Role, Scope, fold
 from reconciler.naming import RoleNames
 from reconciler.scim import users, wire
 from reconciler.scim.client import RefusedError, UncertainError, WritingClient
@@ -116,7 +116,7 @@ def gathered(meanings: Iterable[tuple[Scope, Role]]) -> Holdings:
     """Holdings out of single roles."""
     held: dict[Scope, frozenset[Role]] = {}
     for scope, role in meanings:
-        held[scope] = held.get(scope, frozenset()) | {role}
+        held[scope] = held[scope] | {role} if scope in held else ALONE[role]
     return held
 
 

@@ -423,7 +423,7 @@ def respelled(world: World, spelled: Callable[[str], str]) -> World:
     guardrails = policy.organization.guardrails
 
     def member(one: Member) -> Member:
-        return replace(one, user_name=one.user_name and spelled(one.user_name))
+        return one._replace(user_name=one.user_name and spelled(one.user_name))
 
     return replace(
         world,

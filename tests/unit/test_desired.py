@@ -391,6 +391,12 @@ def test_an_unknown_person_in_a_grant_is_a_problem(name: str, meant: str) -> Non
     assert state == DesiredState({}, {}, (problem,), terms=(term(name, line=5),))
 
 
+def test_of_many_unknown_names_the_first_are_told_what_may_be_meant() -> None:
+    written = [grant("anm", "viewer", line=line) for line in range(1, 31)]
+    problems = expand(*written, live=live({}, principal("ann"))).problems
+    assert ["did you mean" in problem.message for problem in problems] == [True] * 20 + [False] * 10
+
+
 def test_an_unknown_person_is_no_problem_once_the_grant_is_over() -> None:
     state = expand(grant("gone", "admin", expires=NOW - MOMENT), live=live({"ann": holds("admin")}))
     assert state == DesiredState({}, {})

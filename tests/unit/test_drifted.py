@@ -448,7 +448,7 @@ def test_an_account_that_is_missing_is_told_with_its_roles() -> None:
 
 def test_a_returner_and_a_name_that_differs_are_told() -> None:
     rules = Lifecycle(reactivates=True, repairs=True)
-    here = replace(HERE, display_name="Ann")
+    here = HERE._replace(display_name="Ann")
     state = ann(active=False, display_name="Anne")
     known = found(binding("eng", "viewer"), state=state, groups=directory(here), of=of_okta(rules))
     [someone] = known.people

@@ -1,6 +1,5 @@
 """One record of each person of a directory, whatever listings told of them."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -24,26 +23,26 @@ def together(*records: Member) -> frozenset[Member]:
 @pytest.mark.parametrize(
     ("records", "one"),
     [
-        ([ANN, replace(ANN, display_name=None, active=None)], ANN),
-        ([ANN, Member(user_name="ANN@acme.example")], replace(ANN, user_name="ANN@acme.example")),
-        ([ANN, replace(ANN, user_name="lee@acme.example")], replace(ANN, user_name=None)),
-        ([ANN, replace(ANN, display_name="Anna")], replace(ANN, display_name=None)),
-        ([replace(ANN, email="a@x"), replace(ANN, email="A@x"), ANN], replace(ANN, email="A@x")),
-        ([replace(ANN, email="a@x"), replace(ANN, email="b@x")], ANN),
+        ([ANN, ANN._replace(display_name=None, active=None)], ANN),
+        ([ANN, Member(user_name="ANN@acme.example")], ANN._replace(user_name="ANN@acme.example")),
+        ([ANN, ANN._replace(user_name="lee@acme.example")], ANN._replace(user_name=None)),
+        ([ANN, ANN._replace(display_name="Anna")], ANN._replace(display_name=None)),
+        ([ANN._replace(email="a@x"), ANN._replace(email="A@x"), ANN], ANN._replace(email="A@x")),
+        ([ANN._replace(email="a@x"), ANN._replace(email="b@x")], ANN),
         (
             [Member("u-ann", active=False), Member("u-ann", user_name="ann@acme.example", email="a@x")],
             Member("u-ann", user_name="ann@acme.example", active=False, email="a@x"),
         ),
         (
-            [replace(ANN, attributes=(("type", "staff"),)), replace(ANN, attributes=(("city", "Bonn"),))],
-            replace(ANN, attributes=(("city", "Bonn"), ("type", "staff"))),
+            [ANN._replace(attributes=(("type", "staff"),)), ANN._replace(attributes=(("city", "Bonn"),))],
+            ANN._replace(attributes=(("city", "Bonn"), ("type", "staff"))),
         ),
         (
             [
-                replace(ANN, status="ACTIVE", since=NOW - timedelta(days=9)),
-                replace(ANN, active=False, status="SUSPENDED", since=NOW),
+                ANN._replace(status="ACTIVE", since=NOW - timedelta(days=9)),
+                ANN._replace(active=False, status="SUSPENDED", since=NOW),
             ],
-            replace(ANN, active=False, status="SUSPENDED", since=NOW),
+            ANN._replace(active=False, status="SUSPENDED", since=NOW),
         ),
     ],
     ids=[
@@ -65,8 +64,8 @@ def test_records_of_one_person_become_one(records: list[Member], one: Member) ->
 @pytest.mark.parametrize(
     "records",
     [
-        (ANN, replace(ANN, external_id="x-2")),
-        (ANN, replace(ANN, external_id="x-2"), Member(user_name="ann@acme.example")),
+        (ANN, ANN._replace(external_id="x-2")),
+        (ANN, ANN._replace(external_id="x-2"), Member(user_name="ann@acme.example")),
         (Member(principal_id="1"), Member(principal_id="2")),
         (Member(user_name="ann"), Member(user_name="bob")),
         (ANN, Member(external_id="x-2", email="ann@acme.example", display_name="Ann")),

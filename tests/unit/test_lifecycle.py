@@ -72,7 +72,7 @@ def person(name: str = "ann", **changes: Any) -> Member:
     known = Member(
         external_id=f"x-{name}", user_name=f"{name}@acme.example", active=True, display_name=name.title()
     )
-    return replace(known, **changes)
+    return known._replace(**changes)
 
 
 def account(name: str = "ann", **changes: Any) -> Principal:
@@ -470,7 +470,7 @@ def test_of_people_in_no_bound_group_a_name_alone_is_no_trace_and_an_e_mail_is()
     lee = person("lee", display_name="Ann")
     gone = server(account(external_id=None), BOBS)
     assert life([lee, BOB], gone, eng=[BOB]).problems == []
-    by_mail = life([replace(lee, email="ann@acme.example"), BOB], gone, eng=[BOB])
+    by_mail = life([lee._replace(email="ann@acme.example"), BOB], gone, eng=[BOB])
     assert (len(by_mail.problems), by_mail.changes) == (1, ())
 
 
@@ -870,7 +870,7 @@ def test_names_and_e_mail_become_the_directorys_by_externalid() -> None:
 
 def test_an_externalid_on_one_side_alone_contradicts_nothing() -> None:
     ann = person(display_name="Anna")
-    for there, here in (ann, account(external_id=None)), (replace(ann, external_id=None), account()):
+    for there, here in (ann, account(external_id=None)), (ann._replace(external_id=None), account()):
         (change,) = life([there, BOB], server(here, BOBS), eng=[there]).changes
         assert change == SetAttributes(
             here,
@@ -963,9 +963,9 @@ def test_without_the_policys_leave_each_difference_is_told() -> None:
         (account(), person(email=None, display_name=None)),
         (account(), person(email="ann@acme.example")),
         (account(display_name="Zoe\u0301"), person(display_name="Zo\u00e9")),
-        (account(), replace(left(), display_name="Lee")),
+        (account(), left()._replace(display_name="Lee")),
         (inactive(), person(display_name="Lee")),
-        (inactive(), replace(left(), display_name="Lee")),
+        (inactive(), left()._replace(display_name="Lee")),
     ],
     ids=[
         "a userName in other letter case",
@@ -979,7 +979,7 @@ def test_without_the_policys_leave_each_difference_is_told() -> None:
     ],
 )
 def test_what_is_no_difference_of_attributes(here: Principal, there: Member) -> None:
-    there = replace(there, user_name=there.user_name or "ann@acme.example")
+    there = there._replace(user_name=there.user_name or "ann@acme.example")
     seen = life([there, BOB], server(here, BOBS), rules=replace(REPORT, repairs=True))
     assert not any(isinstance(change, SetAttributes) for change in seen.changes)
     assert not any(kind is Kind.ATTRIBUTE for kind, _, _ in seen.told)
@@ -999,7 +999,7 @@ def test_a_returner_comes_back_under_the_directorys_name() -> None:
 
 
 def test_what_an_account_lacks_is_no_difference_although_others_have_it() -> None:
-    ann, bob = person(email="ann@acme.example"), replace(BOB, email="bob@acme.example")
+    ann, bob = person(email="ann@acme.example"), BOB._replace(email="bob@acme.example")
     bobs = replace(BOBS, email="bob@acme.example")
     seen = life([ann, bob], server(account(), bobs), rules=replace(REPORT, repairs=True))
     assert (seen.changes, seen.told) == ((), [])
@@ -1210,7 +1210,7 @@ def test_letter_case_changes_nothing(seen: Sides, rules: Lifecycle) -> None:
     people, eng, live, past = seen.people, seen.eng, seen.live, seen.past
 
     def loud(members: list[Member]) -> list[Member]:
-        return [replace(one, user_name=one.user_name and one.user_name.upper()) for one in members]
+        return [one._replace(user_name=one.user_name and one.user_name.upper()) for one in members]
 
     quiet, shouted = (
         life(told, live, eng=group, rules=rules, past=past)

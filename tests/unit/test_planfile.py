@@ -382,6 +382,18 @@ def test_wherever_something_of_another_type_stands_it_is_told(path: Path) -> Non
     assert tried > 100
 
 
+@pytest.mark.parametrize(("key", "value"), [("user", 5), ("id", "")], ids=["user", "id"])
+def test_of_many_changes_that_are_alike_the_one_with_a_fault_is_told(
+    key: str, value: object, path: Path
+) -> None:
+    names = [f"p{number}" for number in range(9)]
+    edited = document(
+        prepared(dict.fromkeys(names, holds("viewer")), dict.fromkeys(names, holds("contributor")))
+    )
+    edited["plans"][0]["changes"][6][key] = value
+    assert refusal(path, edited).startswith("plans[0].changes[6]: ")
+
+
 def test_a_key_that_is_missing_or_unknown_is_told(path: Path) -> None:
     sound = document(KINDS["reasons"])
     for place in leaves(sound):

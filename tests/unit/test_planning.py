@@ -315,7 +315,7 @@ def test_groups_on_the_server_are_compared_where_it_shows_any() -> None:
 
 
 def test_a_problem_of_somebody_who_can_not_be_told_is_one_of_the_plan() -> None:
-    twin = replace(EVERYBODY[0], external_id="x-twin", user_name="old@acme.example")
+    twin = EVERYBODY[0]._replace(external_id="x-twin", user_name="old@acme.example")
     prepared = planning.prepare(living(), Server(LIVES), idp(twin, *EVERYBODY), NOW)
     assert [problem.message for problem in prepared.plan.problems] == [
         "the directory has 2 people who are 'old@acme.example' on the server: "

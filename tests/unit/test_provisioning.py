@@ -93,7 +93,7 @@ def test_memberships_that_are_alike_are_no_finding() -> None:
 
 
 def test_of_who_is_inactive_on_either_side_or_leaves_no_membership_is_told() -> None:
-    left = replace(ANN, active=False)
+    left = ANN._replace(active=False)
     assert findings(left, CID, here=[], everybody=(left, BOB, CID)) == ()
     assert findings(BOB, here=["ann", "bob", "cid"], everybody=(BOB, CID)) == ()
 

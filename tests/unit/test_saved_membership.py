@@ -36,7 +36,7 @@ def test_who_is_in_a_group_comes_back_under_the_names_of_their_accounts(tmp_path
         Member(user_name="bob@acme.example"),
         Member(user_name="zoe@acme.example", active=False),
     ]
-    bob = replace(people[1], active=None)
+    bob = people[1]._replace(active=None)
     assert membership.people == frozenset([people[0], bob, people[2]])
     assert membership.groups == (
         DirectoryGroup("g1", "eng", frozenset([people[0], bob])),
@@ -62,7 +62,7 @@ def test_what_classes_go_by_is_kept(tmp_path: Path) -> None:
         user_name="new@acme.example", attributes=(("employeeType", "Contractor"), ("odd", "a\nb"))
     )
     membership, _, _ = kept(tmp_path, Membership((group("eng", member, id="g1"),)), live())
-    assert membership.people == frozenset([replace(member, attributes=(("employeeType", "Contractor"),))])
+    assert membership.people == frozenset([member._replace(attributes=(("employeeType", "Contractor"),))])
 
 
 def test_names_that_no_export_can_hold_are_left_out_and_counted(tmp_path: Path) -> None:
