@@ -101,7 +101,9 @@ class _Run:
     asked_to_stop: Callable[[], bool]
     hands: Hands
     recorded: set[int] = field(default_factory=set)
-    """Which changes are known for good to be written perhaps, and which ones were, by their identity."""
+    """Which changes are known for good to be written perhaps, by their identity."""
+    left: set[int] = field(default_factory=set)
+    """Which of them were tried with others, and are to be tried alone."""
     written: set[int] = field(default_factory=set)
     outcomes: dict[int, Outcome] = field(default_factory=dict)
     """By the identity of the change: equal changes do not occur, and hashing them would cost."""
@@ -182,15 +184,22 @@ class _Run:
         waiting = deque(self.provider.portions(wave))
         while waiting or self.hands.busy:
             self._begin(waiting)
+            if self.stopped:
+                self._recall()
             if self.hands.busy:
                 self._await(waiting)
+
+    def _recall(self) -> None:
+        """Take back what was recorded and lies ready still, for nothing more may be sent."""
+        for change in self.hands.recall():
+            self._pass_over(change, self.stopped)
 
     def _begin(self, waiting: deque[Portion]) -> None:
         """Begin as much as there are free hands for, recorded before; settle what must not be begun."""
         due: list[Portion] = []
         while waiting and len(due) < self.hands.free:
-            if portion := [change for change in waiting.popleft() if self._may_begin(change)]:
-                due.append(portion)
+            if begun := [change for change in waiting.popleft() if self._may_begin(change)]:
+                due.append(begun)
         changes = [change for portion in due for change in portion]
         if not changes:
             return
@@ -212,7 +221,7 @@ class _Run:
         return not detail
 
     def _pass_over(self, change: Change, detail: str) -> None:
-        if id(change) in self.recorded:
+        if id(change) in self.left:
             self._settle(change, Result.FAILED, f"tried with others, and may have been written; {detail}")
         else:
             self._settle(change, Result.SKIPPED, detail)
@@ -223,6 +232,7 @@ class _Run:
             ended = self.hands.ended()
         except KeyboardInterrupt:
             self.stopped = INTERRUPTED
+            self._recall()
             for change in self.hands.abandon():
                 self._settle(change, Result.FAILED, "interrupted; it may have been written")
             return
@@ -240,6 +250,7 @@ class _Run:
                 self.failures = 0
                 self.written.add(id(change))
                 self._done_with(change)
+        self.left |= left
         return [(change,) for change in reversed(ended.portion) if id(change) in left]
 
     def _hindrance(self, change: Change) -> str:

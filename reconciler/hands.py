@@ -27,12 +27,14 @@ class Ended:
 class Hands:
     """As many threads as the provider takes writes at once. All methods are for one thread alone.
 
+    A few portions more may lie ready, half as many, so that no hand waits while the next one is recorded.
     The threads are no reason for the program to stay: who does not wait for the end of a write need not.
     """
 
     def __init__(self, provider: Provider) -> None:
         self._provider = provider
         self._hands = 0
+        self._most = provider.at_once + provider.at_once // 2
         self._under_way: dict[int, Portion] = {}
         self._begun: SimpleQueue[Portion | None] = SimpleQueue()
         self._ended: SimpleQueue[Ended | tuple[Portion, BaseException]] = SimpleQueue()
@@ -45,12 +47,12 @@ class Hands:
     @property
     def free(self) -> int:
         """How many more portions may be begun."""
-        return self._provider.at_once - len(self._under_way)
+        return self._most - len(self._under_way)
 
     def begin(self, portion: Portion) -> None:
-        """Have a portion written; at most `free` of them."""
+        """Have a portion written, as soon as there is a hand for it; at most `free` of them."""
         self._under_way[id(portion)] = portion
-        if len(self._under_way) > self._hands:
+        if self._hands < min(len(self._under_way), self._provider.at_once):
             self._hands += 1
             Thread(target=self._work, daemon=True).start()
         self._begun.put(portion)
@@ -67,14 +69,27 @@ class Hands:
             except Empty:
                 return [self._taken(one) for one in found]
 
+    def recall(self) -> Iterable[Change]:
+        """Take back all that lies ready: these changes were certainly not sent."""
+        taken: list[Change] = []
+        while True:
+            try:
+                portion = self._begun.get_nowait()
+            except Empty:
+                return taken
+            if portion is not None:
+                del self._under_way[id(portion)]
+                taken += portion
+
     def abandon(self) -> Iterable[Change]:
-        """Wait for nothing more: all changes that are still under way. Nothing may be begun after that."""
+        """Wait for nothing more: all changes whose end is unknown. Nothing may be begun after that."""
         left = [change for portion in self._under_way.values() for change in portion]
         self._under_way.clear()
         return left
 
     def close(self) -> None:
-        """Let threads end that have nothing to do."""
+        """Send nothing more, and let threads end that have nothing to do."""
+        self.recall()
         for _ in range(self._hands):
             self._begun.put(None)
 
