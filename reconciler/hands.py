@@ -4,6 +4,7 @@ Whoever begins them decides what is written and keeps account of it; a thread he
 """
 
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from threading import Thread
@@ -11,6 +12,9 @@ from threading import Thread
 from reconciler.change import Change
 from reconciler.errors import ReadError, WriteError
 from reconciler.ports import Portion, Provider
+
+LISTENING = 0.5
+"""After so many seconds who waits for an end looks up: a signal that came right before would go unheard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +66,17 @@ class Hands:
 
         Raises whatever a write raised that it must not raise.
         """
-        found = [self._ended.get()]
+        found = [self._first()]
         while True:
             try:
                 found.append(self._ended.get_nowait())
             except Empty:
                 return [self._taken(one) for one in found]
+
+    def _first(self) -> Ended | tuple[Portion, BaseException]:
+        while True:
+            with suppress(Empty):
+                return self._ended.get(timeout=LISTENING)
 
     def recall(self) -> Iterable[Change]:
         """Take back all that lies ready: these changes were certainly not sent."""
