@@ -36,7 +36,7 @@ WRITES = {StoredAs.USER_ROLES: 31, StoredAs.GROUPS: 19}
 """Requests that write. Where roles are groups, one can be for several changes."""
 READS = {StoredAs.USER_ROLES: 17, StoredAs.GROUPS: 22}
 """Requests that read once something was written."""
-GROUPS_OF_RECORDS = 8
+GROUPS_OF_RECORDS = 6
 """So often at least a run waits for the disk."""
 AHEAD = AT_ONCE + AT_ONCE // 2
 """So many changes at most are recorded and not sent yet; where roles are groups, all in as many requests."""
