@@ -8,7 +8,7 @@ unexport PYTHONHOME PYTHONPATH VIRTUAL_ENV
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_USER := 0
 
-.PHONY: help demo test check coverage docs audit sbom mutants orb lock clean
+.PHONY: help demo test check coverage bench docs audit sbom mutants orb lock clean
 
 help:  ## say what there is to make
 	@sed -n 's/^\([a-z]*\):.*## /make \1	/p' Makefile
@@ -21,6 +21,9 @@ test: check  ## everything that a push has to pass: linters, types, tests
 
 coverage: $(ENVIRONMENT)  ## the tests once more, nearly twice as slow, and which lines and branches no test reaches
 	@$(BIN)/python -m pytest --numprocesses auto --dist worksteal --cov
+
+bench: $(ENVIRONMENT)  ## measure it all against floors and peers (or ROWS="plan help"); fails where a goal is missed
+	@$(BIN)/python -m benchmarks $(ROWS) --json build/bench.json
 
 check: $(ENVIRONMENT)  ## format, lint, types and the direction of imports
 	@$(BIN)/ruff format --check

@@ -62,7 +62,7 @@ class Counts:
     requests: int = 0
     """All of them, refused ones too."""
     writes: int = 0
-    """Those that changed something."""
+    """Those that were let through to change something, be it that they did or not."""
     refused: int = 0
     """429s."""
     lists: int = 0
@@ -237,6 +237,7 @@ class Service:
 
     def _patch(self, person: int, document: Any) -> Answer:
         with self._lock:
+            self._counts.writes += 1
             roles = self._roles.get(person, self._world.roles(person))
             for operation in document["Operations"]:
                 changed = _operated(roles, operation)
@@ -244,7 +245,6 @@ class Service:
                     return _error(400, "this server knows roles alone", "invalidPath")
                 roles = changed
             self._put(person, roles)
-            self._counts.writes += 1
         return Answer(204)
 
     def _put(self, person: int, roles: Entries) -> None:
@@ -313,7 +313,10 @@ def _serve(connection: socket.socket, service: Service) -> None:
         head, received = received[:end], received[end + 4 :]
         length = _length(head)
         while len(received) < length:
-            received += connection.recv(65_536)
+            more = connection.recv(65_536)
+            if not more:
+                return
+            received += more
         body, received = received[:length], received[length:]
         method, target, _ = head[: head.index(b"\r\n")].decode("latin-1").split(" ", 2)
         _send(connection, service.answer(method, target, body))

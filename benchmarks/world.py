@@ -31,16 +31,16 @@ USER = "urn:ietf:params:scim:schemas:core:2.0:User"
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group"
 
-ORGANIZATION_YAML = f"""\
+ORGANIZATION_YAML = """\
 version: 1
-organization: {ORGANIZATION}
+organization: NAME
 mode: enforce
-projects: {{PROJECTS}}
-directory: {{kind: scim}}
+projects: {PROJECTS}
+directory: {kind: scim}
 guardrails:
-  removals: {{percent: 50, count: 100000}}
-  demotions: {{percent: 50, count: 100000}}
-  last_roles: {{percent: 50, count: 100000}}
+  removals: {percent: 50, count: 1000000}
+  demotions: {percent: 50, count: 1000000}
+  last_roles: {percent: 50, count: 1000000}
 """
 
 Entries = list[dict[str, str]]
@@ -48,11 +48,15 @@ Entries = list[dict[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """So many people in so many groups, who have roles in so many projects. The first group is the admins'."""
+    """So many people in so many groups, with roles in so many projects. The first group is the admins'."""
 
     people: int
     groups: int
     projects: int = 40
+
+    @property
+    def project_names(self) -> Sequence[str]:
+        return [self._project(n) for n in range(self.projects)]
 
     def group_of(self, person: int) -> int:
         return person % self.groups
@@ -70,7 +74,7 @@ class World:
         return [*entries, {"value": self._project_role(group)}] if group else entries
 
     def differing(self, number: int) -> dict[int, Entries]:
-        """So many people who hold something else, and what: they lack a role, have one too many, or both.
+        """So many people who hold something else: they lack a role, have one too many, or both.
 
         Admins are none of them, for a guardrail counts those one by one.
         """
@@ -132,10 +136,11 @@ class World:
         }
         return msgspec.json.encode(document)
 
-    def policy(self, files: int) -> Iterator[tuple[str, str]]:
-        """The path and the text of each file of a policy that binds all groups in so many files."""
-        names = ", ".join(f"service-{n:02d}: {{}}" for n in range(self.projects))
-        yield "organization.yaml", ORGANIZATION_YAML.replace("{PROJECTS}", f"{{{names}}}")
+    def policy(self, files: int, name: str = ORGANIZATION) -> Iterator[tuple[str, str]]:
+        """The path and the text of each file of a policy that binds all groups in so many files at most."""
+        files = min(files, self.groups)  # a file that binds nobody says nothing
+        names = ", ".join(f"{name}: {{}}" for name in self.project_names)
+        yield "organization.yaml", ORGANIZATION_YAML.replace("NAME", name).replace("PROJECTS", names)
         for number in range(files):
             groups = range(number * self.groups // files, (number + 1) * self.groups // files)
             yield f"teams/team-{number:04d}.yaml", self._file(number, groups)
