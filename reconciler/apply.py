@@ -4,9 +4,14 @@ Every stage is read back before the next begins: somebody is unseated only once 
 hold the role, and leaves one role group only once they are seen in the other. Nobody is given roles whose
 account is not seen to be there, comes back, or is deleted, while roles could not be taken from them; but
 they are deactivated, for that closes the door.
+
+Within a stage several writes are under way at once, never two for one person. Whoever may be an admin is
+unseated or shut out while nothing else is under way, the others counted just before. All of this is decided
+and recorded in one thread: the others write (`hands`).
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Protocol, assert_never
@@ -25,14 +30,15 @@ from reconciler.change import (
     Stage,
     shuts_out,
 )
-from reconciler.errors import LedgerError, ReadError, WriteError
+from reconciler.errors import LedgerError, ReadError
 from reconciler.guardrails import admins
+from reconciler.hands import Ended, Hands
 from reconciler.model import LiveState, Principal, Role, Scope, fold
 from reconciler.plan import Plan
-from reconciler.ports import Provider
+from reconciler.ports import Portion, Provider
 
 PATIENCE = 5
-"""After so many failures in a row the rest is not tried: what fails is not one person's entry.
+"""After so many failures in a row the rest is not begun: what fails is not one person's entry.
 
 Of accounts that are to be created or corrected, only the rest of these: a server that takes none of them
 still has to be rid of who leaves.
@@ -48,8 +54,8 @@ Progress = Callable[[Change], None]
 class Account(Protocol):
     """What a run is recorded in, as it goes. Both methods raise LedgerError where they can't record."""
 
-    def writing(self, change: Change) -> None:
-        """A change is about to be written: once this returns, it is known for good that it may have been."""
+    def writing(self, changes: Sequence[Change]) -> None:
+        """Changes are about to be written: once this returns, it is known for good that they may be."""
         ...
 
     def settled(self, outcome: Outcome) -> None:
@@ -64,16 +70,22 @@ def carry_out(
     minimum_admins: int,
     account: Account,
     progress: Progress,
+    asked_to_stop: Callable[[], bool] = lambda: False,
+    hands: Callable[[Provider], Hands] = Hands,
 ) -> tuple[Outcome, ...]:
-    """Write the plan's changes in order; one outcome for each, in that order.
+    """Write the plan's changes stage by stage; one outcome for each, in the plan's order.
 
     `live` is the state that the plan was made from. Nothing is sent that `account` has not recorded.
-    `progress` is called once for each change that was tried. An interrupt ends the writing, not the
-    account of it.
+    `progress` is called once for each change that was tried. Once somebody `asked_to_stop`, nothing more is
+    begun, and what is under way comes to its end. An interrupt does not even wait for that; but it ends the
+    writing, not the account of it.
     """
-    run = _Run(provider, live, minimum_admins, account, progress)
-    for _, changes in groupby(plan.changes, lambda change: change.stage):
-        run.stage(list(changes))
+    run = _Run(provider, live, minimum_admins, account, progress, asked_to_stop, hands(provider))
+    try:
+        for _, changes in groupby(plan.changes, lambda change: change.stage):
+            run.stage(list(changes))
+    finally:
+        run.hands.close()
     return tuple(run.outcomes[id(change)] for change in plan.changes)
 
 
@@ -86,6 +98,13 @@ class _Run:
     minimum_admins: int
     account: Account
     progress: Progress
+    asked_to_stop: Callable[[], bool]
+    hands: Hands
+    recorded: set[int] = field(default_factory=set)
+    """Which changes are known for good to be written perhaps, by their identity."""
+    left: set[int] = field(default_factory=set)
+    """Which of them were tried with others, and are to be tried alone."""
+    written: set[int] = field(default_factory=set)
     outcomes: dict[int, Outcome] = field(default_factory=dict)
     """By the identity of the change: equal changes do not occur, and hashing them would cost."""
     admins: set[str] = field(default_factory=set)
@@ -106,9 +125,12 @@ class _Run:
 
     def stage(self, changes: list[Change]) -> None:
         """Write all changes of one stage, then read back what was written."""
+        self._heed()
         if any(map(shuts_out, changes)):
             self._find_admins(changes)
-        written = [change for change in changes if self._written(change)]
+        for wave in self._waves(changes):
+            self._write(wave)
+        written = [change for change in changes if id(change) in self.written]
         for change, detail in self._confirm(written):
             self._settle(change, Result.FAILED if detail else Result.APPLIED, detail)
 
@@ -128,26 +150,108 @@ class _Run:
     def _stop(self, error: ReadError | KeyboardInterrupt) -> None:
         self.stopped = INTERRUPTED if isinstance(error, KeyboardInterrupt) else error.message
 
-    def _written(self, change: Change) -> bool:
-        """Whether the provider took a change; otherwise its outcome is settled."""
-        given_up = self.given_up.get(type(change), "")
-        detail = self.stopped or given_up or self._hindrance(change) or self._unrecorded(change)
+    def _heed(self) -> None:
+        if not self.stopped and self.asked_to_stop():
+            self.stopped = INTERRUPTED
+
+    def _waves(self, changes: Iterable[Change]) -> Iterator[list[Change]]:
+        """The changes in order, in parts of which all may be under way at once."""
+        wave: list[Change] = []
+        concerned: set[object] = set()
+        for change in changes:
+            subject = change.name if isinstance(change, CreateGroup) else change.principal.id
+            alone = self._counts(change)
+            if wave and (alone or subject in concerned):
+                yield wave
+                wave, concerned = [], set()
+            wave.append(change)
+            concerned.add(subject)
+            if alone:
+                yield wave
+                wave, concerned = [], set()
+        if wave:
+            yield wave
+
+    def _counts(self, change: Change) -> bool:
+        """Whether there may be one admin less for it, so that the others must be counted before."""
+        if isinstance(change, CreateGroup):
+            return False
+        is_admin = change.principal.id in self.admins
+        return change.stage is Stage.UNSEAT or (shuts_out(change) and is_admin)
+
+    def _write(self, wave: Sequence[Change]) -> None:
+        """Write changes of different people, as many at once as may be, until each has come to its end."""
+        waiting = deque(self.provider.portions(wave))
+        while waiting or self.hands.busy:
+            self._begin(waiting)
+            if self.stopped:
+                self._recall()
+            if self.hands.busy:
+                self._await(waiting)
+
+    def _recall(self) -> None:
+        """Take back what was recorded and lies ready still, for nothing more may be sent."""
+        for change in self.hands.recall():
+            self._pass_over(change, self.stopped)
+
+    def _begin(self, waiting: deque[Portion]) -> None:
+        """Begin as much as there are free hands for, recorded before; settle what must not be begun."""
+        due: list[Portion] = []
+        while waiting and len(due) < self.hands.free:
+            if begun := [change for change in waiting.popleft() if self._may_begin(change)]:
+                due.append(begun)
+        changes = [change for portion in due for change in portion]
+        if not changes:
+            return
+        if detail := self._unrecorded(changes):
+            for change in changes:
+                self._pass_over(change, detail)
+            return
+        for portion in due:
+            for change in portion:
+                self._unseat(change)
+            self.hands.begin(portion)
+
+    def _may_begin(self, change: Change) -> bool:
+        """Whether a change may be tried; otherwise its outcome is settled."""
+        self._heed()
+        detail = self.stopped or self.given_up.get(type(change), "") or self._hindrance(change)
         if detail:
+            self._pass_over(change, detail)
+        return not detail
+
+    def _pass_over(self, change: Change, detail: str) -> None:
+        if id(change) in self.left:
+            self._settle(change, Result.FAILED, f"tried with others, and may have been written; {detail}")
+        else:
             self._settle(change, Result.SKIPPED, detail)
-            return False
-        self._unseat(change)
+
+    def _await(self, waiting: deque[Portion]) -> None:
+        """Take note of what has come to its end; what could not be done with others waits for its turn."""
         try:
-            self.provider.write(change)
-        except (WriteError, ReadError) as error:
-            self._failed(change, error.message)
-            return False
+            ended = self.hands.ended()
         except KeyboardInterrupt:
             self.stopped = INTERRUPTED
-            self._settle(change, Result.FAILED, "interrupted; it may have been written")
-            return False
-        self.failures = 0
-        self._done_with(change)
-        return True
+            self._recall()
+            for change in self.hands.abandon():
+                self._settle(change, Result.FAILED, "interrupted; it may have been written")
+            return
+        for one in ended:
+            waiting.extendleft(self._taken(one))
+
+    def _taken(self, ended: Ended) -> list[Portion]:
+        """Note what came of a portion; what is left of it, the last first."""
+        if ended.failure is not None:
+            self._failed(ended.portion[0], ended.failure.message)
+            return []
+        left = {id(change) for change in ended.left}
+        for change in ended.portion:
+            if id(change) not in left:
+                self.failures = 0
+                self.written.add(id(change))
+                self._done_with(change)
+        self.left |= left
+        return [(change,) for change in reversed(ended.portion) if id(change) in left]
 
     def _hindrance(self, change: Change) -> str:
         """Why a change must not be tried after what came before it, or nothing."""
@@ -182,10 +286,15 @@ class _Run:
             return ""
         return f"organization admins left: {left}; at least {self.floor} must stay"
 
-    def _unrecorded(self, change: Change) -> str:
-        """Why a change can't be recorded, and so must not be written, or nothing."""
+    def _unrecorded(self, changes: Iterable[Change]) -> str:
+        """Why changes can't be recorded, and so must not be written, or nothing."""
+        self._heed()
+        new = [change for change in changes if id(change) not in self.recorded]
+        if self.stopped or not new:
+            return self.stopped
         try:
-            self.account.writing(change)
+            self.account.writing(new)
+            self.recorded.update(map(id, new))
         except LedgerError as error:
             self.stopped = error.message
         except KeyboardInterrupt:
@@ -271,7 +380,8 @@ class _Run:
 
     def _failed(self, change: Change, detail: str) -> None:
         self._settle(change, Result.FAILED, detail)
-        self.failures += 1
+        if type(change) not in self.given_up:
+            self.failures += 1
         if self.failures >= PATIENCE:
             self._lose_patience(change)
         self._done_with(change)
@@ -283,7 +393,7 @@ class _Run:
                 self.given_up[type(change)] = reason
                 self.failures = 0
             case CreateGroup() | SetRoles() | SetActive() | DeleteUser():
-                self.stopped = reason
+                self.stopped = self.stopped or reason
             case _ as never:
                 assert_never(never)
 
@@ -299,10 +409,7 @@ class _Run:
 
     def _unseat(self, change: Change) -> None:
         """Count an admin out before the request is sent: it may take effect whatever comes back."""
-        if isinstance(change, CreateGroup):
-            return
-        is_admin = change.principal.id in self.admins
-        if change.stage is Stage.UNSEAT or (shuts_out(change) and is_admin):
+        if self._counts(change) and not isinstance(change, CreateGroup):
             self.admins.discard(change.principal.id)
             self.unseated.add(change.principal.id)
 

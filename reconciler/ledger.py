@@ -12,7 +12,7 @@ import mmap
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -71,21 +71,29 @@ class Ledger:
 
         Whatever ends this early leaves the ledger as it was, at the latest once the next record is appended.
         """
+        return self.extend(event, [content], lasting=lasting)[0]
+
+    def extend(self, event: str, contents: Sequence[Record], *, lasting: bool = True) -> list[Record]:
+        """Write several records of one kind, all or none, and wait for the disk once. Raises LedgerError."""
         moment = self._now().astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        record = {**content, "event": event, "at": moment, "previous": self._head}
-        record["hash"] = hashed(record)
-        line = f"{canonical(record)}\n".encode()
+        records: list[Record] = []
+        head = self._head
+        for content in contents:
+            record = {**content, "event": event, "at": moment, "previous": head}
+            record["hash"] = head = hashed(record)
+            records.append(record)
+        lines = "".join(f"{canonical(record)}\n" for record in records).encode()
         try:
             os.ftruncate(self._file, self._size)
-            _write_all(self._file, line)
+            _write_all(self._file, lines)
             if lasting:
                 os.fsync(self._file)
         except OSError as error:
             with suppress(OSError):
                 os.ftruncate(self._file, self._size)
             raise _unwritable(self.path, error) from error
-        self._size, self._head = self._size + len(line), record["hash"]
-        return record
+        self._size, self._head = self._size + len(lines), head
+        return records
 
     def begin(self, plan: Plan, live: LiveState, origin: Origin, more: Record) -> "RunAccount":
         """A new run over one organization; `more` is what else is known of it."""
@@ -122,11 +130,14 @@ class RunAccount:
         self._lost: LedgerError | None = None
         self.id = run_id(ledger.append("run", {**_started(plan, origin), **more}))
 
-    def writing(self, change: Change) -> None:
-        """Record a change before it is sent."""
-        number = self._numbers[id(change)]
-        self._append("write", {"number": number, "change": self._told(change)})
-        self._begun.add(number)
+    def writing(self, changes: Sequence[Change]) -> None:
+        """Record changes before they are sent."""
+        numbers = [self._numbers[id(change)] for change in changes]
+        told = zip(numbers, map(self._told, changes), strict=True)
+        self._ledger.extend(
+            "write", [{"number": number, "change": change, "run": self.id} for number, change in told]
+        )
+        self._begun.update(numbers)
 
     def settled(self, outcome: Outcome) -> None:
         """Record what became of a change. It lasts at the latest from the next record that does."""

@@ -1,6 +1,6 @@
 """What an adapter must do: read roles, write roles, read groups. Reading and writing are two types."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -8,6 +8,9 @@ from typing import Protocol
 from reconciler.change import Change
 from reconciler.model import LiveState, Member, Membership
 from reconciler.policy.document import GroupRef
+
+Portion = Sequence[Change]
+"""Changes that are written together, of as many people; never empty."""
 
 
 class ProviderReader(Protocol):
@@ -43,7 +46,24 @@ class ProviderReader(Protocol):
 
 
 class Provider(ProviderReader, Protocol):
-    """Reads and writes roles."""
+    """Reads and writes roles. What writes may be called from several threads, for different people."""
+
+    @property
+    def at_once(self) -> int:
+        """How many writes may be under way."""
+        ...
+
+    def portions(self, changes: Sequence[Change]) -> Iterable[Portion]:
+        """All of these changes, of as many people, each in one of the portions in which to write them."""
+        ...
+
+    def write_together(self, portion: Portion) -> Collection[Change]:
+        """Carry out several changes in fewer requests, as `write` would one by one.
+
+        Returns those that are to be written one by one after all: who is not among them has what their
+        change gives them, as far as the server says. Nothing is sent twice.
+        """
+        ...
 
     def write(self, change: Change) -> None:
         """Carry out one change; touches nothing that the change does not name.

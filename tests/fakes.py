@@ -1,6 +1,6 @@
 """A provider in memory that keeps state, keeps count, and fails when and how it is told to."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 
@@ -50,9 +50,9 @@ class Notes:
     outcomes: list[Outcome] = field(default_factory=list)
     room: int = 1_000_000
 
-    def writing(self, change: Change) -> None:
+    def writing(self, changes: Sequence[Change]) -> None:
         self._take_room()
-        self.written.append(change)
+        self.written += changes
 
     def settled(self, outcome: Outcome) -> None:
         self._take_room()
@@ -93,6 +93,9 @@ class FakeProvider:
     """What everybody held after each of those that took effect."""
     created: dict[str, str] = field(default_factory=dict)
     """The ids of those whom this provider created, by their provisional ones."""
+    at_once: int = 1
+    together: int = 1
+    """How many changes it takes in one request."""
 
     @classmethod
     def holding(cls, organization: Organization, state: LiveState) -> "FakeProvider":
@@ -133,6 +136,19 @@ class FakeProvider:
 
     def token_user(self) -> str | None:
         return self.me
+
+    def portions(self, changes: Sequence[Change]) -> Iterable[Sequence[Change]]:
+        return [changes[at : at + self.together] for at in range(0, len(changes), self.together)]
+
+    def write_together(self, portion: Sequence[Change]) -> Collection[Change]:
+        """Each as `write` would; who failed in any way is left, whether or not it took effect."""
+        left: list[Change] = []
+        for change in portion:
+            try:
+                self.write(change)
+            except WriteError:
+                left.append(change)
+        return left
 
     def write(self, change: Change) -> None:
         self.calls.append(change)

@@ -46,8 +46,9 @@ def command(
     Every run and every write is recorded in the ledger, before it is sent. `reconciler history` reads it,
     `reconciler undo` goes back.
 
-    An interrupt (Ctrl-C) ends the writing, not the account of it: what was written is read back and
-    told, and so is what was not.
+    An interrupt (Ctrl-C) ends the writing, not the account of it: the few writes that are under way come
+    to their end, what was written is read back and told, and so is what was not. A second one waits for
+    nothing.
 
     Where RECONCILER_SLACK_WEBHOOK_URL is set, or RECONCILER_WEBHOOK_URL and RECONCILER_WEBHOOK_SECRET,
     people are told what the run came to. A notification that does not arrive is said, and fails nothing.

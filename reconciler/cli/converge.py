@@ -227,13 +227,13 @@ class Convergence:
         return ExitCode.DONE
 
     def _outcomes(self, one: Ready) -> Sequence[Outcome]:
-        """Write, and begin no other organization if somebody asks to stop meanwhile."""
+        """Write, and begin nothing more once somebody asks to stop; who asks twice is not kept waiting."""
         plan, live = one.prepared.plan, one.prepared.live
         minimum = one.policy.organization.guardrails.minimum_admins
-        with interrupts.noted() as interrupted:
+        with interrupts.noted(spared=1) as interrupted:
             try:
                 with terminal.progress(len(plan.changes)) as step:
-                    return apply.carry_out(plan, one.provider, live, minimum, one.account, step)
+                    return apply.carry_out(plan, one.provider, live, minimum, one.account, step, interrupted)
             except KeyboardInterrupt:
                 raise PartlyAppliedError(f"interrupted while {one.name} was written to", LOOK) from None
             finally:

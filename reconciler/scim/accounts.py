@@ -258,7 +258,7 @@ class AccountsWriter:
         if plainer is None:
             raise WriteError(f"could not {edit.what}: {failure.reason}", failure.hint) from failure
         if failure.status != 400 or failure.scim_type.casefold() in INABILITY:
-            self._way = plainer
+            self._way = max(self._way, plainer)
         return plainer
 
 

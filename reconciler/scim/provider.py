@@ -6,7 +6,7 @@ provider = ScimReader(client, names, organization, readings)   # or ScimProvider
 directory = ScimDirectory(client, organization.directory, readings)
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import assert_never
 
@@ -24,6 +24,7 @@ from reconciler.http.words import quoted
 from reconciler.model import LiveState
 from reconciler.naming import RoleNames
 from reconciler.policy.document import Organization, StoredAs
+from reconciler.ports import Portion
 from reconciler.scim import role_groups, user_roles, users
 from reconciler.scim.accounts import AccountsWriter
 from reconciler.scim.client import AnswerError, Client, WritingClient
@@ -110,7 +111,7 @@ class ScimReader:
 
 
 class ScimProvider(ScimReader):
-    """A `ports.Provider`. `write` may be called from several threads, for different people."""
+    """A `ports.Provider`. Several threads may write, for different people."""
 
     def __init__(
         self,
@@ -148,6 +149,39 @@ class ScimProvider(ScimReader):
             {asked[id_]: holdings for id_, holdings in state.roles.items()},
         )
 
+    @property
+    def at_once(self) -> int:
+        """How many writes may be under way."""
+        return self._client.at_once
+
+    def portions(self, changes: Sequence[Change]) -> Iterable[Portion]:
+        """The changes, those together that the same groups are for."""
+        match self._stored_as:
+            case StoredAs.USER_ROLES:
+                return [(change,) for change in changes]
+            case StoredAs.GROUPS:
+                return role_groups.portions(changes, self.at_once)
+            case _ as never:
+                assert_never(never)
+
+    def write_together(self, portion: Portion) -> Collection[Change]:
+        """Carry out several changes in fewer requests; see `ports.Provider`."""
+        self._readings.forget()
+        known = {
+            id(change): known
+            for change in portion
+            if isinstance(change, SetRoles) and (known := self._known(change)) is not None
+        }
+        match self._stored_as:
+            case StoredAs.USER_ROLES:
+                done: Collection[str] = ()
+            case StoredAs.GROUPS:
+                done = self._role_groups.set_together(list(known.values()))
+            case _ as never:
+                assert_never(never)
+        written = {number for number, change in known.items() if change.principal.id in done}
+        return [change for change in portion if id(change) not in written]
+
     def write(self, change: Change) -> None:
         """Carry out one change. Raises ConflictError or WriteError, see `ports.Provider`."""
         self._readings.forget()
@@ -173,13 +207,12 @@ class ScimProvider(ScimReader):
                 assert_never(never)
 
     def _set_roles(self, change: SetRoles) -> None:
-        id_ = self._accounts.id(change.principal.id)
-        if id_ is None:
+        known = self._known(change)
+        if known is None:
             raise WriteError(
                 f"could not set the roles of {quoted(change.principal.user_name)}: they have no account",
                 "run the plan again",
             )
-        known = replace(change, principal=replace(change.principal, id=id_))
         match self._stored_as:
             case StoredAs.USER_ROLES:
                 self._user_roles.set_roles(known)
@@ -187,3 +220,8 @@ class ScimProvider(ScimReader):
                 self._role_groups.set_roles(known)
             case _ as never:
                 assert_never(never)
+
+    def _known(self, change: SetRoles) -> SetRoles | None:
+        """The change by the server's id of the person; None where they have no account."""
+        id_ = self._accounts.id(change.principal.id)
+        return None if id_ is None else replace(change, principal=replace(change.principal, id=id_))

@@ -1,19 +1,22 @@
 """Roles stored as membership of one SCIM Group per role and scope: reading, joining, leaving, creating.
 
-Only single members are added and removed. A list of members is never replaced, so nobody who joined
-meanwhile is thrown out.
+Members are added and removed one by one, or up to a hundred by name. A list of members is never replaced, so
+nobody who joined meanwhile is thrown out. No two writes to one group are under way at once, for a server that
+puts a list together itself could lose one of them.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from threading import Lock
 from urllib.parse import quote
 
-from reconciler.change import CreateGroup, SetRoles
+from reconciler.change import Change, CreateGroup, SetRoles
 from reconciler.errors import ReadError, WriteError
 from reconciler.http.words import quoted
 from reconciler.model import Holdings, LiveState, Role, Scope
 from reconciler.naming import RoleNames
 from reconciler.policy.document import MembersFrom
+from reconciler.ports import Portion
 from reconciler.scim import decoding, listing, memberships, wire
 from reconciler.scim.client import RefusedError, UncertainError, WritingClient
 from reconciler.scim.listing import Query
@@ -24,7 +27,12 @@ from reconciler.scim.wire import Group, JsonObject
 
 TRIES = 3
 
+TOGETHER = 100
+"""How many members at most join or leave a group in one request: some servers take no more."""
+
 Meaning = tuple[Scope, Role]
+Edit = tuple[Meaning, bool]
+"""A group, and whether it is joined or left."""
 
 
 def live(reading: Reading, names: RoleNames, members_from: MembersFrom) -> LiveState:
@@ -63,6 +71,33 @@ def find(groups: Iterable[Group], names: RoleNames) -> Mapping[Meaning, Group]:
     return found
 
 
+def portions(changes: Iterable[Change], at_once: int) -> Iterator[Portion]:
+    """Changes in portions of at most TOGETHER, those together that are for the same groups.
+
+    Where they are for many groups, in as many portions at least as may be under way at once.
+    """
+    edits = {id(change): _edits(change) for change in changes if isinstance(change, SetRoles)}
+    yield from ((change,) for change in changes if id(change) not in edits)
+    together = [change for change in changes if id(change) in edits]
+    together.sort(key=lambda change: [(m[0].rank, m[1], joins) for m, joins in edits[id(change)]])
+    enough = len(together) / at_once
+    portion: list[Change] = []
+    for change in together:
+        differs = portion and edits[id(portion[-1])] != edits[id(change)]
+        if len(portion) == TOGETHER or (differs and len(portion) >= enough):
+            yield portion
+            portion = []
+        portion.append(change)
+    if portion:
+        yield portion
+
+
+def _edits(change: SetRoles) -> Sequence[Edit]:
+    """Which groups somebody joins and then leaves, in that order: nobody is without access in between."""
+    joins = [((s.scope, role), True) for s in change.scopes for role in sorted(s.after - s.before)]
+    return [*joins, *(((s.scope, role), False) for s in change.scopes for role in sorted(s.before - s.after))]
+
+
 class RoleGroupsWriter:
     """Adds people to role groups, removes them, creates the groups."""
 
@@ -79,6 +114,10 @@ class RoleGroupsWriter:
         self._edited: set[Meaning] = set()
         self._moved: set[str] = set()
         """The groups that were written to since then, and the ids of those who were to join or leave."""
+        self._doubtful: set[tuple[str, Meaning]] = set()
+        """Who may have joined or left which group, together with others, and nobody could tell."""
+        self._turns: dict[str, Lock] = {}
+        """Who writes to a group, by its id."""
 
     def remember(self, groups: Mapping[str, Group]) -> None:
         """What was read in this run, by id, which saves looking before each write."""
@@ -117,14 +156,43 @@ class RoleGroupsWriter:
         if isinstance(id_, str):
             self._ids[meaning] = id_
 
+    def set_together(self, changes: Collection[SetRoles]) -> Collection[str]:
+        """Carry out changes of different people, group by group; the ids of those for whom all was done."""
+        done = {change.principal.id for change in changes}
+        edits: dict[Edit, list[str]] = defaultdict(list)
+        for change in changes:
+            for edit in _edits(change):
+                edits[edit].append(change.principal.id)
+        for meaning, joins in sorted(edits, key=lambda edit: not edit[1]):
+            # Who could not join does not leave.
+            people = [id_ for id_ in edits[meaning, joins] if id_ in done]
+            done -= self._left_out(meaning, people, joins=joins) if people else set()
+        return done
+
+    def _left_out(self, meaning: Meaning, people: Sequence[str], *, joins: bool) -> set[str]:
+        """Have people join or leave a group in one request; those who did not, as far as is known."""
+        group_id = self._ids.get(meaning)
+        if group_id is None:
+            return set(people)
+        self._edited.add(meaning)
+        self._moved.update(people)
+        operations = [wire.add_members(people)] if joins else list(map(wire.remove_member, people))
+        failure = self._attempt(group_id, operations)
+        if failure is None:
+            return set()
+        if isinstance(failure, RefusedError):
+            return set(people)
+        try:
+            members = self._members(group_id)
+        except ReadError:
+            self._doubtful.update((id_, meaning) for id_ in people)
+            return set(people)
+        return {id_ for id_ in people if (id_ in members) is not joins}
+
     def set_roles(self, change: SetRoles) -> None:
         """Carry out a change, joining before leaving, so that nobody is without access in between."""
-        for scope in change.scopes:
-            for role in sorted(scope.after - scope.before):
-                self._edit(change, (scope.scope, role), joins=True)
-        for scope in change.scopes:
-            for role in sorted(scope.before - scope.after):
-                self._edit(change, (scope.scope, role), joins=False)
+        for meaning, joins in _edits(change):
+            self._edit(change, meaning, joins=joins)
 
     def _edit(self, change: SetRoles, meaning: Meaning, *, joins: bool) -> None:
         """One member of one group; where the server objects or falls silent, look before anything else."""
@@ -132,10 +200,12 @@ class RoleGroupsWriter:
         person_id = change.principal.id
         self._edited.add(meaning)
         self._moved.add(person_id)
-        operation = wire.add_member(person_id) if joins else wire.remove_member(person_id)
+        if (person_id, meaning) in self._doubtful and self._is_member(change, group_id) is joins:
+            return
+        operation = wire.add_members([person_id]) if joins else wire.remove_member(person_id)
         failure: RefusedError | UncertainError | None = None
         for _ in range(TRIES):
-            failure = self._attempt(group_id, operation)
+            failure = self._attempt(group_id, [operation])
             if failure is None or self._is_member(change, group_id) is joins:
                 return
             if isinstance(failure, RefusedError):
@@ -145,12 +215,15 @@ class RoleGroupsWriter:
         what = f"add {person} to" if joins else f"remove {person} from"
         raise WriteError(f"could not {what} the group {group}: {failure.reason}", failure.hint) from failure
 
-    def _attempt(self, group_id: str, operation: JsonObject) -> RefusedError | UncertainError | None:
-        try:
-            self._client.patch(f"/Groups/{quote(group_id, safe='')}", wire.patch([operation]))
-        except (RefusedError, UncertainError) as error:
-            return error
-        return None
+    def _attempt(
+        self, group_id: str, operations: Sequence[JsonObject]
+    ) -> RefusedError | UncertainError | None:
+        with self._turns.setdefault(group_id, Lock()):
+            try:
+                self._client.patch(f"/Groups/{quote(group_id, safe='')}", wire.patch(operations))
+            except (RefusedError, UncertainError) as error:
+                return error
+            return None
 
     def _id(self, change: SetRoles, meaning: Meaning) -> str:
         id_ = self._ids.get(meaning) or self._listed(meaning)
@@ -176,15 +249,18 @@ class RoleGroupsWriter:
         return found.id
 
     def _is_member(self, change: SetRoles, group_id: str) -> bool:
-        reading = Reading(self._client, self._readings.abilities)
         try:
-            members = memberships.read(reading, [group_id], self._members_from)[group_id]
+            return change.principal.id in self._members(group_id)
         except ReadError as error:
-            words, hint = error.message, error.hint
-        else:
-            if not isinstance(members, Unreadable):
-                return change.principal.id in members
-            words, hint = members.words, ""
-        raise WriteError(
-            f"could not tell which roles {quoted(change.principal.user_name)} has now: {words}", hint
-        )
+            raise WriteError(
+                f"could not tell which roles {quoted(change.principal.user_name)} has now: {error.message}",
+                error.hint,
+            ) from error
+
+    def _members(self, group_id: str) -> frozenset[str]:
+        """Who is in a group now. Raises ReadError."""
+        reading = Reading(self._client, self._readings.abilities)
+        members = memberships.read(reading, [group_id], self._members_from)[group_id]
+        if isinstance(members, Unreadable):
+            raise ReadError(members.words)
+        return members

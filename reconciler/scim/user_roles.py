@@ -208,7 +208,7 @@ class UserRolesWriter:
                 f"could not set the roles of {_name(change)}: {failure.reason}", failure.hint
             ) from failure
         if failure.status != 400 or failure.scim_type.casefold() in INABILITY:
-            self._way = plainer
+            self._way = max(self._way, plainer)
         return plainer
 
     def _given_up(self, change: SetRoles, failure: RefusedError | UncertainError) -> WriteError:

@@ -6,7 +6,7 @@ missing is null is empty (section 2.5), and what can't be understood is a ReadEr
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 from urllib.parse import unquote
@@ -268,9 +268,9 @@ def replace_roles(entries: Sequence[object]) -> JsonObject:
     return {"op": "replace", "path": "roles", "value": list(entries)}
 
 
-def add_member(person_id: str) -> JsonObject:
-    """One operation that adds a person to a group."""
-    return {"op": "add", "path": "members", "value": [{"value": person_id}]}
+def add_members(person_ids: Iterable[str]) -> JsonObject:
+    """One operation that adds people to a group."""
+    return {"op": "add", "path": "members", "value": [{"value": id_} for id_ in person_ids]}
 
 
 def remove_member(person_id: str) -> JsonObject:

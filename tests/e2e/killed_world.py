@@ -2,13 +2,15 @@
 
 import json
 import os
+import re
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from copy import deepcopy
 from dataclasses import dataclass, field
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
-from threading import Event
+from threading import Event, Lock
 from typing import Any
 
 import httpx
@@ -155,6 +157,10 @@ State = Mapping[str, frozenset[str]]
 """What everybody holds on the server, by id, as it is called there, in lower case."""
 
 
+Deed = tuple[str, str]
+"""What is done, and to whom: an id, or the name of a group."""
+
+
 @dataclass(frozen=True)
 class Request:
     """One that writes, as it arrived."""
@@ -162,11 +168,32 @@ class Request:
     method: str
     path: str
     body: Any
-    record: Mapping[str, Any]
-    """The last record of the ledger at that moment."""
+    records: Sequence[Mapping[str, Any]]
+    """The writes that the ledger told of at that moment."""
     before: State
     after: State | None
     """None where the run was killed before it took effect."""
+
+    @property
+    def deeds(self) -> frozenset[Deed]:
+        if self.method == "POST":
+            return frozenset({("create", self.body["displayName"])})
+        if "/Users/" in self.path:
+            return frozenset({("set", self.path.rpartition("/")[2])})
+        return frozenset(
+            (operation["op"], id_)
+            for operation in self.body["Operations"]
+            for id_ in re.findall(r'"(u-[^"\\]+)', json.dumps(operation).replace('\\"', '"'))
+        )
+
+
+def deed(stored_as: StoredAs, change: Mapping[str, Any]) -> Deed:
+    """The same of a recorded change: where roles are groups, one either joins or leaves some."""
+    if change["kind"] == "create-group":
+        return "create", change["group"]
+    joins = any({*scope["after"]} - {*scope["before"]} for scope in change["scopes"])
+    verb = "set" if stored_as is StoredAs.USER_ROLES else "add" if joins else "remove"
+    return verb, change["id"]
 
 
 @dataclass
@@ -186,8 +213,18 @@ class KillingServer(FakeServer):
     victim: ForkServerProcess | None = None
     known: Event = field(default_factory=Event)
     """Set once the victim is there."""
+    is_dead: bool = False
+    """What a dead process has sent is not served any more."""
+    turn: AbstractContextManager[object] = field(default_factory=Lock)
 
     def answer(self, request: httpx.Request) -> httpx.Response:
+        """One at a time, so that what is between two states is the doing of one request."""
+        with self.turn:
+            if self.is_dead:
+                raise httpx.ReadError("nobody is there any more", request=request)
+            return self._answered(request)
+
+    def _answered(self, request: httpx.Request) -> httpx.Response:
         if request.method == "GET":
             self.looks += bool(self.came)
             self._kill("at", self.looks, request)
@@ -201,9 +238,11 @@ class KillingServer(FakeServer):
         return response
 
     def _noted(self, request: httpx.Request) -> Callable[[State | None], Request]:
-        last = self.ledger.read_bytes().splitlines()[-1]
+        lines = self.ledger.read_bytes().splitlines(keepends=True)
+        told = [json.loads(line) for line in lines if line.endswith(b"\n")]
+        writes = [record for record in told if record["event"] == "write"]
         path, body, before = request.url.path, json.loads(request.content), self.state()
-        return lambda after: Request(request.method, path, body, json.loads(last), before, after)
+        return lambda after: Request(request.method, path, body, writes, before, after)
 
     def _kill(self, moment: str, number: int, request: httpx.Request) -> None:
         if (moment, number) != (self.kills, self.number) or self.victim is None:
@@ -211,7 +250,7 @@ class KillingServer(FakeServer):
         self.known.wait()
         assert self.victim.pid is not None
         os.kill(self.victim.pid, signal.SIGKILL)
-        self.victim = None
+        self.victim, self.is_dead = None, True
         raise httpx.ReadError("nobody is there any more", request=request)
 
     def state(self) -> State:

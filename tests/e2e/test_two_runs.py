@@ -60,8 +60,8 @@ def organization(stored_as: StoredAs) -> HostileServer:
 
 
 def apply(server: HostileServer, policy: str) -> int:
-    """One run, with a ledger of its own as on a machine of its own."""
-    return world.run(server, "apply", policy, "--ledger", f"{policy}.jsonl")[0]
+    """One run, one request after another, with a ledger of its own as on a machine of its own."""
+    return world.run(server, "apply", policy, "--ledger", f"{policy}.jsonl", at_once=1)[0]
 
 
 @dataclass(frozen=True)

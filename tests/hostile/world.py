@@ -145,11 +145,14 @@ def policy(
     return write_policy(folder, organization + storage, bindings)
 
 
-def run(server: HostileServer, *arguments: str, url: str = "") -> tuple[int, str, str]:
+def run(
+    server: HostileServer, *arguments: str, url: str = "", at_once: int | None = None
+) -> tuple[int, str, str]:
     """Exit code and streams of one run, over a socket if at a `url`; checked for what none may ever print."""
     variables = {
         "CIRCLECI_SCIM_URL": url or BASE,
         "CIRCLECI_SCIM_TOKEN": SECRET,
+        "CIRCLECI_SCIM_AT_ONCE": None if at_once is None else str(at_once),
         # What takes longer than all the rest: asking git, and reading the certificates of a whole world.
         "CIRCLE_SHA1": "0123abcd",
         "SSL_CERT_FILE": None,

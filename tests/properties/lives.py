@@ -67,9 +67,9 @@ class NarrowAccount:
     room: int
     full: bool = False
 
-    def writing(self, change: Change) -> None:
+    def writing(self, changes: Sequence[Change]) -> None:
         self._take_room()
-        self.account.writing(change)
+        self.account.writing(changes)
 
     def settled(self, outcome: Outcome) -> None:
         self._take_room()

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from build import NOW
 from properties.strategies import World
 
-from reconciler.model import ORGANIZATION, DirectoryGroup, Holdings, Member, Principal, Role, Scope
+from reconciler.change import Outcome, Result, SetRoles
+from reconciler.model import ORGANIZATION, DirectoryGroup, Holdings, Member, Principal, Role, Roles, Scope
 from reconciler.policy.document import Binding, GroupRef, Limit, RoleEntry, TemporaryGrant
 
 
@@ -202,4 +203,19 @@ def _highest(entries: Iterable[RoleEntry]) -> dict[Scope, Role]:
     result: dict[Scope, Role] = {}
     for entry in entries:
         result[entry.scope] = max(entry.role, result.get(entry.scope, entry.role))
+    return result
+
+
+def said(outcomes: Iterable[Outcome]) -> Mapping[tuple[str, Scope], Roles]:
+    """The roles that each person must hold if the outcomes are true."""
+    result: dict[tuple[str, Scope], Roles] = {}
+    for outcome in outcomes:
+        change = outcome.change
+        if not isinstance(change, SetRoles):
+            continue
+        for scope in change.scopes:
+            if outcome.result is Result.APPLIED:
+                result[change.principal.id, scope.scope] = scope.after
+            elif outcome.result is Result.FAILED:
+                result.pop((change.principal.id, scope.scope), None)
     return result

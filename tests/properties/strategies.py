@@ -127,12 +127,13 @@ class World:
     def prepare(self, provider: FakeProvider) -> Prepared:
         return planning.prepare(self.policy, provider, Groups(self.membership), NOW)
 
-    def run(self, provider: FakeProvider) -> tuple[Prepared, tuple[Outcome, ...]]:
+    def run(self, provider: FakeProvider, **how: Any) -> tuple[Prepared, tuple[Outcome, ...]]:
         """What `reconciler apply` does. Raises GuardrailError."""
         prepared = self.prepare(provider)
         refuse(prepared)
         plan, live = prepared.plan, prepared.live
-        return prepared, apply.carry_out(plan, provider, live, self.floor, Notes(), _ignore)
+        how = {"account": Notes(), "progress": _ignore, **how}
+        return prepared, apply.carry_out(plan, provider, live, self.floor, **how)
 
     def _each(self) -> list[tuple[str, Scope, Role]]:
         return [

@@ -19,7 +19,7 @@ from properties.strategies import World, worlds
 from reconciler import desired, guardrails
 from reconciler.change import Outcome, Result, SetRoles
 from reconciler.errors import GuardrailError
-from reconciler.model import Holdings, Roles, Scope
+from reconciler.model import Holdings, Roles
 from reconciler.plan import after
 from reconciler.planning import Prepared
 from reconciler.policy.document import Mode, StoredAs
@@ -355,7 +355,7 @@ def test_whatever_fails_the_outcomes_tell_the_truth(
     assert [o.change for o in outcomes if o.result is not Result.SKIPPED] == provider.writes
     assert all(bool(outcome.detail) is (outcome.result is not Result.APPLIED) for outcome in outcomes)
     now = provider.holdings()
-    for (id_, scope), roles in said(outcomes).items():
+    for (id_, scope), roles in reference.said(outcomes).items():
         assert now.get(id_, {}).get(scope, NONE) == roles
 
 
@@ -393,21 +393,6 @@ def test_there_are_no_more_writes_than_changes(
         people = [change.principal.id for change in prepared.plan.changes if isinstance(change, SetRoles)]
         assert len(people) == len(set(people)) == len(prepared.plan.changes)
         assert provider.requests <= len(people)
-
-
-def said(outcomes: tuple[Outcome, ...]) -> Mapping[tuple[str, Scope], Roles]:
-    """The roles that each person must hold if the outcomes are true."""
-    result: dict[tuple[str, Scope], Roles] = {}
-    for outcome in outcomes:
-        change = outcome.change
-        if not isinstance(change, SetRoles):
-            continue
-        for scope in change.scopes:
-            if outcome.result is Result.APPLIED:
-                result[change.principal.id, scope.scope] = scope.after
-            elif outcome.result is Result.FAILED:
-                result.pop((change.principal.id, scope.scope), None)
-    return result
 
 
 def assert_at_least(now: Mapping[str, Holdings], before: Mapping[str, Holdings]) -> None:

@@ -1,6 +1,7 @@
 """Roles stored as groups: reading them, joining, leaving, creating without twins."""
 
 import json
+import re
 
 import pytest
 from scim.fake_server import FakeServer, Fault, Resource, error_body, group, refusal, reset, user
@@ -240,3 +241,101 @@ def test_reading_back_sees_what_was_written_and_who_is_gone() -> None:
         "u-ada": {ORGANIZATION: some(Role.ADMIN)},
         "u-bob": {},
     }
+
+
+# Many members in one request
+
+
+CROWD = [f"p{index:03}" for index in range(230)]
+JOIN = [set_roles(person(name), (ORGANIZATION, NONE, some(Role.VIEWER))) for name in CROWD]
+LEAVE = [set_roles(person(name), (ORGANIZATION, some(Role.VIEWER), NONE)) for name in CROWD]
+
+
+def crowded(*inside: str, **knobs: object) -> FakeServer:
+    groups = [group(ADMINS, "bob"), group(VIEWERS, "ada", *inside), group(WEB, "ada", "bob")]
+    people = [user("ada"), user("bob"), *map(user, CROWD)]
+    return FakeServer(people, groups, **{"page": 1000, **knobs})  # type: ignore[arg-type]
+
+
+def sent(server: FakeServer) -> list[list[str]]:
+    """The names that each request that writes was for."""
+    writes = [request for request in server.requests if request.method != "GET"]
+    return [re.findall(r"u-(\w+)", request.content.decode()) for request in writes]
+
+
+def test_a_hundred_join_a_group_in_one_request() -> None:
+    server = crowded()
+    it = provider(server)
+
+    portions = list(it.portions(JOIN))
+    left = [change for portion in portions for change in it.write_together(portion)]
+
+    assert ([len(portion) for portion in portions], left) == ([100, 100, 30], [])
+    assert sent(server) == [CROWD[:100], CROWD[100:200], CROWD[200:]]
+    assert server.members(VIEWERS) == sorted(f"u-{name}" for name in ["ada", *CROWD])
+
+
+def test_a_hundred_leave_a_group_in_one_request_each_by_name_and_nobody_else() -> None:
+    server = crowded(*CROWD)
+    it = provider(server)
+
+    assert list(it.write_together(LEAVE[:100])) == []
+
+    [request] = server.requests
+    assert json.loads(request.content)["Operations"] == [
+        {"op": "remove", "path": f'members[value eq "u-{name}"]'} for name in CROWD[:100]
+    ]
+    assert server.members(VIEWERS) == sorted(f"u-{name}" for name in ["ada", *CROWD[100:]])
+
+
+def test_who_joins_and_leaves_is_written_with_those_who_join_and_leave_the_same() -> None:
+    here, there = (ORGANIZATION, NONE, some(Role.VIEWER)), (ORGANIZATION, NONE, some(Role.ADMIN))
+    turns = [set_roles(person(name), here if at % 2 else there) for at, name in enumerate(CROWD[:20])]
+    it = provider(crowded())
+
+    portions = [list(portion) for portion in it.portions([CREATE, *turns])]
+
+    assert portions == [[CREATE], turns[1::2], turns[::2]]
+
+
+@pytest.mark.parametrize(
+    ("fault", "left"),
+    [
+        (refusal("PATCH", 400, "invalidValue", "no such member"), 3),
+        (reset("PATCH"), 3),
+        (reset("PATCH", after_effect=True), 0),
+        (Fault("PATCH", 500, after_effect=True), 0),
+        (Fault("PATCH", 429, {"retry-after": "2"}), 0),
+    ],
+    ids=["refused", "reset before", "reset after", "500 after", "busy"],
+)
+def test_who_was_not_written_with_others_is_left_after_a_look_where_nobody_knows(
+    fault: Fault, left: int
+) -> None:
+    server = crowded(faults=[fault])
+    it = provider(server)
+
+    assert len(it.write_together(JOIN[:3])) == left
+    assert ("u-p000" in server.members(VIEWERS)) is (left == 0)
+
+
+def test_where_nobody_can_look_either_each_is_looked_at_before_it_is_sent_again() -> None:
+    server = crowded()
+    it = provider(server)
+    server.faults = [reset("PATCH", after_effect=True), refusal("GET", 403, detail="no")]
+
+    assert list(it.write_together(JOIN[:2])) == JOIN[:2]
+    it.write(JOIN[0])
+
+    assert [request.method for request in server.requests].count("PATCH") == 1
+
+
+def test_who_could_not_join_with_others_does_not_leave_with_others() -> None:
+    server = crowded(*CROWD)
+    it = provider(server)
+    server.faults = [refusal("PATCH", 400, detail="no")]
+    swap = [set_roles(person(n), (ORGANIZATION, some(Role.VIEWER), some(Role.ADMIN))) for n in CROWD[:2]]
+
+    assert list(it.write_together(swap)) == swap
+    assert {"u-p000", "u-p001"} <= set(server.members(VIEWERS))
+    assert len(sent(server)) == 1

@@ -458,6 +458,51 @@ def test_progress_is_told_once_for_each_change_that_was_tried() -> None:
     assert work.progress == MANY[:6]
 
 
+# Several in one request
+
+
+def together(count: int, *, at_most: int, faults: Mapping[int, Fault]) -> Run:
+    work = promotions(count, faults)
+    work.provider.together = at_most
+    return work
+
+
+def test_what_is_written_together_is_recorded_before_and_told_one_by_one() -> None:
+    work = together(5, at_most=2, faults={})
+
+    assert work.apply() == [(name, "promote", APPLIED, "") for name in MANY[:5]]
+    assert [who(change) for change in work.account.written] == work.progress == MANY[:5]
+
+
+def test_who_could_not_be_written_with_others_is_written_alone_and_recorded_once() -> None:
+    work = together(4, at_most=4, faults={2: Fault.REFUSED, 3: Fault.UNANSWERED})
+
+    assert work.apply() == [(name, "promote", APPLIED, "") for name in MANY[:4]]
+    assert [who(change) for change in work.provider.writes] == [*MANY[:4], "p01", "p02"]
+    assert [who(change) for change in work.account.written] == MANY[:4]
+    assert work.progress == ["p00", "p03", "p01", "p02"]
+
+
+def test_one_bad_person_does_not_spoil_the_others() -> None:
+    work = together(4, at_most=4, faults={2: Fault.REFUSED, 5: Fault.REFUSED})
+
+    assert [(name, result, why) for name, _, result, why in work.apply()] == [
+        ("p00", APPLIED, ""),
+        ("p01", FAILED, "the server said no"),
+        ("p02", APPLIED, ""),
+        ("p03", APPLIED, ""),
+    ]
+
+
+def test_who_was_tried_with_others_and_not_alone_any_more_may_have_been_written() -> None:
+    work = together(8, at_most=8, faults=dict.fromkeys(range(1, 99), Fault.UNANSWERED))
+
+    told = [(name, result, why) for name, _, result, why in work.apply()]
+    assert told[:5] == [(name, FAILED, "the connection was reset") for name in MANY[:5]]
+    maybe = f"tried with others, and may have been written; {NOT_TRIED}"
+    assert told[5:] == [(name, FAILED, maybe) for name in MANY[5:8]]
+
+
 # What is recorded
 
 

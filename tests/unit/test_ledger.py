@@ -144,7 +144,7 @@ def test_what_is_in_it_is_ascii_whatever_people_are_called(path: Path) -> None:
     todo = planned(state, {"zoe": holds("viewer")})
     with Ledger(path, clock()) as record:
         account = record.begin(todo, state, replace(ORIGIN, who=name), {})
-        account.writing(todo.changes[0])
+        account.writing([todo.changes[0]])
         account.settled(Outcome(todo.changes[0], Result.FAILED, name))
         account.end()
     content = path.read_bytes()
@@ -161,7 +161,7 @@ def test_what_undo_needs_is_kept_beside_what_a_plan_shows(path: Path) -> None:
     state = replace(state, entries={"u-ann": {ORGANIZATION: (entry,)}})
     todo = planned(state, {"ann": {}})
     with Ledger(path, clock()) as record:
-        record.begin(todo, state, ORIGIN, {}).writing(todo.changes[0])
+        record.begin(todo, state, ORIGIN, {}).writing([todo.changes[0]])
     [write] = only(path).writes
     assert (write.active, [(scope.scope, scope.entries) for scope in write.scopes]) == (
         False,
@@ -646,7 +646,7 @@ def test_a_run_of_which_an_outcome_could_not_be_recorded_does_not_end_well(path:
     todo = planned(state, {"ann": {WEB: some("viewer")}})
     with Ledger(path, clock()) as record:
         account = record.begin(todo, state, ORIGIN, {})
-        account.writing(todo.changes[0])
+        account.writing([todo.changes[0]])
         with room(path.stat().st_size), pytest.raises(LedgerError):
             account.settled(Outcome(todo.changes[0], Result.APPLIED))
         with pytest.raises(LedgerError) as caught:
@@ -668,6 +668,6 @@ def test_a_change_without_an_outcome_is_unknown(path: Path) -> None:
     state = live({"ann": {}})
     todo = planned(state, {"ann": {WEB: some("viewer")}})
     with Ledger(path, clock()) as record:
-        record.begin(todo, state, ORIGIN, {}).writing(todo.changes[0])
+        record.begin(todo, state, ORIGIN, {}).writing([todo.changes[0]])
     run = only(path)
     assert (run.ended, run.results()) == (None, {"applied": 0, "failed": 0, "unknown": 1, "skipped": 0})
