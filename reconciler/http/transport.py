@@ -5,10 +5,11 @@ The owner of httpx, which takes as long to load as all of ours: who sends nothin
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 from reconciler.errors import SettingsError
 from reconciler.http.words import printable
@@ -84,7 +85,8 @@ class Transport:
         self._clock = clock
         self._largest_body = largest_body
         self._met = False
-        self._http = _http(server, authorities, headers, inner)
+        self._headers = {"User-Agent": "reconciler", "Accept-Encoding": "gzip, deflate", **headers}
+        self._http = inner or _connections(server, authorities)
 
     def url(self, path: str, params: Params = ()) -> str:
         """The absolute URL of a path below the base, whose own path is kept."""
@@ -107,14 +109,17 @@ class Transport:
 
         timeout = self._timeout(deadline)
         try:
-            with self._http.stream(
-                request.method,
-                url,
-                content=request.content,
-                headers=dict(request.headers),
-                timeout=timeout,
-            ) as response:
-                self._met = True
+            response = self._http.handle_request(
+                httpx.Request(
+                    request.method,
+                    url,
+                    headers={**self._headers, **request.headers},
+                    content=request.content,
+                    extensions={"timeout": timeout.as_dict()},
+                )
+            )
+            self._met = True
+            with closing(response):
                 return self._read(response, deadline)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             return _broken(error, self._met, timeout)
@@ -148,30 +153,38 @@ class Transport:
         self._http.close()
 
 
-def _http(
-    server: str, authorities: str, headers: Mapping[str, str], inner: "httpx.BaseTransport | None"
-) -> "httpx.Client":
-    """Raises SettingsError where the environment names certificates or a proxy that can't be used."""
+def _connections(server: str, authorities: str) -> "httpx.BaseTransport":
+    """What sends requests to one server, without what a client of many has: cookies, redirects, passwords.
+
+    It keeps every connection, and how many there are is said by who sends. Raises SettingsError where the
+    environment names certificates or a proxy that can't be used.
+    """
     # It would load a command line of its own, with rich and pygments: that takes longer than all else of it.
     sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
     import httpx
 
     encrypted = server.startswith("https://")
+    trusted = _trusted(authorities) if encrypted else _nobody()
     try:
-        return httpx.Client(
-            transport=inner,
-            verify=_trusted(authorities) if encrypted else _nobody(),
-            headers={"User-Agent": "reconciler", **headers},
-            limits=httpx.Limits(),  # none: who sends says how many at once, and each connection is kept
-            follow_redirects=False,
-            # A proxy from the environment sees a tunnel of TLS; plain http it could read.
-            trust_env=encrypted,
-        )
+        # A proxy from the environment sees a tunnel of TLS; plain http it could read.
+        proxy = _proxy(server) if encrypted else None
+        return httpx.HTTPTransport(verify=trusted, limits=httpx.Limits(), trust_env=False, proxy=proxy)
     except (ImportError, ValueError, httpx.InvalidURL):  # which may quote the password of the proxy
         raise SettingsError(
             "the environment names a proxy that can't be used",
             "HTTPS_PROXY and ALL_PROXY hold a URL such as http://proxy.example.com:3128, NO_PROXY hosts",
         ) from None
+
+
+def _proxy(server: str) -> str | None:
+    """The URL of the proxy that the environment names for a server; None where it names none."""
+    from urllib.request import getproxies, proxy_bypass
+
+    proxies = getproxies()
+    named = proxies.get("https") or proxies.get("all")
+    if not named or proxy_bypass(urlsplit(server).netloc):
+        return None
+    return named if "://" in named else f"http://{named}"
 
 
 def _nobody() -> "ssl.SSLContext":
