@@ -240,6 +240,11 @@ def verify(path: Path, head: str | None = None) -> Iterator[Fault]:
         yield Fault(number, f"the record {missing[:12]}…, which {words} names, is not there any more")
 
 
+def holds(path: Path, head: str) -> bool:
+    """Whether a record of this hash is in a ledger. Raises SettingsError where it can't be read."""
+    return any(isinstance(found, Line) and found.record["hash"] == head for found in _read(path))
+
+
 def _sound(path: Path) -> Iterator[Line]:
     """The records of a ledger as far as each is what was written, where it was written."""
     for found in _read(path):

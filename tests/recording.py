@@ -11,8 +11,9 @@ from build import NOW, holds, live, organization
 from fakes import FakeProvider, Fault
 
 from reconciler import apply, drift, plan
-from reconciler.history import FORMAT, START, Line, canonical, hashed
-from reconciler.ledger import Ledger
+from reconciler.history import FORMAT, START, Line, PastRun, canonical, hashed
+from reconciler.ledger import DEFAULT, Ledger
+from reconciler.ledgers import Told
 from reconciler.model import Holdings, LiveState
 from reconciler.origin import Origin
 from reconciler.plan import Plan
@@ -87,6 +88,11 @@ def forged(path: Path, records: Sequence[Mapping[str, Any]]) -> Path:
     """A ledger of these records, each hash of which is right."""
     path.write_text("".join(f"{canonical(record)}\n" for record in chained(records)), encoding="utf-8")
     return path
+
+
+def kept(*runs: PastRun) -> list[Told]:
+    """Runs as the one ledger of the current folder tells them."""
+    return [Told(run, (DEFAULT,)) for run in runs]
 
 
 def run_record(**changes: Any) -> Json:

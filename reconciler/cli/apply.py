@@ -7,15 +7,16 @@ from pathlib import Path
 
 import click
 
-from reconciler import planfile
+from reconciler import ledgers, planfile
 from reconciler.cli import notify
 from reconciler.cli.converge import Convergence, Terms, conditions
 from reconciler.cli.notify import Notifier
 from reconciler.cli.options import format_option
 from reconciler.cli.reports import show_json
-from reconciler.cli.run import Run, planned
+from reconciler.cli.run import Run, planned, proving
 from reconciler.planfile import PlanFile
 from reconciler.report import data
+from reconciler.shards import Shard
 
 _POLICY_SUFFIXES = (".yaml", ".yml")
 
@@ -28,7 +29,13 @@ _POLICY_SUFFIXES = (".yaml", ".yml")
 @notify.option
 @format_option
 def command(
-    path: Path, expected: Sequence[str], approved: Sequence[str], ledger_path: Path, when: str, output: str
+    path: Path,
+    expected: Sequence[str],
+    approved: Sequence[str],
+    place: Path,
+    shard: Shard,
+    when: str,
+    output: str,
 ) -> None:
     """Converge the server with the policy: plan, check the guardrails, write, read back.
 
@@ -67,10 +74,10 @@ def command(
     Of several organizations, the gravest counts.
     """  # noqa: D301 (the control character is click's sign for "leave these lines as they are")
     reviewed = _plan_file(path)
-    terms = Terms.of(ledger_path, expected, approved, reviewed)
-    run = Run.of(reviewed.policy if reviewed else path)
+    terms = Terms.of(ledgers.written(place, shard), expected, approved, reviewed)
+    run = Run.of(reviewed.policy if reviewed else path, shard=shard)
     notifier = Notifier.of("apply", run, when)
-    convergence = Convergence(run, terms, partial(planned, ledger_path=ledger_path), text=output == "text")
+    convergence = Convergence(run, terms, partial(planned, runs=proving([place])), text=output == "text")
     convergence.carry_out()
     notifier.tell(run, convergence.results, path)
     if output == "json":

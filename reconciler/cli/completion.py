@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 from click.shell_completion import CompletionItem
 
-from reconciler import ledger
+from reconciler import ledgers
 from reconciler.errors import ReconcilerError
 from reconciler.policy.document import Policy
 
@@ -25,11 +25,12 @@ FOLDERS = [CompletionItem("", type="dir")]
 
 
 def runs(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """The runs of the ledger, the newest first."""
-    path = context.params.get("ledger_path") or ledger.DEFAULT
+    """The runs of the ledgers, the newest first."""
+    given = context.params.get("places") or [context.params.get("place") or ledgers.FOLDER]
     with suppress(ReconcilerError, OSError):
-        if os.path.getsize(path) <= LARGEST:
-            found = [(run.id, f"{run.organization}, {run.begun.at}") for run in ledger.past(path)]
+        paths = ledgers.files(given)
+        if sum(map(os.path.getsize, paths)) <= LARGEST:
+            found = [(run.id, f"{run.organization}, {run.begun.at}") for run in ledgers.past(paths)]
             return _beginning(reversed(found), incomplete)
     return []
 

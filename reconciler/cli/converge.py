@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,7 +15,7 @@ from reconciler import apply, origin, planfile
 from reconciler.change import Outcome, Result
 from reconciler.cli import interrupts, note, terminal
 from reconciler.cli.context import moment
-from reconciler.cli.options import ledger_option
+from reconciler.cli.options import ledger_option, shard_option
 from reconciler.cli.run import Planner, Run, prepared_to_write
 from reconciler.errors import ExitCode, PartlyAppliedError, ReconcilerError, SettingsError, StaleError
 from reconciler.history import Record
@@ -37,8 +37,9 @@ _FINGERPRINT = re.compile(r"[0-9a-f]{32}")
 
 
 def conditions(command: F) -> F:
-    """The options of a command that carries plans out: `expected`, `approved` and `ledger_path`."""
+    """The options of a command that carries plans out: `expected`, `approved`, `place` and `shard`."""
     for option in (
+        shard_option,
         ledger_option,
         click.option(
             "--approve",
@@ -91,17 +92,23 @@ class Terms:
                 raise SettingsError(f"the plan file has no plan with the fingerprint {fingerprint}")
         return terms
 
-    def breaches(self, plans: Sequence[Plan], *, whole: bool) -> list[tuple[str, StaleError]]:
+    def breaches(
+        self, plans: Sequence[Plan], *, whole: bool, elsewhere: Set[str] = frozenset()
+    ) -> list[tuple[str, StaleError]]:
         """Why these plans are not the ones that were expected; `whole`: they are all there should be.
+
+        What is expected of organizations `elsewhere`, which other shards look after, is for those to find. As
+        a fingerprint does not say whose it is, one that none of these plans has is no breach then.
 
         Each with its organization; empty where a plan is gone that nobody knows whose it was.
         """
         found = [(plan.organization, breach) for plan in plans if (breach := self._breach(plan))]
         if found or not whole:
             return found
-        wanted = (self.expected | self.approved) - {plan.fingerprint for plan in plans}
+        asked = frozenset[str]() if elsewhere else self.expected | self.approved
+        wanted = asked - {plan.fingerprint for plan in plans}
         named = self.reviewed.plans if self.reviewed else {}
-        gone = sorted(set(named) - {plan.organization for plan in plans})
+        gone = sorted(set(named) - {plan.organization for plan in plans} - elsewhere)
         return [
             *(("", StaleError(f"there is no plan {one} any more", NEW)) for one in sorted(wanted)),
             *((name, StaleError(f"the policy has no organization {name} any more", NEW)) for name in gone),
@@ -188,7 +195,8 @@ class Convergence:
     def _stale(self, ready: Sequence[Ready]) -> bool:
         """Whether any plan is not what was expected; then nobody's is carried out."""
         whole = len(ready) == len(self.run.policies)
-        breaches = self.terms.breaches([one.prepared.plan for one in ready], whole=whole)
+        plans = [one.prepared.plan for one in ready]
+        breaches = self.terms.breaches(plans, whole=whole, elsewhere=self.run.elsewhere)
         for name, breach in breaches:
             self.run.attempt(name, partial(fail, breach))
         for one in ready if breaches else ():

@@ -12,7 +12,7 @@ from reconciler.cli import notify, redacted, reports
 from reconciler.cli.code_host import dialect
 from reconciler.cli.context import moment
 from reconciler.cli.notify import Notifier
-from reconciler.cli.options import ledger_option, path_argument
+from reconciler.cli.options import ledgers_option, path_argument, shard_option
 from reconciler.cli.run import Run, known_runs, overviewed, prepare
 from reconciler.drifted import Drifted, Written
 from reconciler.errors import ExitCode
@@ -26,11 +26,13 @@ from reconciler.redaction import Redaction
 from reconciler.report import drift as report
 from reconciler.report import drift_junit, page
 from reconciler.report.markdown import drift as markdown
+from reconciler.shards import Shard
 
 
 @click.command("drift")
 @path_argument
-@ledger_option
+@ledgers_option
+@shard_option
 @notify.option
 @redacted.option("Notifications stay whole, for they go where you say. There is no redacted page (html).")
 @reports.options("text", "markdown", "json", "html", "junit")
@@ -38,7 +40,8 @@ from reconciler.report.markdown import drift as markdown
 def command(
     context: click.Context,
     path: Path,
-    ledger_path: Path,
+    places: tuple[Path, ...],
+    shard: Shard,
     when: str,
     redaction: Redaction | None,
     output: str,
@@ -76,8 +79,8 @@ def command(
     """  # noqa: D301 (the control character is click's sign for "leave these lines as they are")
     if redaction and "html" in {output, *map(reports.format_of, files)}:
         raise click.UsageError("--redact has no page: what it is for, who has what and why, is all names.")
-    runs = known_runs(context, ledger_path)
-    run = Run.of(path, redaction)
+    runs = known_runs(context, places)
+    run = Run.of(path, redaction, shard)
     notifier = Notifier.of("drift", run, when)
     whole: list[Prepared] = []
     found: list[Drifted] = []

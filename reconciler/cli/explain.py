@@ -11,7 +11,7 @@ import click
 from reconciler import explanation, overview, planning
 from reconciler.cli import completion, note
 from reconciler.cli.context import moment, reach
-from reconciler.cli.options import format_option, ledger_option
+from reconciler.cli.options import format_option, ledgers_option
 from reconciler.cli.reports import show_json
 from reconciler.cli.run import Run, known_runs, prepare, proved
 from reconciler.directories import choose
@@ -42,7 +42,7 @@ DEFAULT = "policies"
     shell_complete=completion.projects,
 )
 @click.option("--organization", is_flag=True, help="Who has a role in the organization itself.")
-@ledger_option
+@ledgers_option
 @format_option
 @click.pass_context
 def command(
@@ -51,7 +51,7 @@ def command(
     role: str | None,
     project: str | None,
     organization: bool,
-    ledger_path: Path,
+    places: tuple[Path, ...],
     output: str,
 ) -> None:
     """Tell everything that a person has on the server and should have, and why. Writes nothing.
@@ -87,7 +87,7 @@ def command(
             f"'{path}' is no folder of policies, and with these options no person is named",
             "leave --role, --project and --organization out to ask about one person",
         )
-    inquiry = _Inquiry(asked, known_runs(context, ledger_path))
+    inquiry = _Inquiry(asked, known_runs(context, places))
     run = Run.of(path)
     run.each(inquiry.work)
     inquiry.settle(run)

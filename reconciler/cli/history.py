@@ -5,12 +5,12 @@ from pathlib import Path
 
 import click
 
-from reconciler import ledger
+from reconciler import ledger, ledgers
 from reconciler.cli import completion
-from reconciler.cli.options import format_option, ledger_option
+from reconciler.cli.options import format_option, ledgers_option
 from reconciler.cli.reports import show_json
 from reconciler.errors import LedgerError, SettingsError
-from reconciler.history import PastRun
+from reconciler.ledgers import Told, Verified
 from reconciler.phrases import counted
 from reconciler.policy.files import shown
 from reconciler.report import past
@@ -24,18 +24,22 @@ SHORTEST = 4
 @click.argument("run_id", metavar="[RUN]", required=False, shell_complete=completion.runs)
 @click.option("--verify", is_flag=True, help="Check every record by the hash of the one before it.")
 @click.option("--head", metavar="HASH", help="With --verify: the hash of a record that must be there.")
-@ledger_option
+@ledgers_option
 @format_option
-def command(run_id: str | None, verify: bool, head: str | None, ledger_path: Path, output: str) -> None:
+def command(
+    run_id: str | None, verify: bool, head: str | None, places: tuple[Path, ...], output: str
+) -> None:
     """List the runs in the ledger, or show one: what it wrote, and what became of that.
 
-    RUN is a run's name or the beginning of it.
+    RUN is a run's name or the beginning of it. Several ledgers, as each shard has one, are told as one, in
+    the order of time; a run that is in two of them, as one is a copy of the other, is told once.
 
     \b
     Examples:
       reconciler history
       reconciler history 1f2e3d4c
       reconciler history --verify
+      reconciler history --ledger container-0 --ledger container-1
 
     \b
     Exit codes:
@@ -44,22 +48,26 @@ def command(run_id: str | None, verify: bool, head: str | None, ledger_path: Pat
       2  the command line is wrong, or there is no ledger
     """  # noqa: D301 (the control character is click's sign for "leave these lines as they are")
     _check(run_id, verify, head)
+    paths = ledgers.files(places)
     if verify:
-        _verify(ledger_path, head, output)
+        _verify(ledgers.verify(paths, head), output)
         return
-    runs = ledger.past(ledger_path)
+    told = ledgers.told(paths)
     if run_id is not None:
-        runs = (named(runs, run_id),)
+        told = (named(told, run_id),)
     if output == "json":
-        show_json(past.data(runs))
+        show_json(past.data(told))
     else:
-        for line in past.one(runs[0]) if run_id is not None else past.table(runs):
+        several = len(paths) > 1
+        one = run_id is not None
+        lines = past.one(told[0], several=several) if one else past.table(told, several=several)
+        for line in lines:
             click.echo(printable(line))
 
 
-def named(runs: Sequence[PastRun], name: str) -> PastRun:
+def named(told: Sequence[Told], name: str) -> Told:
     """The run whose name begins so. Raises SettingsError where there is none, or several."""
-    found = [run for run in runs if run.id.startswith(name.lower())] if len(name) >= SHORTEST else []
+    found = [one for one in told if one.run.id.startswith(name.lower())] if len(name) >= SHORTEST else []
     if len(found) == 1:
         return found[0]
     hint = f"`reconciler history` lists them; {SHORTEST} digits or more of a name will do"
@@ -77,17 +85,21 @@ def _check(run_id: str | None, verify: bool, head: str | None) -> None:
         raise SettingsError(f"'{head}' is no hash of a record: 64 hexadecimal digits")
 
 
-def _verify(path: Path, head: str | None, output: str) -> None:
-    faults = list(ledger.verify(path, head))
+def _verify(found: Sequence[Verified], output: str) -> None:
     if output == "json":
-        show_json(past.verified(faults))
-    elif not faults:
-        click.echo(f"{shown(path)} is as it was written")
+        show_json(past.verified(found))
     else:
-        for fault in faults:
-            click.echo(f"{shown(path)}:{fault.line}: {printable(fault.words)}")
-    if faults:
+        for line in (line for one in found for line in _checked(one)):
+            click.echo(printable(line))
+    if spoilt := [one for one in found if one.faults]:
+        names = ", ".join(shown(one.path) for one in spoilt)
+        are = "is not as it was" if len(spoilt) == 1 else "are not as they were"
         raise LedgerError(
-            f"{shown(path)} is not as it was written: {counted(len(faults), 'fault')}",
+            f"{names} {are} written: {counted(sum(len(one.faults) for one in spoilt), 'fault')}",
             "keep it as evidence, and look for who could write to it",
         )
+
+
+def _checked(one: Verified) -> list[str]:
+    name = shown(one.path)
+    return [f"{name}:{fault.line}: {fault.words}" for fault in one.faults] or [f"{name} is as it was written"]

@@ -59,8 +59,10 @@ class Notifier:
         asked = When(when)
         if asked is When.NEVER:
             return cls(command, asked)
+        if not run.shard.is_all and not _first_to_tell(run):
+            return cls(command, When.NEVER)
         found = webhooks.destinations([one.organization.name for one in run.policies], os.environ)
-        if asked is When.ALWAYS and not found and not run.problems:
+        if asked is When.ALWAYS and not found and not run.problems and not run.elsewhere:
             raise SettingsError(
                 "--notify always, and the environment names no webhook",
                 f"set {webhooks.SLACK}, or {webhooks.URL} and {webhooks.SECRET}",
@@ -86,6 +88,11 @@ class Notifier:
                 continue
             left = min(sending.SECONDS, end - by.waiting.clock())
             _post(destination, part, left)
+
+
+def _first_to_tell(run: Run) -> bool:
+    """Whether a shard has something to tell: of its organizations; the first, of files that all have read."""
+    return bool(run.policies) or (bool(run.problems) and run.shard.index == 0)
 
 
 def _post(destination: Destination, told: Summary, seconds: float) -> None:

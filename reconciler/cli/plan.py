@@ -10,9 +10,9 @@ import click
 from reconciler import planfile
 from reconciler.cli import redacted, terminal
 from reconciler.cli.code_host import dialect
-from reconciler.cli.options import ledger_option, path_argument
+from reconciler.cli.options import ledgers_option, path_argument, shard_option
 from reconciler.cli.reports import deliver, options
-from reconciler.cli.run import Run, check, planned, prepare
+from reconciler.cli.run import Run, check, planned, prepare, proving
 from reconciler.errors import ExitCode
 from reconciler.planning import Prepared
 from reconciler.policy import times
@@ -22,6 +22,7 @@ from reconciler.redaction import Redaction
 from reconciler.report import data, text
 from reconciler.report.data import Document
 from reconciler.report.markdown import plan as markdown
+from reconciler.shards import Shard
 
 
 class Moment(click.ParamType[datetime]):
@@ -58,7 +59,8 @@ class Moment(click.ParamType[datetime]):
     "to be looked at, not carried out.",
 )
 @redacted.option("A file of --out stays whole, for `apply` needs it.")
-@ledger_option
+@ledgers_option
+@shard_option
 @options("text", "markdown", "json")
 def command(
     path: Path,
@@ -66,7 +68,8 @@ def command(
     out: Path | None,
     as_of: datetime | None,
     redaction: Redaction | None,
-    ledger_path: Path,
+    places: tuple[Path, ...],
+    shard: Shard,
     output: str,
     files: tuple[Path, ...],
 ) -> None:
@@ -85,8 +88,8 @@ def command(
     ACME_CIRCLECI_SCIM_URL. In a name, a dash becomes an underscore. Okta, Entra
     ID and an export have variables of their own, as docs/connection.md tells.
 
-    The ledger is read only where leavers have a grace, or their accounts are deleted one day; where there
-    is none, it proves nothing.
+    Ledgers are read only where leavers have a grace, or their accounts are deleted one day; where there
+    is none, nothing is proved.
 
     \b
     Examples:
@@ -113,13 +116,13 @@ def command(
             "--out and --at exclude each other: a plan as of another moment is not for `apply`."
         )
     place = planfile.place(path) if out else shown(path)
-    run = Run.of(path, redaction)
+    run, runs = Run.of(path, redaction, shard), proving(places)
     whole: list[Prepared] = []
     told: list[Prepared] = []
 
     def work(policy: Policy) -> ExitCode:
         with redacted.withheld(redaction):
-            prepared = prepare(policy, partial(planned, as_of=as_of, ledger_path=ledger_path))
+            prepared = prepare(policy, partial(planned, as_of=as_of, runs=runs))
         view = redaction.prepared(prepared) if redaction else prepared
         whole.append(prepared)
         told.append(view)
@@ -139,7 +142,7 @@ def command(
     finally:
         if out:
             document = run.document(data.plans(place, whole, run.failures))
-            write(out, document, whole=bool(run.policies) and len(whole) == len(run.policies))
+            write(out, document, whole=not run.problems and len(whole) == len(run.policies))
     run.exit()
 
 

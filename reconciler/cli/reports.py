@@ -96,7 +96,12 @@ def _apart(command: F) -> F:
 
     @functools.wraps(command)
     def checked(*args: Any, files: tuple[Path, ...], **values: Any) -> Any:
-        others = {os.path.realpath(value): name for name, value in values.items() if isinstance(value, Path)}
+        others = {
+            os.path.realpath(path): name
+            for name, value in values.items()
+            for path in (value if isinstance(value, tuple) else (value,))
+            if isinstance(path, Path)
+        }
         for file in files:
             if name := others.get(os.path.realpath(file)):
                 given = next(

@@ -1,25 +1,25 @@
 """`reconciler review`: the evidence of an access review, for an auditor. Can't write to a server."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 import click
-from click.core import ParameterSource
 
-from reconciler import evidence, evidencefile, ledger, origin
+from reconciler import evidence, evidencefile, ledgers, origin
 from reconciler.cli import report_failure, reports
 from reconciler.cli.context import moment
-from reconciler.cli.options import ledger_option, path_argument
+from reconciler.cli.options import ledgers_option, path_argument
 from reconciler.cli.reports import show_json
-from reconciler.cli.run import Run, overviewed, prepare
+from reconciler.cli.run import Run, asked_for, overviewed, prepare
 from reconciler.errors import EvidenceError, ExitCode, PolicyError
 from reconciler.evidence import FORMAT, Dossier
 from reconciler.git import approval, blame
 from reconciler.git.commits import Commit
 from reconciler.history import START
-from reconciler.ledger import Sound
+from reconciler.ledgers import Sound
 from reconciler.overview import Overview
 from reconciler.policy.document import Policy
 from reconciler.policy.files import shown
@@ -41,14 +41,14 @@ DIRTY = "-dirty"
     help="Check that evidence in JSON is as it was written, and of this ledger where there is one. Asks no "
     "server.",
 )
-@ledger_option
+@ledgers_option
 @reports.options("text", "csv", "json", "html")
 @click.pass_context
 def command(
     context: click.Context,
     path: Path,
     kept: Path | None,
-    ledger_path: Path,
+    places: tuple[Path, ...],
     output: str,
     files: tuple[Path, ...],
 ) -> None:
@@ -78,11 +78,12 @@ def command(
       130  interrupted
     Of several organizations, the gravest counts.
     """  # noqa: D301 (the control character is click's sign for "leave these lines as they are")
-    told = _ledger(context, ledger_path)
+    paths = asked_for(context, places)
+    told = ledgers.sound(paths) if paths else None
     if kept is not None:
         if output != "text" or files:
             raise click.UsageError("--verify has no report: it goes without --format and --report.")
-        _verify(kept, told, ledger_path)
+        _verify(kept, told, paths or ledgers.files(places))
         return
     run, reading = Run.of(path), _Reading(told)
     run.each(reading.work)
@@ -135,18 +136,9 @@ class _Reading:
             bool(commit and commit.endswith(DIRTY)),
             made.who,
             made.pipeline,
-            self.ledger.head if self.ledger else None,
+            " ".join(self.ledger.heads) if self.ledger else None,
             tuple(run.failures),
         )
-
-
-def _ledger(context: click.Context, path: Path) -> Sound | None:
-    """The ledger, which must be as it was written; None where none was asked for and there is none.
-
-    Raises SettingsError, LedgerError.
-    """
-    given = context.get_parameter_source("ledger_path") is not ParameterSource.DEFAULT
-    return ledger.sound(path) if given or os.path.lexists(path) else None
 
 
 def _nothing(run: Run, output: str) -> None:
@@ -157,7 +149,7 @@ def _nothing(run: Run, output: str) -> None:
     click.echo("no evidence was written", err=True)
 
 
-def _verify(path: Path, told: Sound | None, ledger_path: Path) -> None:
+def _verify(path: Path, told: Sound | None, paths: Sequence[Path]) -> None:
     """Tell what a file of evidence is. Raises EvidenceError where it is not what it was."""
     kept = evidencefile.read(path)
     if not kept.whole:
@@ -165,21 +157,35 @@ def _verify(path: Path, told: Sound | None, ledger_path: Path) -> None:
             f"{shown(path)} is not as it was written: it says digest {kept.digest}, and has {kept.computed}",
             "keep it, and take the one that the pipeline stored",
         )
-    if kept.head is not None and told and kept.head not in (*told.hashes, START):
+    heads = [] if kept.head is None else kept.head.split(" ")
+    missing = [] if told is None else [one for one in heads if one not in told.hashes and one != START]
+    if missing:
         raise EvidenceError(
-            f"the ledger {shown(ledger_path)} has no record {kept.head}, on which {shown(path)} was built",
+            f"the ledger {_named(paths)} has no record {', '.join(missing)}, "
+            f"on which {shown(path)} was built",
             "name the ledger that it was built on with --ledger",
         )
     lines = [f"{shown(path)} is as it was written", f"digest  {kept.digest}", f"made    {kept.made}"]
     lines.append(f"commit  {kept.commit or 'unknown'}")
-    lines.append(f"ledger  {_of_ledger(kept.head, told, ledger_path)}")
+    lines.append(f"ledger  {_of_ledger(kept.head, told, paths)}")
     for line in lines:
         click.echo(printable(line))
 
 
-def _of_ledger(head: str | None, told: Sound | None, path: Path) -> str:
+def _named(paths: Sequence[Path]) -> str:
+    return ", ".join(map(shown, paths))
+
+
+def _of_ledger(head: str | None, told: Sound | None, paths: Sequence[Path]) -> str:
     if head is None:
         return "none was read for it"
     if told is None:
-        return f"{head}, not looked for: there is no {shown(path)}"
-    return f"{head}, {'no record yet' if head == START else 'a record'} of {shown(path)}"
+        return f"{head}, not looked for: there is no {_named(paths)}"
+    return f"{head}, {_records(head)} of {_named(paths)}"
+
+
+def _records(head: str) -> str:
+    """What the hashes of the last records are, of one ledger or of several."""
+    if set(head.split(" ")) == {START}:
+        return "no record yet"
+    return "a record" if " " not in head else "records"

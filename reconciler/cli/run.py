@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TypeVar
 
 import click
 from click.core import ParameterSource
 
-from reconciler import history, ledger, overview, planning, settings
+from reconciler import history, ledgers, overview, planning, settings, shards
 from reconciler.cli import note, redacted, report_failure
 from reconciler.cli.context import moment, reach
 from reconciler.directories import choose
@@ -32,6 +32,7 @@ from reconciler.naming import RoleNames
 from reconciler.overview import Overview
 from reconciler.people import lifecycle
 from reconciler.people.population import Past
+from reconciler.phrases import counted
 from reconciler.planning import Prepared, Survey
 from reconciler.policy import source
 from reconciler.policy.document import DirectoryKind, DirectorySettings, Organization, Policy
@@ -45,6 +46,7 @@ from reconciler.scim.client import Client, open_client, open_writing_client
 from reconciler.scim.provider import ScimProvider, ScimReader
 from reconciler.scim.reading import Readings
 from reconciler.settings import Connection
+from reconciler.shards import Shard
 
 C = TypeVar("C", bound=Client)
 P = TypeVar("P", bound=ProviderReader)
@@ -59,16 +61,22 @@ class Run:
     """One run over all organizations of a path. What fails in one of them does not stop the others."""
 
     policies: tuple[Policy, ...]
+    """Those of this shard."""
     problems: tuple[Problem, ...] = ()
     """What is wrong with the policy files; then there are no policies."""
     codes: list[ExitCode] = field(default_factory=list)
     failures: list[tuple[str, ReconcilerError]] = field(default_factory=list)
     stopped: bool = False
     """Whether somebody asked to stop, so that no further organization is begun."""
+    shard: Shard = shards.ALL
+    elsewhere: frozenset[str] = frozenset()
+    """The organizations that other shards look after."""
 
     @classmethod
-    def of(cls, path: Path, redaction: Redaction | None = None) -> "Run":
+    def of(cls, path: Path, redaction: Redaction | None = None, shard: Shard = shards.ALL) -> "Run":
         """Every problem of every policy file is told before any server is asked; with a redaction, its place.
+
+        So each shard reads all files: what is wrong with one of them stops all, as it would one machine.
 
         Raises SettingsError for a single file: the rest of its organization would read as "nobody".
         """
@@ -79,10 +87,21 @@ class Run:
             )
         try:
             with redacted.withheld(redaction):
-                return cls(source.load_all([path], now=moment()).policies)
+                return cls._shared(source.load_all([path], now=moment()).policies, shard)
         except PolicyError as error:
             report_failure(error)
-            return cls((), error.problems, [error.exit_code])
+            return cls((), error.problems, [error.exit_code], shard=shard)
+
+    @classmethod
+    def _shared(cls, policies: Sequence[Policy], shard: Shard) -> "Run":
+        """What of these a shard looks after, which is said."""
+        mine = tuple(one for one in policies if shard.has(one.organization.name))
+        names = [one.organization.name for one in mine]
+        if not shard.is_all:
+            told = f": {', '.join(names)}" if mine else ": nothing to do"
+            note(f"shard {shard} has {len(mine) or 'none'} of {counted(len(policies), 'organization')}{told}")
+        elsewhere = frozenset(one.organization.name for one in policies).difference(names)
+        return cls(mine, shard=shard, elsewhere=elsewhere)
 
     def each(self, work: Callable[[Policy], ExitCode]) -> None:
         """Do the work for every organization, and keep how each ended."""
@@ -103,6 +122,10 @@ class Run:
     def only(self, organization: str) -> "Run":
         """The same for one organization alone. Raises SettingsError where there is no such policy."""
         if self.problems:
+            return self
+        if organization in self.elsewhere:
+            note(f"{organization} is not of shard {self.shard}: nothing to do")
+            self.policies = ()
             return self
         self.policies = tuple(one for one in self.policies if one.organization.name == organization)
         if not self.policies:
@@ -146,14 +169,14 @@ def planned(
     provider: ProviderReader,
     readings: Readings,
     *,
-    ledger_path: Path,
+    runs: Callable[[], Sequence[PastRun]],
     as_of: datetime | None = None,
 ) -> Prepared:
     """The plan that brings the server to what the policy asks for, now or as of another moment (aware).
 
-    The ledger is read for what it proves of the past, as far as that matters.
+    The `runs` of ledgers are asked for what they prove of the past, as far as that matters.
     """
-    survey = _surveyed(policy, client, provider, readings, as_of or moment(), lambda: _runs(ledger_path))
+    survey = _surveyed(policy, client, provider, readings, as_of or moment(), runs)
     return replace(survey.prepared, as_of=as_of)
 
 
@@ -171,24 +194,27 @@ def overviewed(
     return overview.of(policy, provider.server, survey, now, runs)
 
 
-def known_runs(context: click.Context, ledger_path: Path) -> Sequence[PastRun]:
-    """The runs of the ledger: evidence where there is one, and nothing that is written depends on it.
+def known_runs(context: click.Context, places: Sequence[Path]) -> Sequence[PastRun]:
+    """The runs of the ledgers: evidence where there are any, and nothing that is written depends on it.
 
-    A ledger that was tampered with is said, and tells nothing. Raises SettingsError where the ledger that
-    was asked for can't be read.
+    Where one was tampered with that is said, and none tells anything. Raises SettingsError where a ledger
+    that was asked for can't be read.
     """
-    given = context.get_parameter_source("ledger_path") is not ParameterSource.DEFAULT
-    if not given and not os.path.lexists(ledger_path):
-        return ()
     try:
-        return ledger.sound(ledger_path).runs
+        return ledgers.sound(asked_for(context, places)).runs
     except LedgerError as error:
         note(f"no run is told: {error.message}")
         return ()
 
 
+def asked_for(context: click.Context, places: Sequence[Path]) -> Sequence[Path]:
+    """The ledgers at these places: those that somebody named, be they there or not; else those that are."""
+    given = context.get_parameter_source("places") is not ParameterSource.DEFAULT
+    return ledgers.files(places) if given else ledgers.there(places)
+
+
 def proved(policy: Policy, server: str, runs: Callable[[], Sequence[PastRun]]) -> Past | None:
-    """What the runs of a ledger prove of accounts on a server; they are asked for where that matters."""
+    """What the runs of ledgers prove of accounts on a server; they are asked for where that matters."""
     organization = policy.organization
     if not lifecycle.needs_past(organization):
         return None
@@ -199,12 +225,12 @@ def proved(policy: Policy, server: str, runs: Callable[[], Sequence[PastRun]]) -
     )
 
 
-def _runs(ledger_path: Path) -> Sequence[PastRun]:
-    """The runs of a ledger, none where there is no ledger yet.
+def proving(places: Sequence[Path]) -> Callable[[], Sequence[PastRun]]:
+    """Reads the runs of the ledgers at these places, once for all organizations; none where none is.
 
-    Raises LedgerError where a record of it was edited, removed or moved.
+    Raises LedgerError where a record of one was edited, removed or moved.
     """
-    return ledger.past(ledger_path) if os.path.lexists(ledger_path) else ()
+    return cache(lambda: ledgers.past(ledgers.there(places)))
 
 
 def _surveyed(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from reconciler import assertions, ledger, planning
+from reconciler import assertions, ledgers, planning
 from reconciler.cli import completion, notify, terminal
 from reconciler.cli.context import moment, reach
 from reconciler.cli.converge import Convergence, Terms, conditions, fail
@@ -30,6 +30,7 @@ from reconciler.report import data
 from reconciler.report.plain import printable
 from reconciler.scim.client import Client
 from reconciler.scim.reading import Readings
+from reconciler.shards import Shard
 from reconciler.undo import WayBack
 
 
@@ -46,7 +47,8 @@ def command(
     applies: bool,
     expected: Sequence[str],
     approved: Sequence[str],
-    ledger_path: Path,
+    place: Path,
+    shard: Shard,
     when: str,
     output: str,
 ) -> None:
@@ -64,12 +66,13 @@ def command(
 
     Exit codes are those of `plan`, and with --apply those of `apply`: 8, too, where something was left alone.
     """  # noqa: D301 (the control character is click's sign for "leave these lines as they are")
-    terms = Terms.of(ledger_path, expected, approved)
+    terms = Terms.of(ledgers.written(place, shard), expected, approved)
     if not applies and (terms.expected or terms.approved):
         raise SettingsError("--expect and --approve mean nothing without --apply")
-    past = named(ledger.past(ledger_path), run_id)
-    way = _Undoing(past, shown(ledger_path))
-    run = Run.of(path).only(past.organization)
+    told = named(ledgers.told(ledgers.files([place])), run_id)
+    past = told.run
+    way = _Undoing(past, shown(told.ledgers[0]))
+    run = Run.of(path, shard=shard).only(past.organization)
     if applies:
         notifier = Notifier.of("undo", run, when)
         convergence = Convergence(run, terms, way.planned, output == "text", {"undoes": past.id})

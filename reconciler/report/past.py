@@ -6,20 +6,25 @@ from typing import assert_never
 
 from reconciler.change import Kind, attribute_data, scope_data, words
 from reconciler.history import CONTESTED, Contested, ContestedAccount, PastRun, Write, contested
-from reconciler.ledger import Fault
+from reconciler.ledgers import Told, Verified
 from reconciler.model import Roles
+from reconciler.policy.files import shown
 
 Document = dict[str, object]
 
 HEADINGS = ("run", "began", "organization", "by", "result")
 
 
-def table(runs: Sequence[PastRun]) -> list[str]:
-    """One line for each run, the latest last."""
-    if not runs:
-        return ["the ledger holds no run"]
+def table(told: Sequence[Told], *, several: bool = False) -> list[str]:
+    """One line for each run, the latest last; with its ledger where `several` were read."""
+    if not told:
+        return ["the ledgers hold no run" if several else "the ledger holds no run"]
+    runs = [one.run for one in told]
     rows = [HEADINGS, *(_row(run) for run in runs)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
+    if several:
+        places = ["ledger", *(shown(one.ledgers[0]) for one in told)]
+        rows = [(*row[:-1], place, row[-1]) for row, place in zip(rows, places, strict=True)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
         "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
@@ -41,8 +46,9 @@ def _dispute(found: Contested | ContestedAccount) -> str:
     )
 
 
-def one(run: PastRun) -> list[str]:
-    """All about one run."""
+def one(told: Told, *, several: bool = False) -> list[str]:
+    """All about one run; with every ledger that has it where `several` were read."""
+    run = told.run
     begun = run.begun
     lines = [
         f"run {run.id} of {begun.organization} on {begun.server}, mode {begun.mode}",
@@ -52,6 +58,8 @@ def one(run: PastRun) -> list[str]:
     ]
     if begun.pipeline:
         lines.append(f"  pipeline {begun.pipeline}")
+    if several:
+        lines.append(f"  ledger {', '.join(map(shown, told.ledgers))}")
     if begun.undoes:
         lines.append(f"  undoes run {begun.undoes}")
     if begun.approved:
@@ -64,12 +72,12 @@ def one(run: PastRun) -> list[str]:
     return lines
 
 
-def data(runs: Sequence[PastRun]) -> Document:
-    """Format `reconciler.history/1`: the runs, oldest first."""
+def data(told: Sequence[Told]) -> Document:
+    """Format `reconciler.history/1`: the runs, oldest first, each with the ledgers that it is in."""
     return {
         "format": "reconciler.history/1",
-        "runs": [_run(run) for run in runs],
-        "contested": [_contested(found) for found in contested(runs)],
+        "runs": [{**_run(one.run), "ledgers": [shown(path) for path in one.ledgers]} for one in told],
+        "contested": [_contested(found) for found in contested([one.run for one in told])],
     }
 
 
@@ -84,12 +92,17 @@ def _contested(found: Contested | ContestedAccount) -> Document:
             assert_never(never)
 
 
-def verified(faults: Sequence[Fault]) -> Document:
-    """Format `reconciler.verify/1`."""
+def verified(found: Sequence[Verified]) -> Document:
+    """Format `reconciler.verify/1`: which ledgers were checked, and what is wrong with which line."""
     return {
         "format": "reconciler.verify/1",
-        "sound": not faults,
-        "faults": [{"line": fault.line, "message": fault.words} for fault in faults],
+        "sound": not any(one.faults for one in found),
+        "ledgers": [shown(one.path) for one in found],
+        "faults": [
+            {"ledger": shown(one.path), "line": fault.line, "message": fault.words}
+            for one in found
+            for fault in one.faults
+        ],
     }
 
 

@@ -163,6 +163,7 @@ def test_a_ledger_that_is_as_it_was_written_is_said_to_be(run: str) -> None:
     assert history("--verify", "--format", "json").data == {
         "format": "reconciler.verify/1",
         "sound": True,
+        "ledgers": [".reconciler/ledger.jsonl"],
         "faults": [],
     }
     for record in records():

@@ -98,6 +98,8 @@ class Agent:
         path = os.pathsep.join([str(tools), str(Path(sys.executable).parent), os.environ["PATH"]])
         return ours | {
             "PATH": path,
+            "CIRCLE_NODE_INDEX": "0",
+            "CIRCLE_NODE_TOTAL": "1",
             "CIRCLE_WORKFLOW_JOB_ID": str(self.jobs),
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         }
@@ -121,7 +123,8 @@ class Agent:
                     if (folder / name).exists():
                         shutil.copytree(folder / name, self.place / "caches" / key / name)
             case "restore_cache":
-                self._restore(folder, step["keys"])
+                keys = [_ENVIRONMENT.sub(lambda found: variables[found[1]], key) for key in step["keys"]]
+                self._restore(folder, keys)
             case "persist_to_workspace":
                 for name in step["paths"]:
                     shutil.copytree(

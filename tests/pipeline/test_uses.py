@@ -3,6 +3,7 @@
 By this repository's configuration, and by the orb. Each job runs in a clone of its own, against the sandbox.
 """
 
+import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -49,9 +50,15 @@ class World:
         path.write_text(text.replace(written, instead), encoding="utf-8")
         commit(self.agent.repository, "Edited")
 
-    def run(self, job: str, *, secrets: bool = True, **given: Any) -> tuple[Ran, Path]:
-        """Run a job with the contexts that the workflows give it, or without, as in a fork's pull request."""
+    def run(
+        self, job: str, *, secrets: bool = True, container: Mapping[str, str] = {}, **given: Any
+    ) -> tuple[Ran, Path]:
+        """Run a job with the contexts that the workflows give it, or without, as in a fork's pull request.
+
+        On the only container, or on one of several, by the variables that tell it which.
+        """
         context = {**self.server, **(self.comments if job == "plan" else {})} if secrets else {}
+        context = {**context, **container}
         wanted = self.jobs["jobs"][job].get("parameters", {})
         known = {name: one for name, one in {**self.given, **given}.items() if name in wanted}
         return self.agent.run(self.jobs, job, context=context, **known)
@@ -163,6 +170,33 @@ def test_what_was_approved_is_not_carried_out_once_it_is_another_plan(world: Wor
     world.edit("policies/acme/organization.yaml", "count: 1}", "count: 2}")
     stale, _ = world.run("apply-approved")
     assert stale.code == 5, stale.out
+
+
+@pytest.mark.parametrize("world", ["orb"], indirect=True)
+def test_parallel_containers_share_the_organizations_and_each_keeps_its_ledger(world: World) -> None:
+    policies = world.agent.repository / "policies"
+    shutil.copytree(policies / "acme", policies / "umbrella")
+    world.edit("policies/umbrella/organization.yaml", "organization: acme", "organization: umbrella")
+    world.edit("policies/umbrella/organization.yaml", "count: 10", "count: 1")
+    both = [{"CIRCLE_NODE_INDEX": str(index), "CIRCLE_NODE_TOTAL": "2"} for index in (0, 1)]
+    with sandbox.run(seed.acme()) as server:
+        of_umbrella = {
+            "UMBRELLA_CIRCLECI_SCIM_URL": server.url,
+            "UMBRELLA_CIRCLECI_SCIM_TOKEN": server.token,
+        }
+        mine = [{**container, **of_umbrella} for container in both]
+        first, second = [world.run("apply", container=one, policy="policies", approval=True) for one in mine]
+        assert "applied 9 of 9 changes" in first[0].out
+        assert "approval is asked for" in second[0].out
+        assert world.run("guardrails")[0].code == 1
+        approved = [world.run("apply-approved", container=one) for one in mine]
+        assert [ran.code for ran, _ in approved] == [0, 0], approved[1][0].out
+        assert "Nothing was refused here." in approved[0][0].out
+    told = [
+        [(run.organization, bool(run.writes)) for run in ledger.past(folder / ".reconciler" / name)]
+        for folder, name in ((first[1], "ledger-0-of-2.jsonl"), (approved[1][1], "ledger-1-of-2.jsonl"))
+    ]
+    assert told == [[("acme", True)], [("umbrella", False), ("umbrella", True)]]
 
 
 @only_ours

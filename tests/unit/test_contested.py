@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 from build import WEB, some
+from recording import kept
 
 from reconciler.change import Attribute, AttributeChange, Result
 from reconciler.history import (
@@ -54,11 +55,11 @@ DISPUTE = Contested("acme", "ann", WEB, some("viewer"))
 def test_what_the_last_three_runs_each_wrote_is_contested() -> None:
     runs = [run(wrote(), wrote("bob")), run(wrote()), run(wrote("cat"), wrote())]
     assert contested(runs) == (DISPUTE,)
-    assert past.table(runs)[-1] == (
+    assert past.table(kept(*runs))[-1] == (
         "contested: ann, web -> viewer was written by each of the last 3 runs over acme; "
         "somebody else changes it back"
     )
-    assert past.data(runs)["contested"] == [
+    assert past.data(kept(*runs))["contested"] == [
         {"organization": "acme", "subject": "ann", "scope": {"project": "web"}, "after": ["viewer"]}
     ]
 
@@ -101,11 +102,11 @@ def test_accounts_that_run_after_run_writes_alike_are_contested_too() -> None:
         ContestedAccount("acme", "ann", "emails", "a@acme.example"),
     )
     words = "was written by each of the last 3 runs over acme; somebody else changes it back"
-    assert past.table(runs)[-2:] == [
+    assert past.table(kept(*runs))[-2:] == [
         f"contested: ann, active -> false {words}",
         f"contested: ann, emails -> a@acme.example {words}",
     ]
-    disputes = past.data(runs)["contested"]
+    disputes = past.data(kept(*runs))["contested"]
     assert isinstance(disputes, list)
     assert disputes[1:] == [
         {"organization": "acme", "subject": "ann", "attribute": "active", "after": False},

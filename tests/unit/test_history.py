@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from build import SERVER, some
-from recording import END, Json, chained, numbered, outcome, run_record, set_roles, story, write
+from recording import END, Json, chained, kept, numbered, outcome, run_record, set_roles, story, write
 
 from reconciler import history
 from reconciler.change import Attribute, AttributeChange, Kind, Result
@@ -274,9 +274,9 @@ def shown(records: Sequence[Json]) -> bool:
         found = runs(*records)
     except LedgerError:
         return False
-    assert past.table(found)
-    assert past.data(found)
-    assert all(past.one(run) for run in found)
+    assert past.table(kept(*found))
+    assert past.data(kept(*found))
+    assert all(past.one(*kept(run)) for run in found)
     return True
 
 

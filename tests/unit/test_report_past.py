@@ -1,13 +1,15 @@
 """Past runs as text and as data: whole outputs."""
 
 import json
+from pathlib import Path
 from typing import Any
 
-from recording import END, numbered, outcome, set_roles, story, write
+from recording import END, kept, numbered, outcome, set_roles, story, write
 
 from reconciler import history
 from reconciler.history import PastRun
 from reconciler.ledger import Fault
+from reconciler.ledgers import Verified
 from reconciler.report import past
 
 
@@ -41,7 +43,7 @@ def test_no_runs_are_told_in_a_line() -> None:
 def test_runs_are_a_table_with_the_latest_last() -> None:
     runs = [WENT_WELL, KILLED, REFUSED, UNDONE, NOTHING]
     ids = [told.id for told in runs]
-    assert past.table(runs) == [
+    assert past.table(kept(*runs)) == [
         "run           began                 organization  by   result",
         f"{ids[0]}  2026-11-23T12:00:00Z  acme          ann  2 applied",
         f"{ids[1]}  2026-11-23T12:00:00Z  acme          ?    did not end (1 unknown)",
@@ -52,11 +54,11 @@ def test_runs_are_a_table_with_the_latest_last() -> None:
 
 
 def test_a_run_that_was_killed_before_it_wrote_says_so() -> None:
-    assert past.table([run()])[1].endswith("  did not end (nothing written)")
+    assert past.table(kept(run()))[1].endswith("  did not end (nothing written)")
 
 
 def test_one_run_is_told_with_everything_that_it_wrote() -> None:
-    assert past.one(UNDONE) == [
+    assert past.one(*kept(UNDONE)) == [
         f"run {UNDONE.id} of acme on https://scim.example/v2, mode enforce",
         "  began 2026-11-23T12:00:00.000Z by ann",
         "  policy 77777777777777777777777777777777, commit c0ffee",
@@ -71,17 +73,17 @@ def test_one_run_is_told_with_everything_that_it_wrote() -> None:
         "",
         "skipped cat@acme.example: not tried",
     ]
-    assert past.one(KILLED)[1:5] == [
+    assert past.one(*kept(KILLED))[1:5] == [
         "  began 2026-11-23T12:00:00.000Z by nobody known",
         "  policy 77777777777777777777777777777777, commit unknown",
         "  plan ffffffffffffffffffffffffffffffff, 2 to write",
         "  did not end (1 unknown)",
     ]
-    assert past.one(WENT_WELL)[6:8] == ["applied cat@acme.example", "  web: none -> admin"]
+    assert past.one(*kept(WENT_WELL))[6:8] == ["applied cat@acme.example", "  web: none -> admin"]
 
 
 def test_as_data_a_run_is_told_whole() -> None:
-    document = past.data([UNDONE])
+    document = past.data(kept(UNDONE))
     assert json.loads(json.dumps(document)) == {
         "format": "reconciler.history/1",
         "runs": [
@@ -117,6 +119,7 @@ def test_as_data_a_run_is_told_whole() -> None:
                     }
                 ],
                 "skipped": [{"subject": "cat@acme.example", "detail": "not tried"}],
+                "ledgers": [".reconciler/ledger.jsonl"],
             }
         ],
         "contested": [],
@@ -124,9 +127,9 @@ def test_as_data_a_run_is_told_whole() -> None:
 
 
 def test_as_data_a_run_that_did_not_end_and_one_that_was_refused_say_so() -> None:
-    told = [(entry["ended"], entry["refused"]) for entry in _runs(past.data([KILLED, REFUSED]))]
+    told = [(entry["ended"], entry["refused"]) for entry in _runs(past.data(kept(KILLED, REFUSED)))]
     assert told == [(None, None), ("2026-11-23T12:00:01.000Z", "refused by removals")]
-    assert [write["result"] for write in _runs(past.data([KILLED]))[0]["writes"]] == [None]
+    assert [write["result"] for write in _runs(past.data(kept(KILLED)))[0]["writes"]] == [None]
 
 
 def _runs(document: dict[str, object]) -> list[dict[str, Any]]:
@@ -135,11 +138,18 @@ def _runs(document: dict[str, object]) -> list[dict[str, Any]]:
 
 
 def test_what_is_wrong_with_a_ledger_is_data_too() -> None:
-    assert past.verified([]) == {"format": "reconciler.verify/1", "sound": True, "faults": []}
-    assert past.verified([Fault(3, "it was edited")]) == {
+    sound, edited = Verified(Path("a.jsonl"), ()), Verified(Path("b.jsonl"), (Fault(3, "it was edited"),))
+    assert past.verified([sound]) == {
+        "format": "reconciler.verify/1",
+        "sound": True,
+        "ledgers": ["a.jsonl"],
+        "faults": [],
+    }
+    assert past.verified([sound, edited]) == {
         "format": "reconciler.verify/1",
         "sound": False,
-        "faults": [{"line": 3, "message": "it was edited"}],
+        "ledgers": ["a.jsonl", "b.jsonl"],
+        "faults": [{"ledger": "b.jsonl", "line": 3, "message": "it was edited"}],
     }
 
 
@@ -162,7 +172,7 @@ LIVES = run(
 
 
 def test_what_happened_to_accounts_is_told() -> None:
-    assert past.one(LIVES)[5:] == [
+    assert past.one(*kept(LIVES))[5:] == [
         "",
         "unknown bob@acme.example",
         "  account: none -> created",
@@ -180,7 +190,7 @@ def test_what_happened_to_accounts_is_told() -> None:
 
 def test_what_happened_to_accounts_is_data_too() -> None:
     nothing = {"subject": "bob@acme.example", "id": "u-bob", "detail": "", "scopes": []}
-    writes = _runs(past.data([LIVES]))[0]["writes"]
+    writes = _runs(past.data(kept(LIVES)))[0]["writes"]
     assert writes == [
         {"kind": "create-user", **nothing, "result": None, "attributes": [], "active": None},
         {
@@ -202,5 +212,5 @@ def test_what_happened_to_accounts_is_data_too() -> None:
 
 
 def test_leavers_that_a_run_knew_of_are_data() -> None:
-    [told] = _runs(past.data([run(END, leavers=[BOB])]))
+    [told] = _runs(past.data(kept(run(END, leavers=[BOB]))))
     assert told["leavers"] == [BOB]
