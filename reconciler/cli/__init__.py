@@ -198,5 +198,8 @@ def main() -> NoReturn:
     if isinstance(sys.stdout, TextIOWrapper):
         # Names have letters that the encoding of a terminal may lack.
         sys.stdout.reconfigure(errors="backslashreplace")
-    cli(prog_name="reconciler")
+    try:
+        cli(prog_name="reconciler")
+    finally:
+        gc.freeze()  # the end of the program would search it all once more
     sys.exit(ExitCode.DONE)
