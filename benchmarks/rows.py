@@ -214,14 +214,14 @@ def _applied(
     """What an apply takes, each on a server at its beginning. Raises WorkError where it writes too much."""
     ours, refused, all_sent = [], 0, 0
     for _ in range(times):
-        server = bench.server(bench.world, settings, "waiting" if row == WAITING else "")
+        server = bench.server(bench.tenth, settings, "waiting" if row == WAITING else "")
         ours.append(bench.apply(server))
         counts = server.counts()
         if counts.writes != settings.differing:
             raise WorkError(f"{counts.writes:,} writes for {settings.differing:,} changes")
         refused, all_sent = refused + counts.refused, all_sent + counts.requests
     figure = _wall("reconciler apply, whole process", ours)
-    note = f"{settings.differing:,} of {bench.scale.people:,} people change; exactly so many writes"
+    note = f"{settings.differing:,} of {bench.tenth.people:,} people change; exactly so many writes"
     share = Figure("refused requests, of all that were sent", (100 * refused / all_sent,))
     return [
         Result(row, f"{title}, wall time", "s", figure, floor, AtMost(limit), (note,)),
