@@ -128,7 +128,11 @@ def rate(bench: Bench) -> Iterator[Line]:
     """The same, on a server that allows some a second."""
     scale = bench.scale
     settings = Settings(
-        latency=scale.write_seconds, page=scale.page, rate=scale.rate, differing=scale.changed
+        latency=scale.write_seconds,
+        page=scale.page,
+        rate=scale.rate,
+        burst=scale.rate,  # what it saves up while nothing comes is that of a second, as is usual
+        differing=scale.changed,
     )
     floor = Figure(f"{scale.changed:,} writes, {scale.rate} a second", (scale.changed / scale.rate,))
     yield from _applied(bench, "rate", "apply at a limit", settings, floor, 1.1, 1)

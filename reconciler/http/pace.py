@@ -202,10 +202,11 @@ class Pace:
         self._slowed = now
         self._crowded = self._on_top(going)
         if self._crowded:
-            self._probe = min(RAREST_PROBE, 4 * self._probe) if self._probing else PROBE
-            self._probing = False
+            tried, self._probing = self._probing, False
+            self._probe = min(RAREST_PROBE, 4 * self._probe) if tried else PROBE
             self._narrow(going)
-            self._hold(now + (asked or 0.0))
+            if not tried:  # of a trial it is known that it was one too many: it waits, the others need not
+                self._hold(now + (asked or 0.0))
             self._count_anew()
         else:
             disproved, self._places = self._places is not None, None
