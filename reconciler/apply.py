@@ -185,6 +185,7 @@ class _Run:
         """Write changes of different people, as many at once as may be, until each has come to its end."""
         waiting = deque(self.provider.portions(wave))
         while waiting or self.hands.busy:
+            self._heed()
             self._begin(waiting)
             if self.stopped:
                 self._recall()
