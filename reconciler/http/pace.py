@@ -35,7 +35,7 @@ SLOWEST = 1.0
 """Requests a second. A server that wants fewer has to say how long to wait."""
 FASTEST = 2000.0
 """Requests a second that are as good as no limit."""
-LATE = 0.02
+LATE = 0.1
 """A request that went late lets the next one go so many seconds early, or by the time between two."""
 
 PAUSE = 0.5
