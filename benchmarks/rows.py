@@ -128,7 +128,11 @@ def rate(bench: Bench) -> Iterator[Line]:
     """The same, on a server that allows some a second."""
     scale = bench.scale
     settings = Settings(
-        latency=scale.write_seconds, page=scale.page, rate=scale.rate, differing=scale.changed
+        latency=scale.write_seconds,
+        page=scale.page,
+        rate=scale.rate,
+        burst=scale.rate,  # what it saves up while nothing comes is that of a second, as is usual
+        differing=scale.changed,
     )
     floor = Figure(f"{scale.changed:,} writes, {scale.rate} a second", (scale.changed / scale.rate,))
     yield from _applied(bench, "rate", "apply at a limit", settings, floor, 1.1, 1)
@@ -214,14 +218,14 @@ def _applied(
     """What an apply takes, each on a server at its beginning. Raises WorkError where it writes too much."""
     ours, refused, all_sent = [], 0, 0
     for _ in range(times):
-        server = bench.server(bench.world, settings, "waiting" if row == WAITING else "")
+        server = bench.server(bench.tenth, settings, "waiting" if row == WAITING else "")
         ours.append(bench.apply(server))
         counts = server.counts()
         if counts.writes != settings.differing:
             raise WorkError(f"{counts.writes:,} writes for {settings.differing:,} changes")
         refused, all_sent = refused + counts.refused, all_sent + counts.requests
     figure = _wall("reconciler apply, whole process", ours)
-    note = f"{settings.differing:,} of {bench.scale.people:,} people change; exactly so many writes"
+    note = f"{settings.differing:,} of {bench.tenth.people:,} people change; exactly so many writes"
     share = Figure("refused requests, of all that were sent", (100 * refused / all_sent,))
     return [
         Result(row, f"{title}, wall time", "s", figure, floor, AtMost(limit), (note,)),
