@@ -22,6 +22,7 @@ from reconciler.model import (
     Membership,
     Principal,
     Role,
+    Roles,
     Scope,
 )
 from reconciler.naming import RoleNames
@@ -80,7 +81,7 @@ def thinking(
         )
         for number, one in enumerate(everybody)
     }
-    live = replace(live, roles={id_: holdings for id_, holdings in held.items() if holdings})
+    live = replace(live, roles=_shared({id_: holdings for id_, holdings in held.items() if holdings}))
     server, directory = _Server(live), _Directory(membership)
     return lambda: planning.survey(policy, server, directory, NOW, Past()).prepared
 
@@ -251,10 +252,16 @@ def _service_account(number: int) -> ServiceAccount:
 
 
 def _held(asked: Holdings, scopes: Mapping[Scope, Scope], *, differs: bool) -> Holdings:
-    """Holdings of their own for each person, of the provider's scopes and not of the policy's."""
+    """What somebody holds, of the provider's scopes and not of the policy's."""
     admin = {ORGANIZATION: frozenset({Role.ADMIN}), Scope("project-9"): frozenset({Role.VIEWER})}
     held = {**asked, **(admin if differs else {})}
     return {scopes[scope]: roles for scope, roles in held.items()}
+
+
+def _shared(held: Mapping[str, Holdings]) -> Mapping[str, Holdings]:
+    """The same with one value for all who hold the same, as the reading of a provider has it."""
+    known: dict[frozenset[tuple[Scope, Roles]], Holdings] = {}
+    return {id_: known.setdefault(frozenset(one.items()), one) for id_, one in held.items()}
 
 
 def seconds(work: Callable[[], object]) -> float:

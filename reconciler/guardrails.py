@@ -103,8 +103,10 @@ def takes(plan: Plan) -> bool:
 
 def admins(live: LiveState, roles: Mapping[str, Holdings]) -> frozenset[str]:
     """The ids of those who hold the organization's admin role and can act: everybody but the inactive."""
+    holding = {id(holdings): holdings for holdings in roles.values()}  # many share what they hold
+    seated = {key for key, holdings in holding.items() if _is_admin(holdings)}
     return frozenset(
-        id_ for id_, holdings in roles.items() if _is_admin(holdings) and live.people[id_].entitled
+        id_ for id_, holdings in roles.items() if id(holdings) in seated and live.people[id_].entitled
     )
 
 
@@ -161,7 +163,7 @@ class _Case:
     @cached_property
     def holders(self) -> int:
         """How many people hold roles, of whom percentages are taken."""
-        return sum(1 for holdings in self.live.roles.values() if holdings)
+        return sum(map(bool, self.live.roles.values()))
 
     def refused(
         self, guardrail: str, measured: int, limit: int, message: str, look: str, people: Iterable[str]

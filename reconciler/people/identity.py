@@ -24,8 +24,12 @@ class People:
     @classmethod
     def of(cls, people: Iterable[Principal], entries: Iterable[PersonEntry] = ()) -> "People":
         """These principals; `entries` are the policy's, for earlier names."""
-        by_id = {person.id: person for person in people}
-        return cls(by_id, {fold(entry.user): entry.previously for entry in entries})
+        return cls.on({person.id: person for person in people}, entries)
+
+    @classmethod
+    def on(cls, people: Mapping[str, Principal], entries: Iterable[PersonEntry] = ()) -> "People":
+        """The same of those who are by their ids already."""
+        return cls(people, {fold(entry.user): entry.previously for entry in entries})
 
     @cached_property
     def by_external_id(self) -> Mapping[str, list[Principal]]:
