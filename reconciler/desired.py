@@ -220,11 +220,14 @@ class _Expansion:
         held = self.protected | doubtful
         self._end()
         resolved = cache(_resolved)
-        alone = {
-            offers: _resolved(offers, ()) for offers in set(self.given.values())
-        }  # many are offered the same
-        roles = {id_: alone[offers][0] for id_, offers in self.given.items()}
-        why = {id_: alone[offers][1] for id_, offers in self.given.items()}
+        roles: dict[str, Holdings] = {}
+        why: dict[str, Reasons] = {}
+        known: dict[_Offers, tuple[Holdings, Reasons]] = {}  # many are offered the same
+        for id_, offers in self.given.items():
+            result = known.get(offers)
+            if result is None:
+                result = known[offers] = _resolved(offers, ())
+            roles[id_], why[id_] = result
         for id_ in self.idle.keys() & self.given.keys():
             _, why[id_] = resolved(self.given[id_], self.idle[id_])
         for id_ in self.idle.keys() - self.given.keys():
@@ -262,19 +265,19 @@ class _Expansion:
         offer_within = cache(partial(_offer, binding))
         standings = self.classes.standings
         for member in members:
-            person = self.people.match(member)
-            if person is None and member.active is False:
+            id_ = self.people.id_of(member)
+            if id_ is None and member.active is False:
                 continue  # entitled to nothing, whoever they are
-            if person is None:
+            if id_ is None:
                 strangers.append(str(member))
                 continue
             if self.classes.problems:
                 continue
-            offer = offer_within(standings[person.id].bounds if person.id in standings else UNBOUND)
-            if offer.counts:
-                self._give(person, offer)
-            else:
-                _note(self.idle, person.id, offer)
+            offer = offer_within(standings[id_].bounds if id_ in standings else UNBOUND)
+            if not offer.counts:
+                _note(self.idle, id_, offer)
+            elif id_ not in self.barred:
+                _note(self.given, id_, offer)
         if strangers:
             _raise_to(self.held_for_unmatched, binding.roles)
             self.problems[Problem(binding.at, _strangers(group, strangers))] = None
@@ -321,8 +324,8 @@ class _Expansion:
 
     def _told_apart(self) -> frozenset[str]:
         """Who is known to be a certain person of the directory, or none of its strangers."""
-        inside = (self.people.match(member) for group in self.bound for member in group.members or ())
-        return self.population.told_apart.union(person.id for person in inside if person)
+        inside = (self.people.id_of(member) for group in self.bound for member in group.members or ())
+        return self.population.told_apart.union(id_ for id_ in inside if id_ is not None)
 
     def _held(self, id_: str, asked: Holdings, apart: Collection[str]) -> Holdings:
         """What was asked for, raised to what somebody holds, as far as something unresolved could give it."""

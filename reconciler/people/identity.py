@@ -57,6 +57,13 @@ class People:
                 return found[0]
         return self.named(member.user_name) if member.user_name else None
 
+    def id_of(self, member: Member) -> str | None:
+        """The id of the same, for which nobody has to be looked at where the directory tells it itself."""
+        if member.principal_id is not None:
+            return member.principal_id if member.principal_id in self.by_id else None
+        person = self.match(member)
+        return person.id if person else None
+
     def named(self, user_name: str) -> Principal | None:
         """Who is called so, or was before as the policy says."""
         for name in (user_name, *self.earlier.get(fold(user_name), ())):

@@ -118,7 +118,7 @@ class Population:
 
     def barred(self, people: Mapping[str, Principal]) -> frozenset[str]:
         """The ids of those whom it does not entitle: few, so that nobody else need be asked about."""
-        inactive = {id_ for id_, person in people.items() if not person.entitled}
+        inactive = {id_ for id_, person in people.items() if person.active is False}
         return frozenset((inactive | self.denied.keys()) - self.returning)
 
     def joined(self, live: LiveState) -> LiveState:
