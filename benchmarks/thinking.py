@@ -1,8 +1,8 @@
 """Thinking alone: `python -m benchmarks.thinking [--people N] [--changed N] [--kind scim|file]`.
 
 Prints as JSON the seconds of CPU of desired state, drift, plan and guardrails of people in memory: nothing
-is read. `cold` is the first time in a process, with all that is loaded only then; `warm` is the median of several
-more, which is what to compare sizes by.
+is read. `cold` is the first time in a process, with all that is loaded only then; `warm` is the median of
+several more, which is what to compare sizes by.
 """
 
 import argparse
