@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from json import loads
 from math import ceil
 
-from benchmarks import sockets
+from benchmarks import sockets, thinking
 from benchmarks.bench import Bench, listed, write
 from benchmarks.processes import ROOT, Cost, WorkError, cost, python, script
 from benchmarks.results import AtLeast, AtMost, Figure, Line, Result
@@ -95,18 +95,21 @@ def validate(bench: Bench) -> Iterator[Line]:
 def think(bench: Bench) -> Iterator[Line]:
     """Thinking alone, in CPU time, and how it grows."""
     scale = bench.scale
-    sizes = {bench.world: scale.changed, bench.tenth: scale.changed // 10}
-    large, small = (
-        [_thought(bench, world, changed) for _ in range(scale.long)] for world, changed in sizes.items()
+    pairs = [
+        (_thought(bench.tenth.people, scale.changed // 10), _thought(scale.people, scale.changed))
+        for _ in range(scale.long)
+    ]
+    small, large = zip(*pairs, strict=True)
+    what = "desired, drift, plan and guardrails of what is in memory: CPU time"
+    size = (
+        f"{scale.people:,} people, a group for every {thinking.IN_A_GROUP}, {scale.changed:,} people change"
     )
-    what = "desired, drift, plan and guardrails of what was read: CPU time"
-    size = f"{scale.people:,} people, {scale.groups:,} groups, {scale.changed:,} people change"
     cold = Figure(f"{what}, the first time in a process", tuple(one["cold"] for one in large))
     yield Result("think", "thinking, CPU", "s", cold, None, AtMost(1), (size,))
     yield Result(
         "think", "thinking, growth", "s",
-        Figure(f"{scale.people:,} people, the second time", tuple(one["warm"] for one in large)),
-        Figure(f"{bench.tenth.people:,} people, the second time", tuple(one["warm"] for one in small)),
+        Figure(f"{scale.people:,} people, once it is warm", tuple(one["warm"] for one in large)),
+        Figure(f"{bench.tenth.people:,} people, once it is warm", tuple(one["warm"] for one in small)),
         AtMost(11),
     )  # fmt: skip
 
@@ -234,10 +237,9 @@ def _applied(
     ]
 
 
-def _thought(bench: Bench, world: World, changed: int) -> Mapping[str, float]:
-    server = bench.server(world, Settings(page=bench.scale.page, differing=max(1, changed)))
-    policy = bench.policy(world, bench.scale.policy_files)
-    seconds: Mapping[str, float] = loads(cost(python("thought", server.url, str(policy))).output)
+def _thought(people: int, changed: int) -> Mapping[str, float]:
+    command = python("thinking", "--people", str(people), "--changed", str(max(1, changed)))
+    seconds: Mapping[str, float] = loads(cost(command).output)
     return seconds
 
 
