@@ -158,9 +158,11 @@ def _request(operations: Sequence[JsonObject]) -> JsonObject:
 
 
 def _size(document: JsonObject) -> int:
-    """How many bytes it takes in a request, with what stands between it and the next."""
-    return len(json.dumps(document)) + len(", ")
+    """How many bytes it takes in a request, with what stands between it and the one before."""
+    return len(json.dumps(document)) + len(_BETWEEN)
 
 
 _SUCCESS = re.compile("2[0-9][0-9]")
-_EMPTY = _size(_request([]))
+_BETWEEN = ", "
+_EMPTY = len(json.dumps(_request([]))) - len(_BETWEEN)
+"""How many bytes a request takes beside its operations."""
