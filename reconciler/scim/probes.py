@@ -277,7 +277,7 @@ class _Probe:
         if limits is not None:
             yield Ability("Bulk", f"{limits.operations} at most", NOT_TRIED)
         elif self.client.bulk:
-            remedy = "each person is written in a request of their own: unset CIRCLECI_SCIM_BULK"
+            remedy = "each person is written alone here: unset CIRCLECI_SCIM_BULK"
             yield Ability("Bulk", None, NOT_TRIED, Verdict.FINDING, remedy)
 
     @property

@@ -6,14 +6,17 @@ from typing import Any
 
 import httpx
 import pytest
+from fakes import Notes
 from scim.fake_server import JSON, SECRET, FakeServer, Fault, refusal, reset, user
 from scim.worlds import NONE, organization, person, role_names, set_roles, some
 
-from reconciler.change import Change, SetActive, SetRoles
+from reconciler import apply
+from reconciler.change import Change, Result, SetActive, SetRoles
 from reconciler.errors import ConflictError, ReadError
 from reconciler.hands import written
 from reconciler.model import ORGANIZATION, Role
-from reconciler.policy.document import StoredAs
+from reconciler.plan import Plan
+from reconciler.policy.document import Mode, StoredAs
 from reconciler.scim import bulk
 from reconciler.scim.discovery import Abilities, BulkLimits, abilities
 from reconciler.scim.provider import ScimProvider
@@ -22,7 +25,7 @@ FOREIGN = {"value": "gadget", "type": "other"}
 NAMES = ("ada", "bob", "cleo")
 LARGE = 1_000_000
 
-Result = dict[str, Any]
+Told = dict[str, Any]
 
 
 def world(*names: str, limits: tuple[int, int] | None = (1000, LARGE), **knobs: Any) -> FakeServer:
@@ -194,7 +197,7 @@ def test_a_way_that_proved_wrong_ends_all_that_is_sent_together() -> None:
 # -- what comes back -------------------------------------------------------------------------------
 
 
-def result(name: str, status: object = "204", **others: object) -> Result:
+def result(name: str, status: object = "204", **others: object) -> Told:
     at = f"https://scim.test/scim/v2/Users/u-{name}"
     told = {"bulkId": f"u-{name}", "location": at, "method": "PATCH", "status": status} | others
     return {name: value for name, value in told.items() if value is not None}
@@ -271,7 +274,7 @@ def test_a_percent_sign_in_a_location_is_read_as_it_was_sent() -> None:
 
     assert carry_out(provider(server), changes) == {}
 
-    assert server.writes == ["POST /Bulk"]
+    assert (server.writes, server.reads) == (["POST /Bulk"], [])
     assert server.data["Users"][odd["id"]]["roles"] == [{"value": "org-admin"}]
 
 
@@ -409,7 +412,7 @@ def test_one_who_is_asked_to_wait_among_others_is_written_alone() -> None:
 
 
 def test_an_answer_about_another_person_writes_neither_twice() -> None:
-    def swapped(results: list[Result]) -> list[Result]:
+    def swapped(results: list[Told]) -> list[Told]:
         one, two, *rest = results
         return [one | {"location": two["location"]}, two | {"location": one["location"]}, *rest]
 
@@ -453,6 +456,42 @@ def test_a_second_change_of_who_was_written_together_takes_a_look() -> None:
 
     assert looks(server) == LOOKS[:2]
     assert server.writes == ["PATCH /Users/u-ada"]
+
+
+def test_a_run_unseats_admins_alone_and_reads_back_who_was_written_together() -> None:
+    server = world()
+    server.data["Users"] |= {f"u-{name}": user(name, "org-admin") for name in ("old", "older")}
+    no = Fault("PATCH", 400, JSON, refusal("", 400, "invalidValue", "no").body, path="u-bob")
+    server.faults = [no, no]
+    it = ScimProvider(server.writing_client(), role_names(), organization())
+    live = it.read()
+    server.requests.clear()
+    leaves = [set_roles(person(name), (ORGANIZATION, some(Role.ADMIN), NONE)) for name in ("old", "older")]
+    plan = Plan("acme", "https://scim.test", Mode.ENFORCE, (*promotions(), *leaves))
+
+    outcomes = apply.carry_out(plan, it, live, 1, Notes(), lambda _: None)
+
+    results = [outcome.result for outcome in outcomes]
+    assert results == [Result.APPLIED, Result.FAILED, Result.APPLIED, Result.APPLIED, Result.APPLIED]
+    assert server.writes == [
+        "POST /Bulk",
+        "PATCH /Users/u-bob",
+        "PATCH /Users/u-old",
+        "PATCH /Users/u-older",
+    ]
+
+
+def test_a_run_finds_out_who_was_told_of_as_done_and_is_not() -> None:
+    server = world(keeps_roles=False)
+    it = ScimProvider(server.writing_client(), role_names(), organization())
+    plan = Plan("acme", "https://scim.test", Mode.ENFORCE, tuple(promotions()))
+
+    outcomes = apply.carry_out(plan, it, it.read(), 0, Notes(), lambda _: None)
+
+    assert {(outcome.result, outcome.detail) for outcome in outcomes} == {
+        (Result.FAILED, "the server accepted it and did not keep it: organization")
+    }
+    assert server.writes == ["POST /Bulk"]
 
 
 def test_roles_in_groups_are_written_as_ever() -> None:

@@ -319,7 +319,7 @@ def test_users_that_cannot_be_read_are_told_where_the_server_is_there() -> None:
                 None,
                 "not tried: it would write",
                 FINDING,
-                "each person is written in a request of their own: unset CIRCLECI_SCIM_BULK",
+                "each person is written alone here: unset CIRCLECI_SCIM_BULK",
             ),
         ),
     ],
