@@ -123,7 +123,6 @@ def _principal(number: int) -> Principal:
         f"00u{number:017}",
         True,
         f"Person Number {number}",
-        f'W/"{number}"',
         f"{name}@acme.example",
     )
 

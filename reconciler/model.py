@@ -66,12 +66,11 @@ Entries = Mapping[Scope, tuple[str, ...]]
 """How one principal's roles are stored, as JSON, in scopes where that is more than the roles' names."""
 
 
-@dataclass(frozen=True, slots=True)
-class Principal:
+class Principal(NamedTuple):
     """A person or service account as the provider knows it (RFC 7643 sections 3.1 and 4.1).
 
     `id` is the provider's; `user_name` keeps the provider's spelling; `active` is None where the
-    provider does not say, which is not the same as False. `version` is the ETag of what was read.
+    provider does not say, which is not the same as False.
     """
 
     id: str
@@ -79,7 +78,6 @@ class Principal:
     external_id: str | None = None
     active: bool | None = None
     display_name: str | None = None
-    version: str | None = field(default=None, compare=False)
     email: str | None = None
     """The primary of `emails`, or the only one. Never a key."""
 

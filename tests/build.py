@@ -106,14 +106,12 @@ def principal(
     user_name: str | None = None,
     external_id: str | None = None,
     active: bool | None = True,
-    version: str | None = None,
 ) -> Principal:
     return Principal(
         f"u-{name}" if id is None else id,
         user_name or f"{name}@acme.example",
         external_id,
         active,
-        version=version,
     )
 
 

@@ -1,7 +1,7 @@
 """A provider in memory that keeps state, keeps count, and fails when and how it is told to."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from reconciler.change import (
@@ -247,7 +247,7 @@ class FakeProvider:
             self.created[wanted.id] = person.id
         if not alike:
             id_ = f"made-{fold(wanted.user_name)}"
-            self.people[id_] = replace(wanted, id=id_)
+            self.people[id_] = wanted._replace(id=id_)
             self.created[wanted.id] = id_
             yield
 
@@ -257,7 +257,7 @@ class FakeProvider:
             return
         if person.entitled is not change.principal.entitled:
             raise ConflictError("somebody else changed the account meanwhile")
-        self.people[person.id] = replace(person, active=change.after)
+        self.people[person.id] = person._replace(active=change.after)
         yield
 
     def _set_attributes(self, change: SetAttributes) -> Iterator[None]:
@@ -307,8 +307,8 @@ class FakeProvider:
 def _with(person: Principal, change: AttributeChange) -> Principal:
     match change.attribute:
         case Attribute.USER_NAME:
-            return replace(person, user_name=change.after)
+            return person._replace(user_name=change.after)
         case Attribute.DISPLAY_NAME:
-            return replace(person, display_name=change.after)
+            return person._replace(display_name=change.after)
         case Attribute.EMAIL:
-            return replace(person, email=change.after)
+            return person._replace(email=change.after)

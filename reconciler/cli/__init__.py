@@ -191,7 +191,7 @@ def cli(context: click.Context, debug: bool) -> None:
 
 def main() -> NoReturn:
     """Run the command line and exit with a code of `ExitCode`."""
-    gc.set_threshold(100_000, 50, 50)  # what a run reads lives to its end: to search it was half of the time
+    gc.set_threshold(1_000_000, 50, 50)  # what a run reads lives to its end: to search it takes long, in vain
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # the shell closed it (`>&-`): nobody reads, and the run goes on
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 (until the end)

@@ -10,7 +10,7 @@ from reconciler.scim import memberships
 from reconciler.scim.client import Client
 from reconciler.scim.memberships import Members, Unreadable
 from reconciler.scim.reading import Reading, Readings
-from reconciler.scim.wire import Group, Person
+from reconciler.scim.wire import Group
 
 
 class ScimDirectory:
@@ -42,26 +42,35 @@ class ScimDirectory:
 
 
 class _Members(dict[str, Member]):
-    """By id, each made when first asked for: people are in many groups."""
+    """By id, each made when first asked for: people are in many groups.
+
+    A member who is not among the users keeps their id, so that it can be said who is missing.
+    """
 
     def __init__(self, reading: Reading) -> None:
         self._people = reading.people
+        self._attributes = _Attributes()
 
     def __missing__(self, id_: str) -> Member:
-        member = self[id_] = _member(self._people.get(id_), id_)
+        person = self._people.get(id_)
+        if person is None:
+            member = Member(id_)
+        else:
+            of, attributes = person.principal, self._attributes[person.user_type]
+            member = Member(of.id, of.external_id, of.user_name, None, "", None, None, None, attributes)
+        self[id_] = member
         return member
+
+
+class _Attributes(dict[str | None, tuple[tuple[str, str], ...]]):
+    """By `userType`, which is the only one; many people share it."""
+
+    def __missing__(self, user_type: str | None) -> tuple[tuple[str, str], ...]:
+        self[user_type] = (("userType", user_type),) if user_type else ()
+        return self[user_type]
 
 
 def _directory_group(group: Group, members: Members, people: Mapping[str, Member]) -> DirectoryGroup:
     if isinstance(members, Unreadable):
         return DirectoryGroup(group.id, group.name, None, members.words)
     return DirectoryGroup(group.id, group.name, frozenset([people[id_] for id_ in members]))
-
-
-def _member(person: Person | None, id_: str) -> Member:
-    """A member who is not among the users keeps their id, so that it can be said who is missing."""
-    if person is None:
-        return Member(principal_id=id_)
-    principal = person.principal
-    attributes = (("userType", person.user_type),) if person.user_type else ()
-    return Member(principal.id, principal.external_id, principal.user_name, attributes=attributes)

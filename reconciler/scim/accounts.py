@@ -211,7 +211,7 @@ class AccountsWriter:
                 if tried >= TRIES:
                     raise _given_up(edit, failure) from failure
             try:
-                edit.send(seen, way, seen.person.principal.version if conditional else None)
+                edit.send(seen, way, seen.person.version if conditional else None)
                 return
             except (RefusedError, UncertainError) as error:
                 failure, before = error, seen

@@ -11,7 +11,7 @@ from codecs import getincrementaldecoder
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from itertools import islice
-from typing import Generic, Optional, TypeVar, cast
+from typing import Generic, Never, Optional, TypeVar, cast
 
 import msgspec
 from msgspec import Raw, Struct, field
@@ -63,6 +63,11 @@ class _User(_Identified, rename="camel", gc=False):
     groups: Raw = Raw(b"null")
     roles: Raw = Raw(b"null")
     """As they came, for the same is said of many: `wire` reads each only once."""
+
+    @property
+    def version(self) -> str | None:
+        """None where nobody asks."""
+        return None
 
     @property
     def email(self) -> str | None:
@@ -201,20 +206,17 @@ def _check_encoding(body: bytes) -> None:
         decode(b"", final=True)
 
 
-class _Once(Generic[T]):
+class _Once(dict[bytes, T]):
     """What some bytes mean, found out once for many who say the same."""
 
     def __init__(self, meaning: Callable[[bytes], T]) -> None:
+        super().__init__()
         self._meaning = meaning
-        self._known: dict[bytes, T] = {}
 
-    def of(self, raw: Raw) -> T:
-        text = bytes(raw)
-        if text in self._known:
-            return self._known[text]
+    def __missing__(self, text: bytes) -> T:
         meant = self._meaning(text)
-        if len(self._known) < MOST_KEPT:
-            self._known[text] = meant
+        if len(self) < MOST_KEPT:
+            self[text] = meant
         return meant
 
 
@@ -227,18 +229,28 @@ class _People:
         self._groups = _Once(self._group_ids)
 
     def all_of(self, users: Sequence[_User]) -> Iterable[Person]:
-        for user in users:
-            if "" in (user.user_name, user.external_id, user.display_name, user.user_type):
-                _without_empty(user)
-        principals = msgspec.convert(users, list[Principal], from_attributes=True)
+        roles, groups = self._roles, self._groups
         return [
-            Person(principal, self._roles.of(user.roles), self._groups.of(user.groups), user.user_type)
-            for principal, user in zip(principals, users, strict=True)
+            Person(
+                Principal(
+                    user.id,
+                    user.user_name or _nobody(),
+                    user.external_id or None,
+                    user.active,
+                    user.display_name or None,
+                    user.email,
+                ),
+                roles[bytes(user.roles)],
+                groups[bytes(user.groups)],
+                user.user_type or None,
+                user.version,
+            )
+            for user in users
         ]
 
     def _group_ids(self, text: bytes) -> tuple[str, ...]:
         entries = msgspec.json.decode(text, type=list[Raw] | None)
-        return tuple(map(self._group.of, entries or ()))
+        return tuple([self._group[bytes(entry)] for entry in entries or ()])
 
 
 def _group_id(text: bytes) -> str:
@@ -267,13 +279,9 @@ def _group(found: _Group) -> Group:
     return Group(found.id, found.display_name or "", tuple(dict.fromkeys(members)))
 
 
-def _without_empty(user: _User) -> None:
+def _nobody() -> Never:
     """Empty is as good as missing (RFC 7643 section 2.5), but there is nobody without a userName."""
-    if not user.user_name:
-        raise _OddError
-    user.external_id = user.external_id or None
-    user.display_name = user.display_name or None
-    user.user_type = user.user_type or None
+    raise _OddError
 
 
 @lru_cache(maxsize=32)

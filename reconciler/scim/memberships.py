@@ -64,10 +64,10 @@ def _check_agreement(reading: Reading, answer: Mapping[str, Members]) -> None:
 
     Of those who are not active nothing follows: they get nothing, and some servers leave them out.
     """
+    known = {group_id: members for group_id, members in answer.items() if isinstance(members, frozenset)}
     for id_, person in reading.people.items():
         for group_id in person.groups:
-            members = answer.get(group_id)
-            if isinstance(members, frozenset) and id_ not in members and person.principal.entitled:
+            if group_id in known and id_ not in known[group_id] and person.principal.entitled:
                 raise ReadError(
                     f"could not tell who is in the group {quoted(reading.groups[group_id].name)}: "
                     f"{quoted(person.principal.user_name)} is by their own groups, and not by its members",

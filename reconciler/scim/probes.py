@@ -265,7 +265,7 @@ class _Probe:
         if isinstance(found, ReadError) or found is None:
             seen = _refusal(found) if found else "a user who is listed is not found by id"
             return Ability("ETag", said, seen, Verdict.FINDING, "GET /Users/ID is how a run reads back")
-        if found.person.principal.version is None:
+        if found.person.version is None:
             promised = self.said.etag is True
             remedy = "a run reads back what it wrote; but don't let two run at once" if promised else ""
             return Ability("ETag", said, "a user has no version", _if(promised), remedy)

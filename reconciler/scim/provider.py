@@ -226,4 +226,4 @@ class ScimProvider(ScimReader):
     def _known(self, change: SetRoles) -> SetRoles | None:
         """The change by the server's id of the person; None where they have no account."""
         id_ = self._accounts.id(change.principal.id)
-        return None if id_ is None else replace(change, principal=replace(change.principal, id=id_))
+        return None if id_ is None else replace(change, principal=change.principal._replace(id=id_))

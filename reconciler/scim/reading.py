@@ -87,6 +87,8 @@ def _listed(found: T | ReadError) -> T:
 
 
 def _check_names(people: Mapping[str, Person]) -> None:
+    if len({fold(person.principal.user_name) for person in people.values()}) == len(people):
+        return
     seen: dict[str, Person] = {}
     for person in people.values():
         other = seen.setdefault(fold(person.principal.user_name), person)

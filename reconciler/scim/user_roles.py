@@ -14,7 +14,7 @@ from itertools import count
 from reconciler.change import SetRoles
 from reconciler.errors import ConflictError, ReadError, WriteError
 from reconciler.http.words import quoted
-from reconciler.model import ALONE, Entries, Holdings, LiveState, Role, Scope, fold
+from reconciler.model import ALONE, Entries, Holdings, LiveState, Principal, Role, Scope, fold
 from reconciler.naming import RoleNames
 from reconciler.scim import users, wire
 from reconciler.scim.client import RefusedError, UncertainError, WritingClient
@@ -57,27 +57,29 @@ class _Standing:
 
 def live(reading: Reading, names: RoleNames) -> LiveState:
     """Everybody and what they hold. Raises ReadError."""
-    people = reading.people
-    standings = _standings(people, names)
-    return LiveState(
-        {id_: person.principal for id_, person in people.items()},
-        {id_: one.holdings for id_, one in standings.items() if one.holdings},
-        entries={id_: one.entries for id_, one in standings.items() if one.entries},
-        foreign={id_: one.foreign for id_, one in standings.items() if one.foreign},
-    )
-
-
-def _standings(people: Mapping[str, Person], names: RoleNames) -> Mapping[str, _Standing]:
-    """Everybody's, worked out once for all who share a list of roles (`decoding`)."""
-    known: dict[int, _Standing] = {}  # by the list itself, which `people` keep alive
-    found: dict[str, _Standing] = {}
-    for id_, person in people.items():
+    people: dict[str, Principal] = {}
+    held: dict[str, Holdings] = {}
+    entries: dict[str, Entries] = {}
+    foreign: dict[str, tuple[str, ...]] = {}
+    known: dict[
+        int, _Standing
+    ] = {}  # by the list of roles, which many share (`decoding`) and `reading` keeps
+    for id_, person in reading.people.items():
+        people[id_] = person.principal
         standing = known.get(id(person.roles))
         if standing is None:
-            standing = _Standing(holdings(person, names), _entries(person, names), _foreign(person, names))
-            known[id(person.roles)] = standing
-        found[id_] = standing
-    return found
+            standing = known[id(person.roles)] = _standing(person, names)
+        if standing.holdings:
+            held[id_] = standing.holdings
+        if standing.entries:
+            entries[id_] = standing.entries
+        if standing.foreign:
+            foreign[id_] = standing.foreign
+    return LiveState(people, held, entries=entries, foreign=foreign)
+
+
+def _standing(person: Person, names: RoleNames) -> _Standing:
+    return _Standing(holdings(person, names), _entries(person, names), _foreign(person, names))
 
 
 def holdings(person: Person, names: RoleNames) -> Holdings:
@@ -213,7 +215,7 @@ class UserRolesWriter:
     ) -> RefusedError | UncertainError | None:
         path = users.path(change.principal.id)
         self._others[change.principal.id] = self._beside(change, seen.person)
-        version = seen.person.principal.version if conditional else None
+        version = seen.person.version if conditional else None
         try:
             match way:
                 case Way.FILTERED:

@@ -1,7 +1,7 @@
 """One User resource on the server: looking at it, and what it means when the server won't have it written."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from urllib.parse import quote
 
 from reconciler.errors import ReadError
@@ -49,8 +49,7 @@ def look(client: Client, person_id: str, *, whole: bool = False) -> Seen | None:
         raise ReadError(
             f"could not read {client.server}{place}: the answer is user {quoted(person.principal.id)} instead"
         )
-    principal = replace(person.principal, version=person.principal.version or answer.etag)
-    return Seen(person._replace(principal=principal), answer.document)
+    return Seen(person._replace(version=person.version or answer.etag), answer.document)
 
 
 def _get(client: Client, place: str, whole: bool) -> Answer:
@@ -79,5 +78,5 @@ def is_weak(failure: RefusedError | UncertainError, before: Seen, after: Seen) -
     return (
         isinstance(failure, RefusedError)
         and failure.status == 412
-        and before.person.principal.version == after.person.principal.version
+        and before.person.version == after.person.version
     )

@@ -79,6 +79,8 @@ class Person(NamedTuple):
     groups: tuple[str, ...] = ()
     """The ids of `User.groups`, direct and indirect."""
     user_type: str | None = None
+    version: str | None = None
+    """The ETag of what was read, where it was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,12 +132,12 @@ def person(resource: JsonObject) -> Person:
             external_id=_text(resource, "externalId", what),
             active=_boolean(resource, "active", what),
             display_name=_text(resource, "displayName", what),
-            version=version(resource),
             email=email(resource),
         ),
         roles=tuple(role(entry) for entry in _list(resource, "roles", what)),
         groups=tuple(reference(entry, one_group).id for entry in _list(resource, "groups", what)),
         user_type=_text(resource, "userType", what),
+        version=version(resource),
     )
 
 

@@ -368,3 +368,16 @@ def test_who_may_not_sign_in_is_refused_once_however_many_groups_wait_for_it(kin
     with pytest.raises(ReadError, match=r"401 Unauthorized \(invalid_client\)"):
         company.directory().read(wanted)
     assert asked(company.world.requests) == {"oauth2": 1}
+
+
+def test_an_okta_that_takes_no_query_for_several_is_asked_for_each_alone() -> None:
+    company = Company("okta", 5)
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked = f"{request.url.params.get('filter')} {request.url.params.get('search')}"
+        if " or " in asked:
+            return httpx.Response(400, json={"errorCode": "E0000031", "errorSummary": "Invalid search"})
+        answered: httpx.Response = company.world.answer(request)
+        return answered
+
+    assert company.directory(answer).read(company.refs) == company.directory().read(company.refs)

@@ -332,7 +332,7 @@ def worlds(
 def handovers(draw: DrawFn) -> World:
     """One becomes an admin of the organization, one stops being one, others as it comes: just enough stay."""
     heir, leaver, *others = draw(principals(broken=False).filter(lambda people: len(people) > 2))
-    people = (replace(heir, active=True), replace(leaver, active=True), *others)
+    people = (heir._replace(active=True), leaver._replace(active=True), *others)
     has = (0, 1, *draw(digits(2, len(others))))
     gets = (1, 0, *draw(digits(2, len(others))))
     admins = [person for person, digit in zip(people, gets, strict=True) if digit]

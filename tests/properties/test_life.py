@@ -224,7 +224,7 @@ class Lives(RuleBasedStateMachine):
     def activate(self, id_: str, active: bool | None) -> None:
         """Somebody is deactivated, or returns."""
         people = self.life.provider.people
-        people[id_] = replace(people.get(id_, Principal(id_, PEOPLE[id_], f"x-{id_}")), active=active)
+        people[id_] = people.get(id_, Principal(id_, PEOPLE[id_], f"x-{id_}"))._replace(active=active)
 
     @rule(id_=ids)
     def delete(self, id_: str) -> None:

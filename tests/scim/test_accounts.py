@@ -290,13 +290,13 @@ def ours(server: FakeServer) -> Resource:
 def test_only_whether_somebody_is_active_changes(knobs: dict[str, Any], after: bool) -> None:
     server = FakeServer([ada(active=not after), *others()], **knobs)
 
-    provider(server).write(SetActive(replace(ADA, active=not after), after))
+    provider(server).write(SetActive(ADA._replace(active=not after), after))
 
     assert ours(server) == ada(active=after)
 
 
 CORRECT = SetAttributes(
-    replace(ADA, email="old@acme.example"),
+    ADA._replace(email="old@acme.example"),
     (
         AttributeChange(Attribute.DISPLAY_NAME, None, "Ada"),
         AttributeChange(Attribute.EMAIL, "old@acme.example", "new@acme.example"),
@@ -435,7 +435,7 @@ def test_what_somebody_else_changed_elsewhere_meanwhile_is_no_conflict() -> None
 
 def test_a_change_that_somebody_else_made_meanwhile_is_a_conflict() -> None:
     server = FakeServer([user("ada", active=False), *others()])
-    error = fails(server, SetActive(replace(ADA, active=True), True))
+    error = fails(server, SetActive(ADA._replace(active=True), True))
     assert isinstance(error, ConflictError)
 
 

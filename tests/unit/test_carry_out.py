@@ -673,7 +673,7 @@ def test_who_joins_is_seen_to_be_there_before_they_are_given_roles(stored_as: St
         f"promote {NEW_JOE}",
         f"read back {NEW_JOE}",
     ]
-    assert work.provider.people[MADE_JOE] == replace(JOE.principal, id=MADE_JOE)
+    assert work.provider.people[MADE_JOE] == JOE.principal._replace(id=MADE_JOE)
     assert work.provider.holdings()[MADE_JOE] == holds("viewer")
 
 
@@ -841,12 +841,12 @@ def test_who_is_not_said_to_be_inactive_is_reactivated(active: bool | None, resu
 
 def test_attributes_stick_whatever_letter_case_the_server_gives_names_and_addresses() -> None:
     change = build.correct("lea", user_name="Lee@ACME.example", email="Lee@acme.example", display_name="Lea")
-    kept = replace(
-        principal("lea", user_name="lee@acme.example"), email="lee@acme.example", display_name="Lea"
+    kept = principal("lea", user_name="lee@acme.example")._replace(
+        email="lee@acme.example", display_name="Lea"
     )
     assert found(change, kept) == (APPLIED, "")
     lost = "the server accepted it and did not keep it: displayName"
-    assert found(change, replace(kept, display_name="lea")) == (FAILED, lost)
+    assert found(change, kept._replace(display_name="lea")) == (FAILED, lost)
 
 
 def test_a_correction_that_fails_keeps_nothing_else_from_its_person() -> None:

@@ -94,7 +94,7 @@ def test_a_token_should_be_young(dates: TokenDates, verdict: Verdict, said: str)
 
 
 def test_attributes_are_counted() -> None:
-    ann = replace(principal("ann", external_id="1"), display_name="Ann", email="ann@x")
+    ann = principal("ann", external_id="1")._replace(display_name="Ann", email="ann@x")
     found = checkup.attributes([ann, principal("bob", active=None)], DirectoryKind.OKTA)
     assert (found.verdict, found.said) == (
         OK,

@@ -380,7 +380,7 @@ def directory(*members: Member) -> Membership:
 
 
 def ann(**changes: Any) -> LiveState:
-    return live({"ann": holds("viewer")}, replace(principal("ann", external_id="00u-ann"), **changes))
+    return live({"ann": holds("viewer")}, principal("ann", external_id="00u-ann")._replace(**changes))
 
 
 def test_somebody_inactive_who_holds_something_is_told_as_such() -> None:

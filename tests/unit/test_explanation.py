@@ -398,8 +398,8 @@ def test_no_other_write_is_told(changes: dict[str, str], name: str, project: str
 # Who is meant
 
 
-ANN = replace(principal("ann"), email="Ann.Ng@acme.example")
-TWINS = [replace(principal(name), email="team@acme.example") for name in ("bob", "cid")]
+ANN = principal("ann")._replace(email="Ann.Ng@acme.example")
+TWINS = [principal(name)._replace(email="team@acme.example") for name in ("bob", "cid")]
 EVERYBODY = case(
     person("ann", previously=("Anna@old.example",)),
     state=live({}, ANN, *TWINS, principal("dan", user_name="team")),
@@ -417,7 +417,7 @@ def test_people_are_found_by_name_id_and_e_mail(name: str) -> None:
 
 
 def test_a_user_name_goes_before_somebody_else_s_e_mail() -> None:
-    taken = replace(principal("bob"), email="ann@acme.example")
+    taken = principal("bob")._replace(email="ann@acme.example")
     known = case(state=live({}, taken, ANN))
     assert explanation.find(known, "ann@acme.example") is ANN
 

@@ -170,7 +170,7 @@ def test_what_undo_needs_is_kept_beside_what_a_plan_shows(path: Path) -> None:
 
 
 def test_changes_of_accounts_are_kept_with_what_was_and_read_back_as_they_were(path: Path) -> None:
-    gone = replace(principal("old", active=False), display_name="Old", email="old@acme.example")
+    gone = principal("old", active=False)._replace(display_name="Old", email="old@acme.example")
     accounts: list[AccountChange] = [
         create_user("joe"),
         correct("ann", display_name="Ann", user_name="anne@acme.example"),

@@ -80,7 +80,7 @@ def account(name: str = "ann", **changes: Any) -> Principal:
     known = Principal(
         f"u-{name}", f"{name}@acme.example", f"x-{name}", active=True, display_name=name.title()
     )
-    return replace(known, **changes)
+    return known._replace(**changes)
 
 
 def inactive(name: str = "ann", **changes: Any) -> Principal:
@@ -1000,7 +1000,7 @@ def test_a_returner_comes_back_under_the_directorys_name() -> None:
 
 def test_what_an_account_lacks_is_no_difference_although_others_have_it() -> None:
     ann, bob = person(email="ann@acme.example"), BOB._replace(email="bob@acme.example")
-    bobs = replace(BOBS, email="bob@acme.example")
+    bobs = BOBS._replace(email="bob@acme.example")
     seen = life([ann, bob], server(account(), bobs), rules=replace(REPORT, repairs=True))
     assert (seen.changes, seen.told) == ((), [])
 

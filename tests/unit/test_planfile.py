@@ -101,7 +101,7 @@ ACCOUNTS: list[AccountChange] = [
     build.reactivate("rex"),
     build.deactivate("lea"),
     build.delete_user(
-        replace(build.principal("old", active=False), display_name="Old", email="o@acme.example")
+        build.principal("old", active=False)._replace(display_name="Old", email="o@acme.example")
     ),
 ]
 FINDINGS = (

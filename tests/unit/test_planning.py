@@ -190,7 +190,7 @@ LIVES = LiveState(
     {
         one.id: one
         for one in (
-            replace(principal("ann", external_id="x-ann"), display_name="Ann"),
+            principal("ann", external_id="x-ann")._replace(display_name="Ann"),
             principal("bob", user_name="old@acme.example", external_id="x-bob"),
             principal("cid", external_id="x-cid", active=False),
             principal("eve", external_id="x-eve"),

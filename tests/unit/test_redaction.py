@@ -95,7 +95,7 @@ def person(number: int, *, active: bool = True) -> Principal:
 
 
 ANN, BEA, CAL, DEE, EVE = map(person, range(5))
-NEW = replace(person(9), id="new:zelda-9@quark.example")
+NEW = person(9)._replace(id="new:zelda-9@quark.example")
 WORDS = "of Zelda (zelda-0@quark.example, id 4711)"
 
 

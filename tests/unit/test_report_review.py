@@ -53,7 +53,7 @@ SCOPE = ScopeExplanation(
 )
 REMARK = Remark(About.TEMPORARY, "admin, INC-1")
 ACCESS = Access(SCOPE, Role.ADMIN, remarks=(REMARK,))
-ANN = replace(principal("ann", external_id="00u1"), display_name="Ann Ng")
+ANN = principal("ann", external_id="00u1")._replace(display_name="Ann Ng")
 LINES = {
     at(1): LINE,
     at(2): replace(LINE, at=at(2), writer=NOT_COMMITTED, approval=NOT_COMMITTED, reviewed=None),
@@ -178,7 +178,7 @@ def test_who_let_a_squashed_commit_in_is_not_known_but_who_committed_it_is() -> 
 
 def test_values_that_are_not_the_policy_s_have_rows_of_their_own() -> None:
     person = Explanation(
-        replace(ANN, active=None), (), classes=("contractor", "vendor"), foreign=("billing",)
+        ANN._replace(active=None), (), classes=("contractor", "vendor"), foreign=("billing",)
     )
     assert only(dossier(person=person)) == {
         **HEAD,
@@ -191,7 +191,7 @@ def test_values_that_are_not_the_policy_s_have_rows_of_their_own() -> None:
 
 
 def test_who_has_no_account_yet_has_no_id() -> None:
-    joiner = replace(ANN, id=provisional("ann"))
+    joiner = ANN._replace(id=provisional("ann"))
     row = only(dossier(ACCESS, person=Explanation(joiner, ())))
     assert (row["active"], row.get("id")) == ("no account yet", None)
     document: Any = review.data(dossier(ACCESS, person=Explanation(joiner, ())))
@@ -232,7 +232,7 @@ def test_no_cell_is_a_formula_or_obeyed_by_a_terminal(text: str, expected: str) 
 
 def test_hostile_names_stay_in_their_cells() -> None:
     hostile = 'x","y"\r\n=HYPERLINK("http://evil")'
-    person = Explanation(replace(ANN, user_name=hostile, display_name="=1+1"), ())
+    person = Explanation(ANN._replace(user_name=hostile, display_name="=1+1"), ())
     row = only(dossier(ACCESS, person=person))
     assert row["user"] == 'x","y"\\r\\n=HYPERLINK("http://evil")'
     assert row["display_name"] == "'=1+1"

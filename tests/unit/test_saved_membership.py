@@ -46,7 +46,7 @@ def test_who_is_in_a_group_comes_back_under_the_names_of_their_accounts(tmp_path
 
 
 def test_neither_roles_nor_names_nor_emails_are_kept() -> None:
-    ann = replace(principal("ann"), display_name="Ann Secret", email="private@home.example")
+    ann = principal("ann")._replace(display_name="Ann Secret", email="private@home.example")
     member = Member(user_name="ann@acme.example", display_name="Ann Secret", email="private@home.example")
     text, _ = saved.text(Membership((group("eng", member),)), live({}, ann), ENG, NOW)
     assert json.loads(text) == {

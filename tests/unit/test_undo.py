@@ -302,7 +302,7 @@ def test_what_may_have_been_done_to_an_account_is_looked_at(result: str | None) 
 def test_who_is_as_they_were_needs_no_way_back() -> None:
     assert account(set_active(True, False), BOB).accounts == ()
     assert account(set_active(False, True), OUT).accounts == ()
-    assert account(set_attributes(("displayName", "Bob", "Rob")), replace(BOB, display_name="Bob")) == (
+    assert account(set_attributes(("displayName", "Bob", "Rob")), BOB._replace(display_name="Bob")) == (
         account(set_active(True, False), BOB)
     )
 
@@ -337,7 +337,7 @@ def test_names_and_addresses_go_back_as_far_as_they_stand_as_the_run_left_them()
 
 
 def test_an_attribute_that_was_not_there_before_stays() -> None:
-    found = account(set_attributes(("displayName", None, "Rob")), replace(BOB, display_name="Rob"))
+    found = account(set_attributes(("displayName", None, "Rob")), BOB._replace(display_name="Rob"))
     assert found.accounts == ()
     assert found.lost == ("bob@acme.example, displayName: there was none before, and none can be put back",)
 

@@ -44,6 +44,10 @@ _SCOPES = {
 }
 
 
+class QueryError(ReadError):
+    """Okta won't answer what it was asked, as it was asked (400)."""
+
+
 class OktaClient(Closing):
     """Reads. Safe to use from several threads. Close it, or use it as a context."""
 
@@ -182,7 +186,8 @@ class OktaClient(Closing):
         document: Mapping[str, object] = answers.json_object(reply.body) or {}
         code, summary = document.get("errorCode"), document.get("errorSummary")
         reason = answers.refusal(reply, self._clean, code, summary)
-        return ReadError(f"{what}: {reason}", self._hint(reply.status, path))
+        kind = QueryError if reply.status == 400 else ReadError
+        return kind(f"{what}: {reason}", self._hint(reply.status, path))
 
     def _hint(self, status: int, path: str) -> str:
         scope = next((scope for begin, scope in _SCOPES.items() if path.startswith(begin)), "")

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from reconciler.directories import by_name
 from reconciler.directories.okta import log, wire
-from reconciler.directories.okta.client import HINT, OktaClient, installed_signer
+from reconciler.directories.okta.client import HINT, OktaClient, QueryError, installed_signer
 from reconciler.directories.okta.wire import JsonObject, Reader
 from reconciler.errors import ReadError
 from reconciler.http import filters
@@ -143,14 +143,22 @@ class OktaDirectory:
     def _gathered(
         self, how: str, attribute: str, values: Iterable[str], *params: tuple[str, str]
     ) -> Iterator[JsonObject]:
-        """All groups with one of these values, by as few requests as they fit in."""
+        """All groups with one of these values, by as few requests as they fit in.
+
+        Where Okta won't take one for several values, each is asked for alone.
+        """
 
         def term(value: str) -> str:
             return f"{OR}{attribute} eq {filters.scim(value)}"
 
         def listed(some: list[str]) -> list[JsonObject]:
             asked = (how, "".join(map(term, some)).removeprefix(OR))
-            return self._client.everything(GROUPS, [asked, *params, LIMIT], "group")
+            try:
+                return self._client.everything(GROUPS, [asked, *params, LIMIT], "group")
+            except QueryError:
+                if len(some) == 1:
+                    raise
+            return [entry for value in some for entry in listed([value])]
 
         together = list(filters.gathered(values, term, MOST_TERMS, LONGEST))
         for entries in self._client.abreast(listed, together):
