@@ -185,7 +185,7 @@ class UserRolesWriter:
         if person is None or not self._fits(change, person, self._first_way):
             return None
         operations = self._operations(change, person)
-        version = person.principal.version if self._readings.abilities.etag else None
+        version = person.version if self._readings.abilities.etag else None
         return Draft(wire.patch(operations), version) if operations else None
 
     def begun(self, change: SetRoles) -> None:
