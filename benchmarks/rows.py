@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from json import loads
 from math import ceil
 
-from benchmarks import sockets
+from benchmarks import sockets, thinking
 from benchmarks.bench import Bench, listed, write
 from benchmarks.processes import ROOT, Cost, WorkError, cost, python, script
 from benchmarks.results import AtLeast, AtMost, Figure, Line, Result
@@ -95,18 +95,21 @@ def validate(bench: Bench) -> Iterator[Line]:
 def think(bench: Bench) -> Iterator[Line]:
     """Thinking alone, in CPU time, and how it grows."""
     scale = bench.scale
-    sizes = {bench.world: scale.changed, bench.tenth: scale.changed // 10}
-    large, small = (
-        [_thought(bench, world, changed) for _ in range(scale.long)] for world, changed in sizes.items()
+    pairs = [
+        (_thought(bench.tenth.people, scale.changed // 10), _thought(scale.people, scale.changed))
+        for _ in range(scale.long)
+    ]
+    small, large = zip(*pairs, strict=True)
+    what = "desired, drift, plan and guardrails of what is in memory: CPU time"
+    size = (
+        f"{scale.people:,} people, a group for every {thinking.IN_A_GROUP}, {scale.changed:,} people change"
     )
-    what = "desired, drift, plan and guardrails of what was read: CPU time"
-    size = f"{scale.people:,} people, {scale.groups:,} groups, {scale.changed:,} people change"
     cold = Figure(f"{what}, the first time in a process", tuple(one["cold"] for one in large))
     yield Result("think", "thinking, CPU", "s", cold, None, AtMost(1), (size,))
     yield Result(
         "think", "thinking, growth", "s",
-        Figure(f"{scale.people:,} people, the second time", tuple(one["warm"] for one in large)),
-        Figure(f"{bench.tenth.people:,} people, the second time", tuple(one["warm"] for one in small)),
+        Figure(f"{scale.people:,} people, once it is warm", tuple(one["warm"] for one in large)),
+        Figure(f"{bench.tenth.people:,} people, once it is warm", tuple(one["warm"] for one in small)),
         AtMost(11),
     )  # fmt: skip
 
@@ -128,7 +131,11 @@ def rate(bench: Bench) -> Iterator[Line]:
     """The same, on a server that allows some a second."""
     scale = bench.scale
     settings = Settings(
-        latency=scale.write_seconds, page=scale.page, rate=scale.rate, differing=scale.changed
+        latency=scale.write_seconds,
+        page=scale.page,
+        rate=scale.rate,
+        burst=scale.rate,  # what it saves up while nothing comes is that of a second, as is usual
+        differing=scale.changed,
     )
     floor = Figure(f"{scale.changed:,} writes, {scale.rate} a second", (scale.changed / scale.rate,))
     yield from _applied(bench, "rate", "apply at a limit", settings, floor, 1.1, 1)
@@ -214,14 +221,14 @@ def _applied(
     """What an apply takes, each on a server at its beginning. Raises WorkError where it writes too much."""
     ours, refused, all_sent = [], 0, 0
     for _ in range(times):
-        server = bench.server(bench.world, settings, "waiting" if row == WAITING else "")
+        server = bench.server(bench.tenth, settings, "waiting" if row == WAITING else "")
         ours.append(bench.apply(server))
         counts = server.counts()
         if counts.writes != settings.differing:
             raise WorkError(f"{counts.writes:,} writes for {settings.differing:,} changes")
         refused, all_sent = refused + counts.refused, all_sent + counts.requests
     figure = _wall("reconciler apply, whole process", ours)
-    note = f"{settings.differing:,} of {bench.scale.people:,} people change; exactly so many writes"
+    note = f"{settings.differing:,} of {bench.tenth.people:,} people change; exactly so many writes"
     share = Figure("refused requests, of all that were sent", (100 * refused / all_sent,))
     return [
         Result(row, f"{title}, wall time", "s", figure, floor, AtMost(limit), (note,)),
@@ -230,10 +237,9 @@ def _applied(
     ]
 
 
-def _thought(bench: Bench, world: World, changed: int) -> Mapping[str, float]:
-    server = bench.server(world, Settings(page=bench.scale.page, differing=max(1, changed)))
-    policy = bench.policy(world, bench.scale.policy_files)
-    seconds: Mapping[str, float] = loads(cost(python("thought", server.url, str(policy))).output)
+def _thought(people: int, changed: int) -> Mapping[str, float]:
+    command = python("thinking", "--people", str(people), "--changed", str(max(1, changed)))
+    seconds: Mapping[str, float] = loads(cost(command).output)
     return seconds
 
 

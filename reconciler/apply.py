@@ -82,8 +82,8 @@ def carry_out(
     """
     run = _Run(provider, live, minimum_admins, account, progress, asked_to_stop, hands(provider))
     try:
-        for _, changes in groupby(plan.changes, lambda change: change.stage):
-            run.stage(list(changes))
+        for stage, changes in groupby(plan.changes, lambda change: change.stage):
+            run.stage(stage, list(changes))
     finally:
         run.hands.close()
     return tuple(run.outcomes[id(change)] for change in plan.changes)
@@ -118,13 +118,16 @@ class _Run:
     """Kinds of changes that are not tried any more, and why."""
     stopped: str = ""
     floor: int = 0
+    unseating: bool = False
+    """Whether the changes of the stage take the admin's role from whom they are for."""
 
     def __post_init__(self) -> None:
         self.admins = set(admins(self.live, self.live.roles))
         self.floor = min(self.minimum_admins, len(self.admins))
 
-    def stage(self, changes: list[Change]) -> None:
+    def stage(self, stage: Stage, changes: list[Change]) -> None:
         """Write all changes of one stage, then read back what was written."""
+        self.unseating = stage is Stage.UNSEAT
         self._heed()
         if any(map(shuts_out, changes)):
             self._find_admins(changes)
@@ -176,13 +179,13 @@ class _Run:
         """Whether there may be one admin less for it, so that the others must be counted before."""
         if isinstance(change, CreateGroup):
             return False
-        is_admin = change.principal.id in self.admins
-        return change.stage is Stage.UNSEAT or (shuts_out(change) and is_admin)
+        return self.unseating or (change.principal.id in self.admins and shuts_out(change))
 
     def _write(self, wave: Sequence[Change]) -> None:
         """Write changes of different people, as many at once as may be, until each has come to its end."""
         waiting = deque(self.provider.portions(wave))
         while waiting or self.hands.busy:
+            self._heed()
             self._begin(waiting)
             if self.stopped:
                 self._recall()
@@ -262,7 +265,7 @@ class _Run:
                 needed = (change.principal.id, *_gained(change))
                 if reasons := [self.broken[need] for need in needed if need in self.broken]:
                     return reasons[0]
-                return self._too_few_left(change.principal) if change.stage is Stage.UNSEAT else ""
+                return self._too_few_left(change.principal) if self.unseating else ""
             case SetActive(after=True):
                 return self.broken.get(change.principal.id, "")
             case SetActive() | DeleteUser():

@@ -216,8 +216,7 @@ class _Bench:
     @cached_property
     def _left_alone(self) -> Collection[_Holders]:
         """Who holds the same before the plan and after it: nearly everybody."""
-        changed = self._changed
-        return _alike({id_: held for id_, held in self.live.roles.items() if id_ not in changed})
+        return _alike(self.live.roles, self._changed)
 
     @cached_property
     def _changed(self) -> frozenset[str]:
@@ -227,14 +226,13 @@ class _Bench:
     def held_before(self) -> Mapping[str, Holdings]:
         """Who is brought back by the plan holds nothing until then, for it is the plan that gives it back."""
         back = {one.principal.id for one in self.plan.accounts if isinstance(one, SetActive) and one.after}
-        return {id_: holdings for id_, holdings in self.live.roles.items() if id_ not in back}
+        return _without(self.live.roles, back)
 
     @cached_property
     def held_after(self) -> Mapping[str, Holdings]:
         """A deleted account holds nothing; a deactivated one what it is left with, for it may come back."""
         gone = {change.principal.id for change in self.plan.accounts if isinstance(change, DeleteUser)}
-        left = after(self.plan, self.live.roles)
-        return {id_: holdings for id_, holdings in left.items() if id_ not in gone}
+        return _without(after(self.plan, self.live.roles), gone)
 
     # Who is meant.
 
@@ -307,7 +305,7 @@ class _Bench:
 
     @cached_property
     def _people(self) -> People:
-        return People.of(self.live.people.values(), self.policy.people)
+        return People.on(self.live.people, self.policy.people)
 
     @cached_property
     def _classes(self) -> Classes:
@@ -349,15 +347,25 @@ class _Bench:
         return Had(role, where, next(giving, None))
 
 
-def _alike(roles: Mapping[str, Holdings]) -> Collection[_Holders]:
-    """Everybody by what they hold, so that each claim is held against that once."""
+def _alike(roles: Mapping[str, Holdings], but: Collection[str] = frozenset()) -> Collection[_Holders]:
+    """Everybody (`but` those) by what they hold, so that each claim is held against that once."""
+    same: dict[int, _Holders] = {}  # by the holdings themselves, which many share
     found: dict[tuple[tuple[Scope, Roles], ...], _Holders] = {}
     for id_, holdings in roles.items():
-        key = tuple(holdings.items())  # in another order it is another key, which does no harm
-        if (several := found.get(key)) is None:
-            several = found[key] = _Holders(_highest(holdings), [])
+        if id_ in but:
+            continue
+        several = same.get(id(holdings))
+        if several is None:
+            key = tuple(holdings.items())  # in another order it is another key, which does no harm
+            if (several := found.get(key)) is None:
+                several = found[key] = _Holders(_highest(holdings), [])
+            same[id(holdings)] = several
         several.ids.append(id_)
     return found.values()
+
+
+def _without(roles: Mapping[str, Holdings], ids: Collection[str]) -> Mapping[str, Holdings]:
+    return {id_: held for id_, held in roles.items() if id_ not in ids} if ids else roles
 
 
 def _only(roles: Mapping[str, Holdings], ids: Collection[str]) -> Mapping[str, Holdings]:

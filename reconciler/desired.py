@@ -32,7 +32,7 @@ from reconciler.model import (
     fold,
 )
 from reconciler.people import classes, groups
-from reconciler.people.classes import Bounds, Classes, End
+from reconciler.people.classes import UNBOUND, Bounds, Classes, End
 from reconciler.people.identity import People
 from reconciler.people.population import Population
 from reconciler.phrases import shortened
@@ -63,9 +63,10 @@ def expand(
     is held, and who is entitled to nothing, or to something all the same; its newcomers are people of `live`
     already.
     """
-    people = People.of(live.people.values(), policy.people)
+    people = People.on(live.people, policy.people)
     told = classes.tell_apart(policy, membership, people)
-    expansion = _Expansion(membership, people, told, live, population, protected(policy, live), now)
+    barred = population.barred(live.people)
+    expansion = _Expansion(membership, people, told, live, population, barred, protected(policy, live), now)
     for binding in policy.bindings:
         expansion.bind(binding)
     for grant in policy.grants:
@@ -96,6 +97,11 @@ class _Offer:
 
     reasons: tuple[tuple[Scope, Provenance], ...]
     counts: bool = True
+    alone: tuple["_Offer", ...] = field(init=False)
+    """Just this one, as most people have it: one value for all of them."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "alone", (self,))
 
 
 _Offers = tuple[_Offer, ...]
@@ -110,6 +116,8 @@ class _Expansion:
     classes: Classes
     live: LiveState
     population: Population
+    barred: frozenset[str]
+    """Who can be given nothing."""
     protected: frozenset[str]
     now: datetime
     given: dict[str, _Offers] = field(default_factory=dict)
@@ -211,11 +219,17 @@ class _Expansion:
         doubtful = self._frozen()
         held = self.protected | doubtful
         self._end()
-        resolved = cache(_resolved)  # many are offered the same
+        resolved = cache(_resolved)
         roles: dict[str, Holdings] = {}
         why: dict[str, Reasons] = {}
+        known: dict[_Offers, tuple[Holdings, Reasons]] = {}  # many are offered the same
         for id_, offers in self.given.items():
-            roles[id_], why[id_] = resolved(offers, self.idle.get(id_, ()))
+            result = known.get(offers)
+            if result is None:
+                result = known[offers] = _resolved(offers, ())
+            roles[id_], why[id_] = result
+        for id_ in self.idle.keys() & self.given.keys():
+            _, why[id_] = resolved(self.given[id_], self.idle[id_])
         for id_ in self.idle.keys() - self.given.keys():
             _, why[id_] = resolved((), self.idle[id_])
         if self.held_for_all or self.held_for_unmatched:
@@ -229,7 +243,7 @@ class _Expansion:
         for id_ in held:
             _enter(roles, id_, self.live.holdings(id_))
         held |= self.population.held
-        given = sum(len(roles[id_]) for id_ in self.given if id_ not in held)
+        given = sum(len(roles[id_]) for id_ in self.given.keys() - held)
         return DesiredState(
             roles,
             why,
@@ -249,20 +263,21 @@ class _Expansion:
             self._empty(group, binding.roles)
         strangers = []
         offer_within = cache(partial(_offer, binding))
+        standings = self.classes.standings
         for member in members:
-            person = self.people.match(member)
-            if person is None and member.active is False:
+            id_ = self.people.id_of(member)
+            if id_ is None and member.active is False:
                 continue  # entitled to nothing, whoever they are
-            if person is None:
+            if id_ is None:
                 strangers.append(str(member))
                 continue
             if self.classes.problems:
                 continue
-            offer = offer_within(self.classes.of(person.id).bounds)
-            if offer.counts:
-                self._give(person, offer)
-            else:
-                _note(self.idle, person.id, offer)
+            offer = offer_within(standings[id_].bounds if id_ in standings else UNBOUND)
+            if not offer.counts:
+                _note(self.idle, id_, offer)
+            elif id_ not in self.barred:
+                _note(self.given, id_, offer)
         if strangers:
             _raise_to(self.held_for_unmatched, binding.roles)
             self.problems[Problem(binding.at, _strangers(group, strangers))] = None
@@ -271,10 +286,10 @@ class _Expansion:
         """Whether somebody is given or has something that an end of their time would take."""
         if id_ in self.protected or not (id_ in self.given or id_ in self.live.roles):
             return False
-        return self.population.entitles(self.live.people[id_])
+        return id_ not in self.barred
 
     def _give(self, person: Principal, offer: _Offer) -> None:
-        if self.population.entitles(person):
+        if person.id not in self.barred:
             _note(self.given, person.id, offer)
 
     def _frozen(self) -> frozenset[str]:
@@ -309,12 +324,12 @@ class _Expansion:
 
     def _told_apart(self) -> frozenset[str]:
         """Who is known to be a certain person of the directory, or none of its strangers."""
-        inside = (self.people.match(member) for group in self.bound for member in group.members or ())
-        return self.population.told_apart.union(person.id for person in inside if person)
+        inside = (self.people.id_of(member) for group in self.bound for member in group.members or ())
+        return self.population.told_apart.union(id_ for id_ in inside if id_ is not None)
 
     def _held(self, id_: str, asked: Holdings, apart: Collection[str]) -> Holdings:
         """What was asked for, raised to what somebody holds, as far as something unresolved could give it."""
-        if not self.population.entitles(self.live.people[id_]) or self.classes.of(id_).over(self.now):
+        if id_ in self.barred or self.classes.of(id_).over(self.now):
             return asked
         result = dict(asked)
         for scope, roles in self.live.holdings(id_).items():
@@ -352,7 +367,8 @@ class _Expansion:
 
 def _note(book: dict[str, _Offers], id_: str, offer: _Offer) -> None:
     if offer.reasons:
-        book[id_] = (*book.get(id_, ()), offer)
+        earlier = book.get(id_)
+        book[id_] = offer.alone if earlier is None else (*earlier, offer)
 
 
 def _enter(book: dict[str, Mapping[Scope, T]], id_: str, value: Mapping[Scope, T]) -> None:
@@ -403,7 +419,8 @@ def _by_scope(offers: _Offers) -> dict[Scope, list[Provenance]]:
         for scope, reason in offer.reasons:
             scopes.setdefault(scope, []).append(reason)
     for reasons in scopes.values():
-        reasons.sort(key=_strength)
+        if len(reasons) > 1:
+            reasons.sort(key=_strength)
     return scopes
 
 
@@ -416,6 +433,8 @@ def _resolved(given: _Offers, idle: _Offers) -> tuple[Holdings, Reasons]:
 
 def _ranked(given: Mapping[Scope, list[Provenance]], idle: Mapping[Scope, list[Provenance]]) -> Reasons:
     """Reasons by scope: those that hold, then those that do not or no more."""
+    if not idle:
+        return {scope: tuple(reasons) for scope, reasons in given.items()}
     return {scope: (*given.get(scope, ()), *idle.get(scope, ())) for scope in {**given, **idle}}
 
 

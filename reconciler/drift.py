@@ -39,13 +39,20 @@ class Drift:
 def detect(desired: DesiredState, live: LiveState) -> Drift:
     """Compare everybody by id; who holds what they should is not in the answer."""
     should, does = desired.roles, live.roles
-    differing = [
-        principal
-        for id_, principal in live.people.items()
-        if should.get(id_, NOTHING) != does.get(id_, NOTHING)
-    ]
+    known: dict[tuple[int, int], bool] = {}  # most people share what they hold with others, on either side
+    differing = []
+    for id_, principal in live.people.items():
+        one, other = should.get(id_, NOTHING), does.get(id_, NOTHING)
+        if one is other:
+            continue
+        both = (id(one), id(other))
+        differs = known.get(both)
+        if differs is None:
+            differs = known[both] = one != other
+        if differs:
+            differing.append(principal)
     differing.sort(key=lambda person: (fold(person.user_name), person.id))
-    scopes = cache(_differing)  # thousands of people differ alike
+    scopes = cache(_differing)
     return Drift(tuple(_person(principal, desired, live, scopes) for principal in differing))
 
 
@@ -59,6 +66,8 @@ def _person(
     why = desired.why.get(principal.id, {})
     entries = desired.entries.get(principal.id, {})
     none: Roles = frozenset()
+    # What is alike is left out before anything is compared: so thousands of people differ alike.
+    extra, lacking = frozenset(does.items() - should.items()), frozenset(should.items() - does.items())
     return PersonDrift(
         principal,
         tuple(
@@ -69,7 +78,7 @@ def _person(
                 why.get(scope, ()),
                 entries.get(scope, ()),
             )
-            for scope in differing(frozenset(does.items()), frozenset(should.items()))
+            for scope in differing(extra, lacking)
         ),
     )
 

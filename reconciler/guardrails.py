@@ -103,8 +103,10 @@ def takes(plan: Plan) -> bool:
 
 def admins(live: LiveState, roles: Mapping[str, Holdings]) -> frozenset[str]:
     """The ids of those who hold the organization's admin role and can act: everybody but the inactive."""
+    holding = {id(holdings): holdings for holdings in roles.values()}  # many share what they hold
+    seated = {key for key, holdings in holding.items() if _is_admin(holdings)}
     return frozenset(
-        id_ for id_, holdings in roles.items() if _is_admin(holdings) and live.people[id_].entitled
+        id_ for id_, holdings in roles.items() if id(holdings) in seated and live.people[id_].entitled
     )
 
 
@@ -161,7 +163,7 @@ class _Case:
     @cached_property
     def holders(self) -> int:
         """How many people hold roles, of whom percentages are taken."""
-        return sum(1 for holdings in self.live.roles.values() if holdings)
+        return sum(map(bool, self.live.roles.values()))
 
     def refused(
         self, guardrail: str, measured: int, limit: int, message: str, look: str, people: Iterable[str]
@@ -268,7 +270,8 @@ def _unknown(case: _Case, guardrail: str, names: Collection[str], danger: str) -
     """A name that fits nobody guards nobody, so whatever takes something is refused until it does."""
     if not names or not takes(case.plan):
         return None
-    known = {fold(person.user_name) for person in case.live.people.values()}
+    wanted = set(map(fold, names))
+    known = {name for one in case.live.people.values() if (name := fold(one.user_name)) in wanted}
     missing = tuple(sorted(name for name in names if fold(name) not in known))
     if not missing:
         return None

@@ -31,14 +31,15 @@ class Ended:
 class Hands:
     """As many threads as the provider takes writes at once. All methods are for one thread alone.
 
-    A few portions more may lie ready, half as many, so that no hand waits while the next one is recorded.
+    Some portions more lie ready, so that no hand waits while the next ones are recorded, which may take as
+    long as a write. Where only one may be under way, none does: each is recorded once the one before is done.
     The threads are no reason for the program to stay: who does not wait for the end of a write need not.
     """
 
     def __init__(self, provider: Provider) -> None:
         self._provider = provider
         self._hands = 0
-        self._most = provider.at_once + provider.at_once // 2
+        self._most = 3 * provider.at_once - 2
         self._under_way: dict[int, Portion] = {}
         self._begun: SimpleQueue[Portion | None] = SimpleQueue()
         self._ended: SimpleQueue[Ended | tuple[Portion, BaseException]] = SimpleQueue()
@@ -50,8 +51,9 @@ class Hands:
 
     @property
     def free(self) -> int:
-        """How many more portions may be begun."""
-        return self._most - len(self._under_way)
+        """How many more portions may be begun: none as long as they are few, for together they cost less."""
+        free = self._most - len(self._under_way)
+        return free if free >= self._provider.at_once else 0
 
     def begin(self, portion: Portion) -> None:
         """Have a portion written, as soon as there is a hand for it; at most `free` of them."""

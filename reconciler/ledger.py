@@ -59,6 +59,8 @@ class Ledger:
         try:
             end = _end(self._file, path)
             self._size, self._head = end.size, end.head
+            self._whole = not end.torn
+            """Whether nothing follows the last record, which something does where writing one ended early."""
             if end.torn:
                 torn = end.torn[:_TOLD_OF_TORN].decode("utf-8", errors="replace")
                 self.append("mended", {"torn": torn, "bytes": len(end.torn)})
@@ -84,7 +86,9 @@ class Ledger:
             records.append(record)
         lines = "".join(f"{canonical(record)}\n" for record in records).encode()
         try:
-            os.ftruncate(self._file, self._size)
+            if not self._whole:
+                os.ftruncate(self._file, self._size)
+            self._whole = False
             _write_all(self._file, lines)
             if lasting:
                 os.fsync(self._file)
@@ -92,7 +96,7 @@ class Ledger:
             with suppress(OSError):
                 os.ftruncate(self._file, self._size)
             raise _unwritable(self.path, error) from error
-        self._size, self._head = self._size + len(lines), head
+        self._size, self._head, self._whole = self._size + len(lines), head, True
         return records
 
     def begin(self, plan: Plan, live: LiveState, origin: Origin, more: Record) -> "RunAccount":

@@ -35,7 +35,7 @@ SLOWEST = 1.0
 """Requests a second. A server that wants fewer has to say how long to wait."""
 FASTEST = 2000.0
 """Requests a second that are as good as no limit."""
-LATE = 0.02
+LATE = 0.1
 """A request that went late lets the next one go so many seconds early, or by the time between two."""
 
 PAUSE = 0.5
@@ -202,10 +202,11 @@ class Pace:
         self._slowed = now
         self._crowded = self._on_top(going)
         if self._crowded:
-            self._probe = min(RAREST_PROBE, 4 * self._probe) if self._probing else PROBE
-            self._probing = False
+            tried, self._probing = self._probing, False
+            self._probe = min(RAREST_PROBE, 4 * self._probe) if tried else PROBE
             self._narrow(going)
-            self._hold(now + (asked or 0.0))
+            if not tried:  # of a trial it is known that it was one too many: it waits, the others need not
+                self._hold(now + (asked or 0.0))
             self._count_anew()
         else:
             disproved, self._places = self._places is not None, None

@@ -5,8 +5,9 @@ The owner of httpx, which takes as long to load as all of ours: who sends nothin
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode, urlsplit
@@ -86,7 +87,12 @@ class Transport:
         self._largest_body = largest_body
         self._met = False
         self._headers = {"User-Agent": "reconciler", "Accept-Encoding": "gzip, deflate", **headers}
-        self._http = inner or _connections(server, authorities)
+        self._connect: Callable[[], httpx.BaseTransport] = (
+            (lambda: inner) if inner else _connections(server, authorities)
+        )
+        self._connections: list[httpx.BaseTransport] = []
+        self._idle: list[httpx.BaseTransport] = []
+        """Connections that nothing is under way on. Whoever sends takes the one that was used last."""
 
     def url(self, path: str, params: Params = ()) -> str:
         """The absolute URL of a path below the base, whose own path is kept."""
@@ -108,8 +114,9 @@ class Transport:
         import httpx
 
         timeout = self._timeout(deadline)
+        connection = self._taken()
         try:
-            response = self._http.handle_request(
+            response = connection.handle_request(
                 httpx.Request(
                     request.method,
                     url,
@@ -123,6 +130,16 @@ class Transport:
                 return self._read(response, deadline)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             return _broken(error, self._met, timeout)
+        finally:
+            self._idle.append(connection)
+
+    def _taken(self) -> "httpx.BaseTransport":
+        """A connection for one request, a new one where all others are in use."""
+        with suppress(IndexError):  # which is how threads that look at once do not get the same
+            return self._idle.pop()
+        connection = self._connect()
+        self._connections.append(connection)
+        return connection
 
     def _timeout(self, deadline: float) -> "httpx.Timeout":
         import httpx
@@ -150,14 +167,15 @@ class Transport:
         return Reply(response.status_code, dict(response.headers), b"".join(parts))
 
     def close(self) -> None:
-        self._http.close()
+        for connection in self._connections:
+            connection.close()
 
 
-def _connections(server: str, authorities: str) -> "httpx.BaseTransport":
-    """What sends requests to one server, without what a client of many has: cookies, redirects, passwords.
+def _connections(server: str, authorities: str) -> "Callable[[], httpx.BaseTransport]":
+    """What makes connections to one server, without what a client of many has: cookies, redirects, passwords.
 
-    It keeps every connection, and how many there are is said by who sends. Raises SettingsError where the
-    environment names certificates or a proxy that can't be used.
+    Each is a pool of its own, for in one of many connections every request looks at all of them. Raises
+    SettingsError where the environment names certificates or a proxy that can't be used.
     """
     # It would load a command line of its own, with rich and pygments: that takes longer than all else of it.
     sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
@@ -168,12 +186,14 @@ def _connections(server: str, authorities: str) -> "httpx.BaseTransport":
     try:
         # A proxy from the environment sees a tunnel of TLS; plain http it could read.
         proxy = _proxy(server) if encrypted else None
-        return httpx.HTTPTransport(verify=trusted, limits=httpx.Limits(), trust_env=False, proxy=proxy)
+        connect = partial(httpx.HTTPTransport, verify=trusted, trust_env=False, proxy=proxy)
+        connect().close()  # which says whether the proxy can be used
     except (ImportError, ValueError, httpx.InvalidURL):  # which may quote the password of the proxy
         raise SettingsError(
             "the environment names a proxy that can't be used",
             "HTTPS_PROXY and ALL_PROXY hold a URL such as http://proxy.example.com:3128, NO_PROXY hosts",
         ) from None
+    return connect
 
 
 def _proxy(server: str) -> str | None:
@@ -194,14 +214,17 @@ def _nobody() -> "ssl.SSLContext":
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
-def _trusted(authorities: str) -> "ssl.SSLContext | bool":
+def _trusted(authorities: str) -> "ssl.SSLContext":
     """What trusts the certificates of a file or a folder and no others; the usual ones where none is named.
 
     Raises SettingsError.
     """
-    if not authorities:
-        return True
     import ssl
+
+    import httpx
+
+    if not authorities:
+        return httpx.create_ssl_context(trust_env=False)
 
     hint = "SSL_CERT_FILE names a file of certificates, SSL_CERT_DIR a folder that c_rehash prepared"
     try:

@@ -24,8 +24,12 @@ class People:
     @classmethod
     def of(cls, people: Iterable[Principal], entries: Iterable[PersonEntry] = ()) -> "People":
         """These principals; `entries` are the policy's, for earlier names."""
-        by_id = {person.id: person for person in people}
-        return cls(by_id, {fold(entry.user): entry.previously for entry in entries})
+        return cls.on({person.id: person for person in people}, entries)
+
+    @classmethod
+    def on(cls, people: Mapping[str, Principal], entries: Iterable[PersonEntry] = ()) -> "People":
+        """The same of those who are by their ids already."""
+        return cls(people, {fold(entry.user): entry.previously for entry in entries})
 
     @cached_property
     def by_external_id(self) -> Mapping[str, list[Principal]]:
@@ -52,6 +56,13 @@ class People:
             if found:
                 return found[0]
         return self.named(member.user_name) if member.user_name else None
+
+    def id_of(self, member: Member) -> str | None:
+        """The id of the same, for which nobody has to be looked at where the directory tells it itself."""
+        if member.principal_id is not None:
+            return member.principal_id if member.principal_id in self.by_id else None
+        person = self.match(member)
+        return person.id if person else None
 
     def named(self, user_name: str) -> Principal | None:
         """Who is called so, or was before as the policy says."""

@@ -116,8 +116,15 @@ class Population:
         """Whether somebody can be given anything."""
         return person.id in self.returning or (person.entitled and person.id not in self.denied)
 
+    def barred(self, people: Mapping[str, Principal]) -> frozenset[str]:
+        """The ids of those whom it does not entitle: few, so that nobody else need be asked about."""
+        inactive = {id_ for id_, person in people.items() if person.active is False}
+        return frozenset((inactive | self.denied.keys()) - self.returning)
+
     def joined(self, live: LiveState) -> LiveState:
         """The live state as if the newcomers were on the server, and held nothing."""
+        if not self.newcomers:
+            return live
         newcomers = {one.principal.id: one.principal for one in self.newcomers}
         return replace(live, people={**live.people, **newcomers})
 
@@ -180,7 +187,7 @@ class _Sorting:
     problems: list[Problem] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.people = People.of(self.live.people.values(), self.policy.people)
+        self.people = People.on(self.live.people, self.policy.people)
         self.bound = _bound(self.policy, self.membership)
         self.machines = frozenset(fold(account.user) for account in self.policy.service_accounts)
         everybody = self.bound.keys() | (self.membership.people or frozenset())

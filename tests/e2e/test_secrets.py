@@ -425,7 +425,7 @@ from reconciler.cli import main
 
 def survey(policy, provider, directory, *others):
     client = provider._client
-    seen = [provider, directory, client, client._transport, client._transport._http, client.__dict__]
+    seen = [provider, directory, client, client._transport, *client._transport._connections, client.__dict__]
     raise RuntimeError(f"no plan: {seen!r}")
 
 planning.survey = survey

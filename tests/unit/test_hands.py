@@ -72,8 +72,8 @@ class Work:
     provider: Gated
     account: Notes = field(default_factory=Notes)
     progress: list[str] = field(default_factory=list)
-    told: Event = field(default_factory=Event)
     stop: bool = False
+    heard: Event = field(default_factory=Event)
     outcomes: Sequence[Outcome] = ()
 
     def __post_init__(self) -> None:
@@ -83,12 +83,14 @@ class Work:
     def _run(self) -> None:
         def step(change: Change) -> None:
             self.progress.append(who(change))
-            self.told.set()
+
+        def asked_to_stop() -> bool:
+            if self.stop:
+                self.heard.set()
+            return self.stop
 
         state = self.provider.read()
-        self.outcomes = apply.carry_out(
-            self.plan, self.provider, state, 0, self.account, step, lambda: self.stop
-        )
+        self.outcomes = apply.carry_out(self.plan, self.provider, state, 0, self.account, step, asked_to_stop)
 
     def ended(self) -> list[tuple[str, Result]]:
         self.thread.join(30)
@@ -124,7 +126,7 @@ def test_no_more_is_recorded_ahead_than_lies_ready_for_the_next_hand() -> None:
 
     work.provider.wait_for(4)
 
-    assert [who(change) for change in work.account.written] == PEOPLE[:6]
+    assert [who(change) for change in work.account.written] == PEOPLE[:10]
     work.provider.open()
     work.ended()
 
@@ -135,12 +137,12 @@ def test_who_asks_to_stop_waits_for_what_is_under_way_and_nothing_else_is_sent()
 
     work.stop = True
     work.provider.let("p01")
-    work.told.wait(30)
+    assert work.heard.wait(30)
     work.provider.open()
 
     results = dict(work.ended())
     sent = {who(change) for change in work.provider.writes}
-    assert {*PEOPLE[:4]} <= sent <= {*PEOPLE[:6]}  # what lay ready a free hand may have been quicker to take
+    assert {*PEOPLE[:4]} <= sent <= {*PEOPLE[:10]}  # what lay ready a free hand may have been quicker to take
     assert results == {name: APPLIED if name in sent else SKIPPED for name in PEOPLE[:12]}
     assert len(work.account.outcomes) == 12
 
@@ -151,7 +153,7 @@ def test_what_fails_in_a_row_stops_the_rest_and_what_is_under_way_comes_to_its_e
 
     results = [result for _, result in work.ended()]
 
-    assert 5 <= results.count(FAILED) <= 5 + 3 + 2
+    assert 5 <= results.count(FAILED) <= 5 + 3 + 6
     assert results.count(SKIPPED) == 20 - results.count(FAILED)
     assert len(work.provider.writes) == results.count(FAILED)
 
@@ -181,6 +183,19 @@ def test_nothing_that_lies_ready_is_sent_once_nobody_waits_for_it() -> None:
     assert [who(change) for change in hands.recall()] == ["cat"]
     assert [who(change) for change in hands.abandon()] == ["ann", "bob"]
     assert not hands.busy
+    hands.close()
+    provider.open()
+
+
+def test_more_is_begun_only_once_there_is_room_for_as_many_as_there_are_hands() -> None:
+    provider = Gated(organization(), {f"u-{name}": principal(name) for name in ("ann", "bob")}, at_once=2)
+    hands = Hands(provider)
+    free = [hands.free]
+    for name in ("ann", "bob", "cat"):
+        hands.begin([build_change(name)])
+        free.append(hands.free)
+
+    assert free == [4, 3, 2, 0]
     hands.close()
     provider.open()
 
