@@ -106,6 +106,7 @@ class Client(Closing):
 
     def __init__(self, connection: Connection, transport: Transport, patience: Patience) -> None:
         self.at_once = connection.at_once
+        self.bulk = connection.bulk
         self._token = connection.token
         self._transport = transport
         self._sender = Sender(transport, patience, self._clean)
@@ -194,7 +195,7 @@ class Client(Closing):
         document = answers.json_object(reply.body)
         if document is None:
             raise AnswerError(what, answers.seen(reply, self._token), status=reply.status, hint=_HINTS[404])
-        if _is_error(document):
+        if is_error(document):
             refusal = self._refusal(reply)
             raise AnswerError(what, refusal.reason, status=reply.status, scim_type=refusal.scim_type)
         return document
@@ -269,7 +270,7 @@ class WritingClient(Client):
         document = answers.json_object(reply.body)
         if document is None:
             raise UncertainError(what, answers.seen(reply, self._token))
-        if _is_error(document):
+        if is_error(document):
             raise UncertainError(what, self._refusal(reply).reason)
         return Answer(document, reply.headers.get("etag"))
 
@@ -311,7 +312,8 @@ def connected(
     return Transport(connection.url, connection.authorities, headers, patience.clock, inner)
 
 
-def _is_error(document: JsonObject) -> bool:
+def is_error(document: JsonObject) -> bool:
+    """Whether a document is the Error of RFC 7644 section 3.12, under whatever status it comes."""
     schemas = document.get("schemas")
     return isinstance(schemas, list) and any(str(schema).casefold() == ERROR_SCHEMA for schema in schemas)
 

@@ -15,6 +15,14 @@ LARGEST_PAGE = 1000
 
 
 @dataclass(frozen=True, slots=True)
+class BulkLimits:
+    """How many operations, and how many bytes in all, one bulk request may have (RFC 7644 section 3.7.4)."""
+
+    operations: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class Abilities:
     """The `ServiceProviderConfig` of a server (RFC 7643 section 5, RFC 9865 section 4), as far as used.
 
@@ -27,6 +35,8 @@ class Abilities:
     cursor_first: bool = False
     """Whether to begin a listing with a cursor instead of an index."""
     page: int = PAGE
+    bulk: BulkLimits | None = None
+    """None where there are no bulk requests, or nobody knows how large they may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +50,7 @@ class Announced:
     by_cursor: bool | None = None
     cursor_first: bool | None = None
     page: int | None = None
+    bulk: BulkLimits | None = None
 
 
 def abilities(client: Client) -> Abilities:
@@ -61,6 +72,7 @@ def read(document: JsonObject) -> Abilities:
         etag=said.etag is not False,
         cursor_first=said.by_cursor is True and (said.by_index is False or said.cursor_first is True),
         page=PAGE if said.page is None else min(said.page, LARGEST_PAGE),
+        bulk=said.bulk,
     )
 
 
@@ -76,6 +88,7 @@ def announced(document: JsonObject) -> Announced:
         by_cursor=boolean(attribute(pagination, "cursor")),
         cursor_first=None if default is None else str(default).casefold() == "cursor",
         page=_page(document, pagination),
+        bulk=_bulk(document),
     )
 
 
@@ -85,8 +98,19 @@ def _supported(document: JsonObject, name: str) -> bool | None:
 
 def _page(document: JsonObject, pagination: JsonObject) -> int | None:
     said = [attribute(pagination, "maxPageSize"), attribute(_section(document, "filter"), "maxResults")]
-    limits = [limit for limit in said if isinstance(limit, int) and not isinstance(limit, bool) and limit > 0]
-    return min(limits, default=None)
+    return min([limit for one in said if (limit := _limit(one)) is not None], default=None)
+
+
+def _bulk(document: JsonObject) -> BulkLimits | None:
+    section = _section(document, "bulk")
+    operations, size = (_limit(attribute(section, name)) for name in ("maxOperations", "maxPayloadSize"))
+    if not boolean(attribute(section, "supported")) or operations is None or size is None:
+        return None
+    return BulkLimits(operations, size)
+
+
+def _limit(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
 
 
 def _section(document: JsonObject, name: str) -> JsonObject:

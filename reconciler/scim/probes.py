@@ -31,6 +31,8 @@ LISTINGS = "a listing that could be cut short by this is refused; tell whoever r
 
 NOT_SEEN = "not looked at"
 
+NOT_TRIED = "not tried: it would write"
+
 
 @dataclass(frozen=True, slots=True)
 class Greeting:
@@ -115,7 +117,8 @@ def abilities(client: Client, greeting: Greeting, reading: Reading, *, members: 
     yield probe.filter()
     yield probe.projection()
     yield probe.versions()
-    yield Ability("PATCH", _said(greeting.announced.patch), "not tried: it would write")
+    yield Ability("PATCH", _said(greeting.announced.patch), NOT_TRIED)
+    yield from probe.bulk()
 
 
 def unseen(greeting: Greeting) -> Iterator[Ability]:
@@ -267,6 +270,15 @@ class _Probe:
             remedy = "a run reads back what it wrote; but don't let two run at once" if promised else ""
             return Ability("ETag", said, "a user has no version", _if(promised), remedy)
         return Ability("ETag", said, "a user has a version")
+
+    def bulk(self) -> Iterator[Ability]:
+        """How many people may be written in one request, where the server or somebody here speaks of that."""
+        limits = self.said.bulk
+        if limits is not None:
+            yield Ability("Bulk", f"{limits.operations} at most", NOT_TRIED)
+        elif self.client.bulk:
+            remedy = "each person is written alone here: unset CIRCLECI_SCIM_BULK"
+            yield Ability("Bulk", None, NOT_TRIED, Verdict.FINDING, remedy)
 
     @property
     def _start(self) -> tuple[str, str]:

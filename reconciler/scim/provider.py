@@ -27,6 +27,7 @@ from reconciler.policy.document import Organization, StoredAs
 from reconciler.ports import Portion
 from reconciler.scim import role_groups, user_roles, users
 from reconciler.scim.accounts import AccountsWriter
+from reconciler.scim.bulk import BulkWriter
 from reconciler.scim.client import AnswerError, Client, WritingClient
 from reconciler.scim.reading import Reading, Readings
 from reconciler.scim.role_groups import RoleGroupsWriter
@@ -123,6 +124,7 @@ class ScimProvider(ScimReader):
         super().__init__(client, names, organization, readings)
         self._accounts = AccountsWriter(client, self._readings)
         self._user_roles = UserRolesWriter(client, names, self._readings)
+        self._bulk = BulkWriter(client, self._user_roles, self._readings)
         self._role_groups = RoleGroupsWriter(client, names, self._readings, self._members_from)
 
     def _live(self, reading: Reading) -> LiveState:
@@ -155,10 +157,10 @@ class ScimProvider(ScimReader):
         return self._client.at_once
 
     def portions(self, changes: Sequence[Change]) -> Iterable[Portion]:
-        """The changes, those together that the same groups are for."""
+        """The changes, those together that the same groups are for, or that one bulk request takes."""
         match self._stored_as:
             case StoredAs.USER_ROLES:
-                return [(change,) for change in changes]
+                return self._bulk.portions(changes)
             case StoredAs.GROUPS:
                 return role_groups.portions(changes, self.at_once)
             case _ as never:
@@ -174,7 +176,7 @@ class ScimProvider(ScimReader):
         }
         match self._stored_as:
             case StoredAs.USER_ROLES:
-                done: Collection[str] = ()
+                done = self._bulk.set_together(known.values())
             case StoredAs.GROUPS:
                 done = self._role_groups.set_together(list(known.values()))
             case _ as never:

@@ -39,6 +39,14 @@ class Way(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Draft:
+    """The body of a PATCH that is not sent yet, and the version of the user that it is for, if any."""
+
+    body: JsonObject
+    version: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class _Standing:
     """What a list of roles amounts to: see `LiveState`."""
 
@@ -171,12 +179,34 @@ class UserRolesWriter:
             before, seen = seen, self._look(change, way)
             conditional = conditional and not is_weak(failure, before, seen)
 
+    def draft(self, change: SetRoles) -> Draft | None:
+        """What a change is put to the server as, where that takes no look before; None where it does."""
+        person = self._known.get(change.principal.id)
+        if person is None or not self._fits(change, person, self._first_way):
+            return None
+        operations = self._operations(change, person)
+        version = person.version if self._readings.abilities.etag else None
+        return Draft(wire.patch(operations), version) if operations else None
+
+    def begun(self, change: SetRoles) -> None:
+        """Somebody else sends its draft now: whatever comes of that, who writes after it looks before."""
+        person = self._known.pop(change.principal.id)
+        self._others[change.principal.id] = self._beside(change, person)
+
+    @property
+    def _first_way(self) -> Way:
+        return self._way if self._readings.abilities.patch else Way.WHOLE_USER
+
+    def _fits(self, change: SetRoles, person: Person, way: Way) -> bool:
+        """Whether what was read is all that a change needs, and what it begins with."""
+        before = {scope.scope: scope.before for scope in change.scopes}
+        return way is Way.FILTERED and self._holds(person, before)
+
     def _start(self, change: SetRoles) -> tuple[Seen, Way]:
         """What to begin with: what was read, if that is what the change begins with, or else a look."""
-        way = self._way if self._readings.abilities.patch else Way.WHOLE_USER
+        way = self._first_way
         person = self._known.pop(change.principal.id, None)
-        before = {scope.scope: scope.before for scope in change.scopes}
-        if way is Way.FILTERED and person is not None and self._holds(person, before):
+        if person is not None and self._fits(change, person, way):
             return Seen(person, {}), way
         return self._look(change, way), way
 

@@ -3,8 +3,8 @@
 The variables are `CIRCLECI_SCIM_URL` and one of `CIRCLECI_SCIM_TOKEN`, `CIRCLECI_SCIM_TOKEN_FILE`,
 `CIRCLECI_SCIM_TOKEN_COMMAND` and `CIRCLECI_SCIM_TOKEN_VAULT`. Each may have the organization's name in
 front (`ACME_CIRCLECI_SCIM_URL`). Those with the name win, and as a set: the token of one server is never
-combined with the URL of another; `CIRCLECI_SCIM_AT_ONCE` belongs to no set. Nothing is sent to a SCIM server
-here; Vault is asked where it is named.
+combined with the URL of another; `CIRCLECI_SCIM_AT_ONCE` and `CIRCLECI_SCIM_BULK` belong to no set. Nothing
+is sent to a SCIM server here; Vault is asked where it is named.
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,6 +20,7 @@ __all__ = ["Connection", "Token", "authorities", "connection", "lacking", "prefi
 URL = "CIRCLECI_SCIM_URL"
 TOKEN = "CIRCLECI_SCIM_TOKEN"
 AT_ONCE_VARIABLE = "CIRCLECI_SCIM_AT_ONCE"
+BULK_VARIABLE = "CIRCLECI_SCIM_BULK"
 
 PATIENCE_SECONDS = 60.0
 """How long a token command may take: enough for a person to confirm on another device."""
@@ -39,6 +40,8 @@ class Connection:
     """A file or a folder of the certificates that are trusted; the usual ones where it is empty."""
     at_once: int = AT_ONCE
     """How many requests may be under way at the same time."""
+    bulk: bool = False
+    """Whether people's roles are to be written together where the server takes that."""
 
 
 def connection(
@@ -54,8 +57,8 @@ def connection(
     hint = f"set {name} to the base URL of the SCIM server, such as https://scim.example.com/scim/v2"
     url = base_url(name, environ, hint)
     trusted = authorities(environ)
-    number = _at_once(organization, environ)  # before anybody is asked for a token
-    return Connection(url, sources.token(front + TOKEN, environ, trusted, patience), trusted, number)
+    number, bulk = _at_once(organization, environ), _bulk(organization, environ)  # before asking for a token
+    return Connection(url, sources.token(front + TOKEN, environ, trusted, patience), trusted, number, bulk)
 
 
 def _at_once(organization: str, environ: Mapping[str, str]) -> int:
@@ -69,6 +72,17 @@ def _at_once(organization: str, environ: Mapping[str, str]) -> int:
             f"set it to a whole number from 1 to {MOST_AT_ONCE}, or unset it for {AT_ONCE}",
         )
     return int(text)
+
+
+def _bulk(organization: str, environ: Mapping[str, str]) -> bool:
+    name = prefix(organization, environ, (BULK_VARIABLE,)) + BULK_VARIABLE
+    text = environ.get(name, "no")
+    if text not in ("yes", "no"):
+        raise SettingsError(
+            f"{name} does not say whether to write several people in one request",
+            "set it to yes or no, or unset it for no",
+        )
+    return text == "yes"
 
 
 def lacking(organization: str, environ: Mapping[str, str]) -> str:

@@ -168,6 +168,18 @@ FINDINGS: Mapping[str, tuple[Callable[[], FakeServer], float | None, Mapping[str
 }
 
 
+def test_who_asks_for_bulk_where_the_server_announces_none_is_told(work: Path) -> None:
+    write_policy(work / "policies/acme")
+    ran = doctor(acme(), ACME_CIRCLECI_SCIM_BULK="yes")
+    assert (ran.code, ran.err) == (ExitCode.DONE, "")
+    assert ran.out.endswith("""
+finding  Bulk        -            not tried: it would write
+                                  remedy: each person is written alone here: unset CIRCLECI_SCIM_BULK
+
+1 finding, 2 unknown, 18 ok
+""")
+
+
 @pytest.mark.parametrize(("server", "late", "lines"), FINDINGS.values(), ids=FINDINGS)
 def test_a_finding_is_told_with_its_remedy_and_fails_nothing(
     server: Callable[[], FakeServer], late: float | None, lines: Mapping[str, str], work: Path

@@ -157,6 +157,12 @@ class FakeServer:
     config: Resource | None = None
     """The ServiceProviderConfig; made from the knobs where None."""
     faults: list[Fault] = field(default_factory=list)
+    bulk: tuple[int, int] | None = None
+    """How many operations and bytes it takes in one bulk request, where it takes any."""
+    tells: Callable[[list[Resource]], object] = lambda results: results
+    """What it makes of the results of a bulk request."""
+    asked_for_bulk: bool = False
+    """Whether its client is to send bulk requests."""
     at_once: int = AT_ONCE
     """How many requests its client sends at once."""
     before_read: Callable[[httpx.Request], object] = lambda _: None
@@ -176,7 +182,7 @@ class FakeServer:
     # -- for tests -------------------------------------------------------------------------------
 
     def connection(self) -> Connection:
-        return Connection(BASE, Token(SECRET), at_once=self.at_once)
+        return Connection(BASE, Token(SECRET), at_once=self.at_once, bulk=self.asked_for_bulk)
 
     def client(self, **patience: Any) -> Client:
         return open_client(
@@ -222,15 +228,20 @@ class FakeServer:
         self.requests.append(request)
         if request.method == "GET":
             self.before_read(request)
-        fault = next((fault for fault in self.faults if fault.fits(request, number)), None)
+        fault = self.fault(request, number)
         if fault is None:
             return self.serve(request)
-        self.faults.remove(fault)
         if fault.after_effect:
             self.serve(request)
         if fault.breaks is not None:
             raise fault.breaks(request)
         return httpx.Response(fault.status, headers=dict(fault.headers), content=fault.body)
+
+    def fault(self, request: httpx.Request, number: int) -> Fault | None:
+        fault = next((fault for fault in self.faults if fault.fits(request, number)), None)
+        if fault is not None:
+            self.faults.remove(fault)
+        return fault
 
     def serve(self, request: httpx.Request) -> httpx.Response:
         if request.headers.get("authorization") != f"Bearer {SECRET}":
@@ -241,6 +252,8 @@ class FakeServer:
         endpoint, _, id_ = path.partition("/")
         if endpoint == "ServiceProviderConfig":
             return self.configuration()
+        if endpoint == "Bulk" and self.bulk is not None:
+            return self.several(request, *self.bulk)
         if endpoint not in self.data:
             return refused(404, detail="no such endpoint")
         if not id_:
@@ -258,9 +271,44 @@ class FakeServer:
                 "etag": {"supported": self.etags in ("work", "never-match")},
                 "filter": {"supported": True, "maxResults": self.page},
                 "pagination": {"cursor": self.cursors, "index": not self.cursor_only},
+                "bulk": {
+                    "supported": self.bulk is not None,
+                    "maxOperations": self.bulk[0] if self.bulk else 0,
+                    "maxPayloadSize": self.bulk[1] if self.bulk else 0,
+                },
             }
         )
         return httpx.Response(200, json=config, headers=JSON)
+
+    def several(self, request: httpx.Request, operations: int, size: int) -> httpx.Response:
+        body = json.loads(request.content)
+        assert body["schemas"] == ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"]
+        if len(body["Operations"]) > operations or len(request.content) > size:
+            return refused(413, detail="too much at once")
+        answer = {
+            "schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkResponse"],
+            "Operations": self.tells([self.result(operation) for operation in body["Operations"]]),
+        }
+        return httpx.Response(200, json=answer, headers=JSON)
+
+    def result(self, operation: Resource) -> Resource:
+        """What becomes of one operation of a bulk request; a fault may be meant for it alone."""
+        headers = {"if-match": operation["version"]} if "version" in operation else {}
+        inner = httpx.Request(
+            operation["method"], BASE + operation["path"], headers=headers, json=operation["data"]
+        )
+        if (fault := self.fault(inner, -1)) is not None:
+            status, response = fault.status, json.loads(fault.body or "{}")
+        else:
+            answer = self.one("Users", unquote(operation["path"].removeprefix("/Users/")), inner)
+            status, response = answer.status_code, json.loads(answer.content or "{}")
+        result = {
+            "location": str(inner.url),
+            "method": operation["method"],
+            "bulkId": operation["bulkId"],
+            "status": str(status),
+        }
+        return result | ({"response": response} if response else {})
 
     def one(self, endpoint: str, id_: str, request: httpx.Request) -> httpx.Response:
         resource = self.data[endpoint].get(id_)

@@ -305,3 +305,27 @@ def test_users_that_cannot_be_read_are_told_where_the_server_is_there() -> None:
             "run it again; `reconciler --debug doctor` tells each request",
         ),
     )
+
+
+@pytest.mark.parametrize(
+    ("knobs", "told"),
+    [
+        ({}, None),
+        ({"bulk": (50, 9999)}, Ability("Bulk", "50 at most", "not tried: it would write")),
+        (
+            {"asked_for_bulk": True},
+            Ability(
+                "Bulk",
+                None,
+                "not tried: it would write",
+                FINDING,
+                "each person is written alone here: unset CIRCLECI_SCIM_BULK",
+            ),
+        ),
+    ],
+    ids=["nobody speaks of it", "announced", "asked for and not announced"],
+)
+def test_bulk_is_told_of_where_it_is_announced_or_asked_for(
+    knobs: dict[str, Any], told: Ability | None
+) -> None:
+    assert table(server(**knobs)).get("Bulk") == told

@@ -466,3 +466,35 @@ def test_any_other_number_at_once_is_refused_before_a_token_is_asked_for(front: 
         f"{front}CIRCLECI_SCIM_AT_ONCE does not say how many requests may be under way at the same time"
     )
     assert error.hint == "set it to a whole number from 1 to 32, or unset it for 8"
+
+
+# -- several people in one request -----------------------------------------------------------------
+
+BULK = "CIRCLECI_SCIM_BULK"
+
+
+@pytest.mark.parametrize(
+    ("given", "bulk"),
+    [
+        ({}, False),
+        ({BULK: "yes"}, True),
+        ({BULK: "no"}, False),
+        ({BULK: "yes", "ACME_CIRCLECI_SCIM_BULK": "no"}, False),
+        ({BULK: "no", "OTHER_CIRCLECI_SCIM_BULK": "yes"}, False),
+    ],
+    ids=["by default", "yes", "no", "the organization's own", "another organization's"],
+)
+def test_people_are_written_together_where_the_environment_says_so(given: dict[str, str], bulk: bool) -> None:
+    assert connection("acme", GOOD | given) == Connection(URL, Token(SECRET), bulk=bulk)
+
+
+@pytest.mark.parametrize("text", ["", "Yes", "true", "1", " yes", "100"])
+@pytest.mark.parametrize("front", ["", "ACME_"])
+def test_anything_but_yes_and_no_is_refused_before_a_token_is_asked_for(front: str, text: str) -> None:
+    environ = {"CIRCLECI_SCIM_URL": URL, "CIRCLECI_SCIM_TOKEN_COMMAND": "false", front + BULK: text}
+    error = fails(environ)
+
+    assert error.message == (
+        f"{front}CIRCLECI_SCIM_BULK does not say whether to write several people in one request"
+    )
+    assert error.hint == "set it to yes or no, or unset it for no"
