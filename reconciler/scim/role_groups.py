@@ -119,7 +119,7 @@ class RoleGroupsWriter:
         self._turns: dict[str, Lock] = {}
         """Who writes to a group, by its id."""
         self._creates = Lock()
-        """Who creates a group: a list that grows while it is read can't be told from one that is cut short."""
+        """Who looks for a group and creates it: a list that grows while it is read would be refused."""
 
     def remember(self, groups: Mapping[str, Group]) -> None:
         """What was read in this run, by id, which saves looking before each write."""

@@ -238,7 +238,9 @@ def test_no_group_is_created_while_another_one_is_looked_for() -> None:
     """A list that grows between two of its pages would be refused, and the group not created."""
     server = world(page=1, at_once=1)
     it = provider(server)
-    other = Thread(target=it.write, args=(CreateGroup(STOREFRONT, Role.VIEWER, "circleci-storefront-viewer"),))
+    other = Thread(
+        target=it.write, args=(CreateGroup(STOREFRONT, Role.VIEWER, "circleci-storefront-viewer"),)
+    )
     readers: list[int] = []
 
     def meanwhile(_: httpx.Request) -> None:
