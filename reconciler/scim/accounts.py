@@ -6,10 +6,11 @@ more before that is repeated.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
 from itertools import count
+from threading import Lock, Semaphore
 from typing import assert_never
 
 from reconciler.change import Attribute, AttributeChange, CreateUser, DeleteUser, SetActive, SetAttributes
@@ -62,6 +63,10 @@ class AccountsWriter:
         self._ids: dict[str, str] = {}
         """The server's id by the provisional one, of those who were created."""
         self._way = Way.BY_PATH
+        self._places = Semaphore(client.at_once)
+        """One is taken by each request that creates."""
+        self._alone = Lock()
+        """Who takes all places, so that what is listed holds still."""
 
     def id(self, principal_id: str) -> str | None:
         """The server's id of somebody; None for a provisional one that no account was created for."""
@@ -71,8 +76,27 @@ class AccountsWriter:
 
     def create(self, change: CreateUser) -> None:
         """Create an account, unless it is there; for what it raises see `ports.Provider.write`."""
-        if self._found(change, self._by_filter):
+        if self._is_there(change):
             return
+        with self._places:
+            self._create(change)
+
+    def _is_there(self, change: CreateUser) -> bool:
+        """Whether the account is there; where that can't be told, looks again while none is created.
+
+        Everybody is listed where filters do not work, and a list that grows while it is read is refused.
+        """
+        try:
+            return self._found(change, self._by_filter)
+        except ConflictError:
+            raise
+        except WriteError:
+            with self._alone, ExitStack() as places:
+                for _ in range(self._client.at_once):
+                    places.enter_context(self._places)
+                return self._found(change, self._by_filter)
+
+    def _create(self, change: CreateUser) -> None:
         failure: RefusedError | UncertainError | None = None
         try:
             answer = self._client.post(

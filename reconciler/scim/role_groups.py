@@ -118,6 +118,8 @@ class RoleGroupsWriter:
         """Who may have joined or left which group, together with others, and nobody could tell."""
         self._turns: dict[str, Lock] = {}
         """Who writes to a group, by its id."""
+        self._creates = Lock()
+        """Who looks for a group and creates it: a list that grows while it is read would be refused."""
 
     def remember(self, groups: Mapping[str, Group]) -> None:
         """What was read in this run, by id, which saves looking before each write."""
@@ -139,7 +141,10 @@ class RoleGroupsWriter:
 
     def create(self, change: CreateGroup) -> None:
         """Create a role group that is not there. Never asked twice unseen: names need not be unique."""
-        meaning = (change.scope, change.role)
+        with self._creates:
+            self._create(change, (change.scope, change.role))
+
+    def _create(self, change: CreateGroup, meaning: Meaning) -> None:
         if self._listed(meaning):
             return
         try:

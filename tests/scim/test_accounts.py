@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import httpx
 import pytest
 from scim.fake_server import JSON, FakeServer, Fault, Resource, error_body, parameters, refusal, reset, user
 from scim.worlds import organization, role_names
@@ -76,6 +77,26 @@ def test_it_is_searched_for_by_both_keys_and_then_created_whole() -> None:
     assert server.writes == ["POST /Users"]
     assert bodies(server) == [BODY]
     assert [*it.read_back([JOE.id]).people] == [JOE.id]
+
+
+@pytest.mark.parametrize("filters", ["ignored", "refused"])
+def test_accounts_that_are_created_meanwhile_do_not_hinder_the_search(filters: str) -> None:
+    """Where filters do not work everybody is listed, and the list grows while it is read."""
+    server = FakeServer(others(), page=2, filters=filters, at_once=1)
+    it = provider(server)
+    meanwhile = [CreateUser(Principal(provisional(name), name, None, True)) for name in ("a", "b", "c")]
+
+    def another(request: httpx.Request) -> None:
+        if parameters(request).get("startIndex") == "3" and meanwhile:
+            server.before_read = lambda _: None
+            it.write(meanwhile.pop())
+            server.before_read = another
+
+    server.before_read = another
+    it.write(CREATE)
+
+    assert joes(server) == 1
+    assert server.writes == ["POST /Users"] * 4
 
 
 def test_what_is_not_known_of_somebody_is_not_written() -> None:

@@ -2,7 +2,10 @@
 
 import json
 import re
+from itertools import groupby
+from threading import Thread, get_ident
 
+import httpx
 import pytest
 from scim.fake_server import FakeServer, Fault, Resource, error_body, group, refusal, reset, user
 from scim.worlds import NONE, STOREFRONT, organization, person, role_names, set_roles, some
@@ -229,6 +232,29 @@ def test_a_creation_that_may_still_happen_is_not_sent_again() -> None:
         "the connection broke before the answer was whole: connection reset by peer"
     )
     assert server.writes == ["POST /Groups"]
+
+
+def test_no_group_is_created_while_another_one_is_looked_for() -> None:
+    """A list that grows between two of its pages would be refused, and the group not created."""
+    server = world(page=1, at_once=1)
+    it = provider(server)
+    other = Thread(
+        target=it.write, args=(CreateGroup(STOREFRONT, Role.VIEWER, "circleci-storefront-viewer"),)
+    )
+    readers: list[int] = []
+
+    def meanwhile(_: httpx.Request) -> None:
+        readers.append(get_ident())
+        if len(readers) == 2:
+            other.start()
+            other.join(0.1)  # which is in vain, unless it is wrong
+
+    server.before_read = meanwhile
+    it.write(CREATE)
+    other.join()
+
+    assert [reader for reader, _ in groupby(readers)] == [get_ident(), readers[-1]]
+    assert server.writes == ["POST /Groups"] * 2
 
 
 def test_reading_back_sees_what_was_written_and_who_is_gone() -> None:
