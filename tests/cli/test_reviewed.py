@@ -728,17 +728,34 @@ def test_on_a_full_disk_nothing_is_written_that_is_not_recorded(server: FakeServ
     assert {number for number, _ in seen} == {0, 1, 2, 3, 4, 5}
 
 
+def test_on_a_full_disk_nothing_is_written_that_is_not_recorded_where_writes_overlap(
+    server: FakeServer,
+) -> None:
+    assert ran(server, "apply").code == 0
+    for limit in range(0, LEDGER.stat().st_size, 487):
+        server, path = many(), f"{limit}.jsonl"
+        with room(limit):
+            result = ran(server, "apply", "--ledger", path)
+        announced = {one["change"]["id"] for one in in_file(path) if one["event"] == "write"}
+        assert {request.rpartition("/")[2] for request in server.writes} <= announced
+        assert result.code in (1, 8)
+
+
 def in_file(path: str) -> list[Json]:
     return [json.loads(line) for line in Path(path).read_text(encoding="ascii").splitlines()]
 
 
-def test_every_record_is_on_the_disk_before_its_request_arrives(server: FakeServer) -> None:
+@pytest.mark.parametrize("at_once", [1, 8])
+def test_every_record_is_on_the_disk_before_its_request_arrives(server: FakeServer, at_once: int) -> None:
     class Looking(FakeServer):
         def answer(self, request: httpx.Request) -> httpx.Response:
             if request.method != "GET":
                 recorded = [one["change"]["id"] for one in records() if one["event"] == "write"]
-                assert request.url.path.rpartition("/")[2] in recorded
+                ours = recorded[-1:] if at_once == 1 else recorded
+                assert request.url.path.rpartition("/")[2] in ours
+                assert at_once > 1 or records()[-1]["event"] == "write"
             return super().answer(request)
 
-    assert ran(Looking(server.users, server.groups), "apply").code == 0
+    looking = Looking(server.users, server.groups)
+    assert ran(looking, "apply", CIRCLECI_SCIM_AT_ONCE=str(at_once)).code == 0
     assert len(LEDGER.read_bytes().splitlines()) == 12

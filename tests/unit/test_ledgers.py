@@ -83,9 +83,14 @@ def test_a_ledger_that_is_named_in_two_ways_is_one() -> None:
     assert ledgers.files(places) == (Path("kept/ledger.jsonl"),)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+@pytest.fixture
+def shut(folder: Path) -> None:
+    """A folder that nobody may list."""
+    (folder / "shut").mkdir(mode=0o300)
+
+
+@pytest.mark.usefixtures("shut", "without_privileges")
 def test_a_folder_that_cannot_be_read_is_told() -> None:
-    Path("shut").mkdir(mode=0o300)
     with pytest.raises(SettingsError, match=r"^the ledgers in shut can't be read: permission denied$"):
         ledgers.files([Path("shut")])
 
