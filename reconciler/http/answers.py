@@ -67,12 +67,10 @@ def repeats(reply: Reply, token: Token) -> bool:
     sought = secret.encode()
     if sought in said:
         return True
-    short = "".join(one for one in '"/\\bfnrt' if _CONTROLS.get(one, one) in secret)
-    if not any(escape.encode() in said for escape in ("\\u00", *(f"\\{one}" for one in short))):
-        return False  # no letter of it is spelled otherwise
+    short = "".join(one for one in '"/bfnrt' if _CONTROLS.get(one, one) in secret)
     # Escaped backslashes, too, so that none of them is taken for the beginning of something.
-    spelled = rb"\\(u00[0-7][0-9a-fA-F]|[\\%s])" % short.replace("\\", "").encode()
-    return sought in re.sub(spelled, _meant, said)
+    spelled = re.compile(rb"\\(u00[0-7][0-9a-fA-F]|[\\%s])" % short.encode())
+    return spelled.search(said) is not None and sought in spelled.sub(_meant, said)
 
 
 _CONTROLS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
