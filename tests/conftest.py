@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from reconciler.scim import listing
+
 settings.register_profile(
     "local", max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
@@ -15,6 +17,14 @@ settings.register_profile("ci", settings.get_profile("local"), derandomize=True,
 settings.load_profile("ci" if os.environ.get("CI") == "true" else "local")
 
 NOBODY = 65534
+
+
+@pytest.fixture(autouse=True, scope="session")
+def side_by_side() -> Iterator[None]:
+    """Pages are read side by side, however fast the server: more can go wrong there."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(listing, "WORTH_WAITING", 0.0)
+        yield
 
 
 @pytest.fixture

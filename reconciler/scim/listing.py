@@ -8,6 +8,7 @@ and gives up with the numbers in words wherever they do not add up.
 from collections.abc import Iterator, Sequence, Sized
 from contextlib import closing
 from dataclasses import dataclass
+from time import perf_counter, thread_time
 from typing import Generic, TypeVar
 
 from reconciler.errors import ReadError
@@ -26,6 +27,12 @@ ATTEMPTS = 3
 MOST_PAGES = 10_000
 EMPTY_PAGES = 3
 """How many empty pages in a row a cursor may lead to; the RFC forbids none, and some servers filter late."""
+
+WORTH_WAITING = 1.5
+"""From how many times the work of a page its time is mostly waiting, which several pages can do at once.
+
+Of work, this interpreter does one thing at a time: threads would only hand it to each other.
+"""
 
 HINT = "nothing was changed; a plan needs a listing that is whole"
 
@@ -53,8 +60,8 @@ def everything(
 ) -> dict[str, T]:
     """All resources of a query by id, each converted as its page arrives.
 
-    Pages by index are asked for side by side, `at_once` of them if not as many as the client may. Raises
-    ReadError unless the answers prove that this is all of them.
+    Pages by index are asked for side by side where a page is waited for, `at_once` of them if not as many as
+    the client may. Raises ReadError unless the answers prove that this is all of them.
     """
     width = at_once or client.at_once
     moved = ""
@@ -110,6 +117,7 @@ class _Listing(Generic[T]):
         self._form = form
         self._most_pages = most_pages
         self._at_once = at_once
+        self._is_waited_for = False
         self._count = abilities.page
         self._by_cursor = abilities.cursor_first
         self._projected = bool(query.attributes)
@@ -129,21 +137,30 @@ class _Listing(Generic[T]):
                 page = self._following(len(page.ids))
 
     def _following(self, size: int) -> Page[T]:
-        """Take the pages that may follow, asked for side by side; the last one taken.
+        """Take the pages that may follow; the last one taken.
 
-        They fit as long as each ends where the next begins. Where one does not, what was asked for beyond it
-        is of no use, and all further pages are asked for one by one.
+        They are asked for side by side from the first on that was waited for. They fit as long as each ends
+        where the next begins. Where one does not, what was asked for beyond it is of no use, and all further
+        pages are asked for one by one.
         """
         assert self._total is not None
+        width = self._width
         starts = range(len(self._found) + 1, self._total + 1, size)[: self._most_pages - len(self._sizes)]
-        with closing(abreast(self._at, starts, self._at_once)) as pages:
+        with closing(abreast(self._at, starts, width)) as pages:
             for start in starts:
                 page = self._taken(next(pages))
                 if page.next_cursor is not None or len(self._found) + 1 != start + size:
                     break
+                if width < self._width:
+                    return page
         if len(self._found) < self._total:
             self._at_once = 1
         return page
+
+    @property
+    def _width(self) -> int:
+        """How many pages may be under way."""
+        return self._at_once if self._is_waited_for else 1
 
     def _at(self, start: int) -> Page[T]:
         return self._ask(("startIndex", str(start)), self._count)
@@ -188,7 +205,10 @@ class _Listing(Generic[T]):
             params.append(("attributes", ",".join(self._query.attributes)))
         if self._query.filter:
             params.append(("filter", self._query.filter))
-        return self._client.read(self._query.path, params, self._form)
+        begun, worked = perf_counter(), thread_time()
+        page = self._client.read(self._query.path, params, self._form)
+        self._is_waited_for = perf_counter() - begun >= WORTH_WAITING * (thread_time() - worked)
+        return page
 
     def _taken(self, page: Page[T]) -> Page[T]:
         """The same page, added to what was found. Raises ReadError where it does not fit to that."""

@@ -1,6 +1,6 @@
 """Listings against a server that pages honestly and one that pages in every wrong way."""
 
-from threading import Barrier
+from threading import Barrier, current_thread
 
 import httpx
 import pytest
@@ -81,6 +81,33 @@ def test_pages_by_index_are_asked_for_side_by_side_and_taken_in_order() -> None:
     server.before_read = wait
 
     assert listed(server) == names(9)
+
+
+@pytest.mark.parametrize(
+    ("waits", "alone"), [((), 5), ((1,), 1), ((5,), 3), ((5, 9), 3)], ids=["never", "first", "third", "later"]
+)
+def test_pages_are_read_side_by_side_from_the_first_on_that_is_waited_for(
+    waits: tuple[int, ...], alone: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So long as the work is all that there is, several threads would but take it from each other."""
+    wall, work, readers = [0.0], [0.0], {}
+    monkeypatch.setattr(listing, "WORTH_WAITING", 1.5)
+    monkeypatch.setattr(listing, "perf_counter", lambda: wall[0])
+    monkeypatch.setattr(listing, "thread_time", lambda: work[0])
+    server = FakeServer(crowd(9), page=2, at_once=2)
+
+    def take(request: httpx.Request) -> None:
+        start = int(request.url.params.get("startIndex", "0"))
+        readers[start] = current_thread()
+        wall[0] += 2.0 if start in waits else 1.0
+        work[0] += 1.0
+
+    server.before_read = take
+
+    assert listed(server) == names(9)
+    assert [start for start in (1, 3, 5, 7, 9) if readers[start] is current_thread()] == [1, 3, 5, 7, 9][
+        :alone
+    ]
 
 
 @pytest.mark.parametrize("at_once", [1, 2, 8])
