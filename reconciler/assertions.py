@@ -4,6 +4,7 @@ Judged is what everybody holds once the whole plan is carried out, against what 
 two writes it may look worse for a moment: docs/assertions.md tells when.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -305,7 +306,7 @@ class _Bench:
 
     @cached_property
     def _people(self) -> People:
-        return People.on(self.live.people, self.policy.people)
+        return People.on(self.live, self.policy.people)
 
     @cached_property
     def _classes(self) -> Classes:
@@ -349,18 +350,17 @@ class _Bench:
 
 def _alike(roles: Mapping[str, Holdings], but: Collection[str] = frozenset()) -> Collection[_Holders]:
     """Everybody (`but` those) by what they hold, so that each claim is held against that once."""
-    same: dict[int, _Holders] = {}  # by the holdings themselves, which many share
-    found: dict[tuple[tuple[Scope, Roles], ...], _Holders] = {}
+    same: dict[int, list[str]] = defaultdict(list)  # by the holdings themselves, which many share
     for id_, holdings in roles.items():
-        if id_ in but:
-            continue
-        several = same.get(id(holdings))
-        if several is None:
-            key = tuple(holdings.items())  # in another order it is another key, which does no harm
-            if (several := found.get(key)) is None:
-                several = found[key] = _Holders(_highest(holdings), [])
-            same[id(holdings)] = several
-        several.ids.append(id_)
+        if id_ not in but:
+            same[id(holdings)].append(id_)
+    found: dict[tuple[tuple[Scope, Roles], ...], _Holders] = {}
+    for ids in same.values():
+        holdings = roles[ids[0]]
+        key = tuple(holdings.items())  # in another order it is another key, which does no harm
+        if (several := found.get(key)) is None:
+            several = found[key] = _Holders(_highest(holdings), [])
+        several.ids.extend(ids)
     return found.values()
 
 

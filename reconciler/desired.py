@@ -4,10 +4,10 @@ Whatever must not be touched is copied from the live state into the desired one 
 compared; so nothing that comes later needs an exception for it.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import cache, partial
 from typing import TypeVar
 
 from reconciler import notices
@@ -63,7 +63,7 @@ def expand(
     is held, and who is entitled to nothing, or to something all the same; its newcomers are people of `live`
     already.
     """
-    people = People.on(live.people, policy.people)
+    people = People.on(live, policy.people)
     told = classes.tell_apart(policy, membership, people)
     barred = population.barred(live.people)
     expansion = _Expansion(membership, people, told, live, population, barred, protected(policy, live), now)
@@ -80,10 +80,8 @@ def expand(
 
 def protected(policy: Policy, live: LiveState) -> frozenset[str]:
     """The ids of the protected people who are on the provider."""
-    names = {fold(name) for name in policy.organization.guardrails.protected}
-    if not names:
-        return frozenset()
-    return frozenset(id_ for id_, person in live.people.items() if fold(person.user_name) in names)
+    names = map(fold, policy.organization.guardrails.protected)
+    return frozenset(live.by_user_name[name].id for name in names if name in live.by_user_name)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -178,11 +176,11 @@ class _Expansion:
             for e in grant.roles
         )
         if over:
-            _note(self.idle, person.id, _Offer(reasons))
+            _note(self.idle, [person.id], _Offer(reasons))
         elif begun:
             self._give(person, _Offer(reasons))
         else:
-            _note(self.to_come, person.id, _Offer(reasons))
+            _note(self.to_come, [person.id], _Offer(reasons))
 
     def serve(self, account: ServiceAccount) -> None:
         machine = self.people.named(account.user)
@@ -204,7 +202,7 @@ class _Expansion:
                 for scope, roles in self.live.holdings(id_).items()
             )
             self.idle.pop(id_, None)
-            _note(self.idle, id_, _Offer(tuple(reasons)))
+            _note(self.idle, [id_], _Offer(tuple(reasons)))
 
     def touched(self, policy: Policy) -> Mapping[str, Collection[Provenance]]:
         """Who is given or has something before any end, and by what: of all in a class or under `people:`."""
@@ -219,40 +217,29 @@ class _Expansion:
         doubtful = self._frozen()
         held = self.protected | doubtful
         self._end()
-        resolved = cache(_resolved)
-        roles: dict[str, Holdings] = {}
-        why: dict[str, Reasons] = {}
-        known: dict[_Offers, tuple[Holdings, Reasons]] = {}  # many are offered the same
-        for id_, offers in self.given.items():
-            result = known.get(offers)
-            if result is None:
-                result = known[offers] = _resolved(offers, ())
-            roles[id_], why[id_] = result
-        for id_ in self.idle.keys() & self.given.keys():
-            _, why[id_] = resolved(self.given[id_], self.idle[id_])
-        for id_ in self.idle.keys() - self.given.keys():
-            _, why[id_] = resolved((), self.idle[id_])
+        highest = {offers: _highest(offers) for offers in set(self.given.values())}  # the same for many
+        roles = {id_: highest[offers] for id_, offers in self.given.items()}
+        given = sum(map(len, roles.values()))
+        given -= sum(len(roles.get(id_, NOTHING)) for id_ in held | self.population.held)
+        kept_for: dict[str, Reasons] = {}
         if self.held_for_all or self.held_for_unmatched:
             apart = self._told_apart()
             for id_ in self.live.roles:
                 _enter(roles, id_, self._held(id_, roles.get(id_, NOTHING), apart))
         for id_ in self.population.held - held:
-            kept, reasons = self._kept(id_, roles.get(id_, NOTHING))
+            kept, kept_for[id_] = self._kept(id_, roles.get(id_, NOTHING))
             _enter(roles, id_, kept)
-            _enter(why, id_, reasons)
         for id_ in held:
             _enter(roles, id_, self.live.holdings(id_))
-        held |= self.population.held
-        given = sum(len(roles[id_]) for id_ in self.given.keys() - held)
         return DesiredState(
             roles,
-            why,
+            _Why(self.given, self.idle, kept_for),
             tuple(sorted({**self.problems, **dict.fromkeys(self.classes.problems)})),
             given,
             empty_groups=tuple(sorted(self.empty.values(), key=lambda group: fold(group.name))),
             terms=tuple(sorted(self.terms, key=lambda term: term.at)),
             findings=findings,
-            to_come={id_: resolved(offers, ())[1] for id_, offers in self.to_come.items()},
+            to_come=_Why(self.to_come, {}, {}),
             doubtful=doubtful,
         )
 
@@ -261,26 +248,32 @@ class _Expansion:
         members = group.members or frozenset()
         if not members:
             self._empty(group, binding.roles)
-        strangers = []
-        offer_within = cache(partial(_offer, binding))
-        standings = self.classes.standings
-        for member in members:
-            id_ = self.people.id_of(member)
-            if id_ is None and member.active is False:
-                continue  # entitled to nothing, whoever they are
-            if id_ is None:
-                strangers.append(str(member))
-                continue
-            if self.classes.problems:
-                continue
-            offer = offer_within(standings[id_].bounds if id_ in standings else UNBOUND)
-            if not offer.counts:
-                _note(self.idle, id_, offer)
-            elif id_ not in self.barred:
-                _note(self.given, id_, offer)
+        ids, unmatched = self.people.told_apart(members)
+        # Who is not active is entitled to nothing, whoever they are.
+        strangers = [str(member) for member in unmatched if member.active is not False]
+        for bounds, whom in self._within(ids) if not self.classes.problems else ():
+            offer = _offer(binding, bounds)
+            if offer.counts:
+                entitled = whom if self.barred.isdisjoint(whom) else [*filter(self._is_entitled, whom)]
+                _note(self.given, entitled, offer)
+            else:
+                _note(self.idle, whom, offer)
         if strangers:
             _raise_to(self.held_for_unmatched, binding.roles)
             self.problems[Problem(binding.at, _strangers(group, strangers))] = None
+
+    def _within(self, ids: Collection[str]) -> Iterable[tuple[Bounds, Collection[str]]]:
+        """People by what bindings can give them; nearly all are in no class."""
+        standings = self.classes.standings
+        if standings.keys().isdisjoint(ids):
+            return [(UNBOUND, ids)]
+        found: dict[Bounds, list[str]] = defaultdict(list)
+        for id_ in ids:
+            found[self.classes.of(id_).bounds].append(id_)
+        return found.items()
+
+    def _is_entitled(self, id_: str) -> bool:
+        return id_ not in self.barred
 
     def _is_touched(self, id_: str) -> bool:
         """Whether somebody is given or has something that an end of their time would take."""
@@ -290,7 +283,7 @@ class _Expansion:
 
     def _give(self, person: Principal, offer: _Offer) -> None:
         if person.id not in self.barred:
-            _note(self.given, person.id, offer)
+            _note(self.given, [person.id], offer)
 
     def _frozen(self) -> frozenset[str]:
         """The ids of those who may be past their end or not; why, is a problem."""
@@ -315,7 +308,7 @@ class _Expansion:
                 highest[scope] = max(highest.get(scope, Role.VIEWER), *(one.role for one in reasons))
             if highest:
                 over = ((scope, _over(person, end, role)) for scope, role in highest.items())
-                _note(self.idle, id_, _Offer(tuple(over)))
+                _note(self.idle, [id_], _Offer(tuple(over)))
 
     def _empty(self, group: DirectoryGroup, roles: Iterable[RoleEntry]) -> None:
         earlier = self.empty.get(group.id)
@@ -324,8 +317,8 @@ class _Expansion:
 
     def _told_apart(self) -> frozenset[str]:
         """Who is known to be a certain person of the directory, or none of its strangers."""
-        inside = (self.people.id_of(member) for group in self.bound for member in group.members or ())
-        return self.population.told_apart.union(id_ for id_ in inside if id_ is not None)
+        inside = (self.people.told_apart(group.members or frozenset())[0] for group in self.bound)
+        return self.population.told_apart.union(*inside)
 
     def _held(self, id_: str, asked: Holdings, apart: Collection[str]) -> Holdings:
         """What was asked for, raised to what somebody holds, as far as something unresolved could give it."""
@@ -365,10 +358,12 @@ class _Expansion:
         self.problems[Problem(at, message, remedy)] = None
 
 
-def _note(book: dict[str, _Offers], id_: str, offer: _Offer) -> None:
-    if offer.reasons:
-        earlier = book.get(id_)
-        book[id_] = offer.alone if earlier is None else (*earlier, offer)
+def _note(book: dict[str, _Offers], ids: Iterable[str], offer: _Offer) -> None:
+    alone = offer.alone
+    for id_ in ids if offer.reasons else ():
+        earlier = book.setdefault(id_, alone)
+        if earlier is not alone:
+            book[id_] = (*earlier, offer)
 
 
 def _enter(book: dict[str, Mapping[Scope, T]], id_: str, value: Mapping[Scope, T]) -> None:
@@ -424,11 +419,35 @@ def _by_scope(offers: _Offers) -> dict[Scope, list[Provenance]]:
     return scopes
 
 
-def _resolved(given: _Offers, idle: _Offers) -> tuple[Holdings, Reasons]:
-    """The highest role in each scope, and why."""
-    giving = _by_scope(given)
-    highest = {scope: ALONE[reasons[0].role] for scope, reasons in giving.items()}
-    return highest, _ranked(giving, _by_scope(idle))
+def _highest(offers: _Offers) -> Holdings:
+    """The highest role in each scope."""
+    return {scope: ALONE[reasons[0].role] for scope, reasons in _by_scope(offers).items()}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Why(Mapping[str, Reasons]):
+    """By principal id: why, put together for whoever is asked about, which are few."""
+
+    given: Mapping[str, _Offers]
+    idle: Mapping[str, _Offers]
+    instead: Mapping[str, Reasons]
+    """Of whom something else is to be told, or nothing."""
+
+    def __getitem__(self, id_: str) -> Reasons:
+        if id_ in self.instead:
+            reasons = self.instead[id_]
+        else:
+            reasons = _ranked(_by_scope(self.given.get(id_, ())), _by_scope(self.idle.get(id_, ())))
+        if not reasons:
+            raise KeyError(id_)
+        return reasons
+
+    def __iter__(self) -> Iterator[str]:
+        told = {**self.given, **self.idle, **self.instead}
+        return (id_ for id_ in told if id_ in self)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
 def _ranked(given: Mapping[Scope, list[Provenance]], idle: Mapping[Scope, list[Provenance]]) -> Reasons:

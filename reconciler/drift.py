@@ -4,7 +4,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
-from reconciler.model import NOTHING, DesiredState, LiveState, Principal, Provenance, Roles, Scope, fold
+from reconciler.model import (
+    NOTHING,
+    DesiredState,
+    Holdings,
+    LiveState,
+    Principal,
+    Provenance,
+    Roles,
+    Scope,
+    fold,
+)
 
 _Held = frozenset[tuple[Scope, Roles]]
 
@@ -39,18 +49,16 @@ class Drift:
 def detect(desired: DesiredState, live: LiveState) -> Drift:
     """Compare everybody by id; who holds what they should is not in the answer."""
     should, does = desired.roles, live.roles
-    known: dict[tuple[int, int], bool] = {}  # most people share what they hold with others, on either side
+    same: dict[int, Holdings] = {}  # by what many should hold: the value, shared as well, that was like it
     differing = []
-    for id_, principal in live.people.items():
+    for id_ in live.people:
         one, other = should.get(id_, NOTHING), does.get(id_, NOTHING)
-        if one is other:
+        if one is other or same.get(id(one)) is other:
             continue
-        both = (id(one), id(other))
-        differs = known.get(both)
-        if differs is None:
-            differs = known[both] = one != other
-        if differs:
-            differing.append(principal)
+        if one == other:
+            same[id(one)] = other
+        else:
+            differing.append(live.people[id_])
     differing.sort(key=lambda person: (fold(person.user_name), person.id))
     scopes = cache(_differing)
     return Drift(tuple(_person(principal, desired, live, scopes) for principal in differing))

@@ -175,7 +175,7 @@ class Case:
 
     @cached_property
     def people(self) -> People:
-        return People.on(self.live.people, self.policy.people)
+        return People.on(self.live, self.policy.people)
 
     @cached_property
     def classes(self) -> Classes:

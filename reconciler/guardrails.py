@@ -270,9 +270,7 @@ def _unknown(case: _Case, guardrail: str, names: Collection[str], danger: str) -
     """A name that fits nobody guards nobody, so whatever takes something is refused until it does."""
     if not names or not takes(case.plan):
         return None
-    wanted = set(map(fold, names))
-    known = {name for one in case.live.people.values() if (name := fold(one.user_name)) in wanted}
-    missing = tuple(sorted(name for name in names if fold(name) not in known))
+    missing = tuple(sorted(name for name in names if fold(name) not in case.live.by_user_name))
     if not missing:
         return None
     return Violation(

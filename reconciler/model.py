@@ -5,16 +5,18 @@ compares those by itself, which takes a fraction of what a dataclass does.
 """
 
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
 from functools import cached_property
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from reconciler.finding import Finding
 from reconciler.problem import Location, Problem
+
+T = TypeVar("T")
 
 
 def fold(name: str) -> str:
@@ -122,13 +124,44 @@ class Member(NamedTuple):
         return self.user_name or self.external_id or self.principal_id or "somebody without a name"
 
 
+class ProviderMembers(Set[Member]):
+    """Members whom the provider itself tells of, by the ids of their principals.
+
+    Who they are is looked up when somebody asks, which most plans do for nobody.
+    """
+
+    __slots__ = ("_member", "ids")
+
+    def __init__(self, ids: frozenset[str], member: Callable[[str], Member]) -> None:
+        self.ids = ids
+        self._member = member
+
+    def __contains__(self, other: object) -> bool:
+        if not isinstance(other, Member) or other.principal_id not in self.ids:
+            return False
+        return self._member(other.principal_id) == other
+
+    def __iter__(self) -> Iterator[Member]:
+        return map(self._member, self.ids)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __hash__(self) -> int:
+        return self._hash()
+
+    @classmethod
+    def _from_iterable(cls, members: Iterable[T]) -> Set[T]:  # what set operations make
+        return frozenset(members)
+
+
 @dataclass(frozen=True, slots=True)
 class DirectoryGroup:
     """A group of the identity provider with everybody in it; None where that could not be known."""
 
     id: str
     name: str
-    members: frozenset[Member] | None
+    members: Set[Member] | None
     unreadable: str = ""
 
 
@@ -157,6 +190,9 @@ class Membership:
             found.setdefault(fold(group.name), []).append(group)
         return found
 
+
+UNDO = "undo"
+"""What `Provenance.entry` is where a run that is undone is the reason."""
 
 DIRECTORY = "directory"
 """What `Provenance.entry` is where the directory's word takes a role; `name` is that word."""
@@ -193,7 +229,7 @@ class Provenance:
 Reasons = Mapping[Scope, tuple[Provenance, ...]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LiveState:
     """What the provider reports, complete: everybody, and the roles of the policy's scopes they hold."""
 
@@ -207,6 +243,11 @@ class LiveState:
     """By principal id; who has nothing but names in every scope is absent."""
     foreign: Mapping[str, tuple[str, ...]] = field(default_factory=dict, compare=False)
     """By principal id: the values of `User.roles` that are not the policy's, sorted. To tell of, no more."""
+
+    @cached_property
+    def by_user_name(self) -> Mapping[str, Principal]:
+        """Everybody by their folded userName."""
+        return {fold(person.user_name): person for person in self.people.values()}
 
     def holdings(self, principal_id: str) -> Holdings:
         return self.roles.get(principal_id, NOTHING)

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 
-from reconciler.model import DirectoryGroup, Member, Membership
+from reconciler.model import DirectoryGroup, Member, Membership, ProviderMembers
 from reconciler.people.groups import Meant
 from reconciler.policy.document import DirectorySettings, GroupRef
 from reconciler.ports import ProvisioningFailure
@@ -42,7 +42,7 @@ class ScimDirectory:
 
 
 class _Members(dict[str, Member]):
-    """By id, each made when first asked for: people are in many groups.
+    """By id, each made when first asked for.
 
     A member who is not among the users keeps their id, so that it can be said who is missing.
     """
@@ -57,7 +57,7 @@ class _Members(dict[str, Member]):
             member = Member(id_)
         else:
             of, attributes = person.principal, self._attributes[person.user_type]
-            member = Member(of.id, of.external_id, of.user_name, None, "", None, None, None, attributes)
+            member = Member(of.id, of.external_id, of.user_name, attributes=attributes)
         self[id_] = member
         return member
 
@@ -73,4 +73,4 @@ class _Attributes(dict[str | None, tuple[tuple[str, str], ...]]):
 def _directory_group(group: Group, members: Members, people: Mapping[str, Member]) -> DirectoryGroup:
     if isinstance(members, Unreadable):
         return DirectoryGroup(group.id, group.name, None, members.words)
-    return DirectoryGroup(group.id, group.name, frozenset([people[id_] for id_ in members]))
+    return DirectoryGroup(group.id, group.name, ProviderMembers(members, people.__getitem__))

@@ -1,12 +1,12 @@
 """Who on the provider a directory means: by id, by externalId, by userName, and by nothing else."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Set
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeVar
 
-from reconciler.model import Member, Membership, Principal, fold
+from reconciler.model import LiveState, Member, Membership, Principal, ProviderMembers, fold
 from reconciler.policy.document import PersonEntry
 from reconciler.problem import did_you_mean
 
@@ -17,19 +17,23 @@ T = TypeVar("T")
 class People:
     """Principals by the keys that identify them. An e-mail is none of them."""
 
-    by_id: Mapping[str, Principal]
+    live: LiveState
     earlier: Mapping[str, tuple[str, ...]]
     """By folded userName: the names that the policy says somebody had before."""
 
     @classmethod
     def of(cls, people: Iterable[Principal], entries: Iterable[PersonEntry] = ()) -> "People":
         """These principals; `entries` are the policy's, for earlier names."""
-        return cls.on({person.id: person for person in people}, entries)
+        return cls.on(LiveState({person.id: person for person in people}, {}), entries)
 
     @classmethod
-    def on(cls, people: Mapping[str, Principal], entries: Iterable[PersonEntry] = ()) -> "People":
-        """The same of those who are by their ids already."""
-        return cls(people, {fold(entry.user): entry.previously for entry in entries})
+    def on(cls, live: LiveState, entries: Iterable[PersonEntry] = ()) -> "People":
+        """The same of everybody on a provider."""
+        return cls(live, {fold(entry.user): entry.previously for entry in entries})
+
+    @property
+    def by_id(self) -> Mapping[str, Principal]:
+        return self.live.people
 
     @cached_property
     def by_external_id(self) -> Mapping[str, list[Principal]]:
@@ -39,11 +43,6 @@ class People:
             if person.external_id:
                 found.setdefault(person.external_id, []).append(person)
         return found
-
-    @cached_property
-    def by_user_name(self) -> Mapping[str, Principal]:
-        """By folded userName."""
-        return {fold(person.user_name): person for person in self.by_id.values()}
 
     def match(self, member: Member) -> Principal | None:
         """Who a directory means: by id where both sides share it, by externalId, then by userName."""
@@ -57,17 +56,30 @@ class People:
                 return found[0]
         return self.named(member.user_name) if member.user_name else None
 
-    def id_of(self, member: Member) -> str | None:
-        """The id of the same, for which nobody has to be looked at where the directory tells it itself."""
-        if member.principal_id is not None:
-            return member.principal_id if member.principal_id in self.by_id else None
-        person = self.match(member)
-        return person.id if person else None
+    def told_apart(self, members: Set[Member]) -> tuple[Collection[str], Collection[Member]]:
+        """The ids of those of some members who are on the provider, and the strangers among them.
+
+        Where the provider itself tells of them, nobody has to be looked at.
+        """
+        if isinstance(members, ProviderMembers):
+            if self.by_id.keys() >= members.ids:
+                return members.ids, ()
+            known = members.ids & self.by_id.keys()
+            return known, [*map(Member, members.ids - known)]
+        ids: list[str] = []
+        strangers: list[Member] = []
+        for member in members:
+            person = self.match(member)
+            if person is None:
+                strangers.append(member)
+            else:
+                ids.append(person.id)
+        return ids, strangers
 
     def named(self, user_name: str) -> Principal | None:
         """Who is called so, or was before as the policy says."""
         for name in (user_name, *self.earlier.get(fold(user_name), ())):
-            if found := self.by_user_name.get(fold(name)):
+            if found := self.live.by_user_name.get(fold(name)):
                 return found
         return None
 
@@ -90,7 +102,7 @@ def together(membership: Membership) -> Membership:
     if not merged:
         return membership
 
-    def persons(members: frozenset[Member] | None) -> frozenset[Member] | None:
+    def persons(members: Set[Member] | None) -> frozenset[Member] | None:
         return None if members is None else frozenset(merged.get(member, member) for member in members)
 
     groups = tuple(replace(group, members=persons(group.members)) for group in membership.groups)

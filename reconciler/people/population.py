@@ -187,12 +187,12 @@ class _Sorting:
     problems: list[Problem] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.people = People.on(self.live.people, self.policy.people)
+        self.people = People.on(self.live, self.policy.people)
         self.bound = _bound(self.policy, self.membership)
         self.machines = frozenset(fold(account.user) for account in self.policy.service_accounts)
         everybody = self.bound.keys() | (self.membership.people or frozenset())
         for group in self.membership.groups:
-            everybody |= group.members or frozenset()
+            everybody.update(group.members or ())
         self.persons = sorted(everybody, key=_rank)
 
     # Who is who.

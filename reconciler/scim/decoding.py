@@ -131,6 +131,10 @@ Learned = frozenset[tuple[type[Struct], str]]
 """Attributes that a server has beyond these, by what they are in. None is a needed one, spelled otherwise."""
 
 
+_made = tuple.__new__
+"""What makes a named tuple of all its values, without the call that names them: there are very many."""
+
+
 class _OddError(Exception):
     """What `wire` may understand, and this can't."""
 
@@ -231,22 +235,22 @@ class _People:
     def all_of(self, users: Sequence[_User]) -> Iterable[Person]:
         roles, groups = self._roles, self._groups
         return [
-            Person(
-                Principal(
+            _made(Person, (
+                _made(Principal, (
                     user.id,
                     user.user_name or _nobody(),
                     user.external_id or None,
                     user.active,
                     user.display_name or None,
                     user.email,
-                ),
+                )),
                 roles[bytes(user.roles)],
                 groups[bytes(user.groups)],
                 user.user_type or None,
                 user.version,
-            )
+            ))
             for user in users
-        ]
+        ]  # fmt: skip
 
     def _group_ids(self, text: bytes) -> tuple[str, ...]:
         entries = msgspec.json.decode(text, type=list[Raw] | None)
@@ -273,10 +277,18 @@ def _loaded(text: bytes) -> object:
 
 
 def _group(found: _Group) -> Group:
-    members = [Reference(one.value, wire.is_group(one.kind, one.ref)) for one in found.members or ()]
-    if "" in [one.id for one in members]:
-        raise _OddError  # `$ref` may tell
-    return Group(found.id, found.display_name or "", tuple(dict.fromkeys(members)))
+    users: list[str] = []
+    others: dict[Reference, None] = {}
+    for member in found.members or ():
+        kind = member.kind
+        is_group = False if kind == "User" and member.ref is None else wire.is_group(kind, member.ref)
+        if not member.value:
+            raise _OddError  # `$ref` may tell
+        if is_group is False:
+            users.append(member.value)
+        else:
+            others[Reference(member.value, is_group)] = None
+    return Group(found.id, found.display_name or "", frozenset(users), tuple(others))
 
 
 def _nobody() -> Never:

@@ -19,7 +19,7 @@ from reconciler.scim import decoding, listing
 from reconciler.scim.client import AnswerError
 from reconciler.scim.listing import Query
 from reconciler.scim.reading import Reading
-from reconciler.scim.wire import Reference
+from reconciler.scim.wire import Group, Reference
 
 HINT = "if the server does show members, say how: directory.members_from in organization.yaml"
 
@@ -77,7 +77,7 @@ def _check_agreement(reading: Reading, answer: Mapping[str, Members]) -> None:
 
 
 def _by_group_members(reading: Reading, wanted: Collection[str]) -> Mapping[str, Members] | Unreadable:
-    if not any(group.members for group in reading.groups.values()):
+    if not any(group.users or group.others for group in reading.groups.values()):
         return Unreadable("every group is answered without members")
     return {id_: _expanded(reading, id_) for id_ in wanted}
 
@@ -85,12 +85,16 @@ def _by_group_members(reading: Reading, wanted: Collection[str]) -> Mapping[str,
 def _expanded(reading: Reading, group_id: str) -> Members:
     """Everybody in a group and in the groups within it, which may contain each other."""
     groups = reading.groups
+    group = groups.get(group_id) or Group(group_id, "")
+    if not group.others:
+        return group.users
     people: set[str] = set()
-    seen, waiting = {group_id}, [group_id]
+    seen, waiting = {group_id}, [group]
     while waiting:
-        current = waiting.pop()
-        for member in groups[current].members if current in groups else ():
-            if member.is_group is False or not _is_group(reading, member):
+        group = waiting.pop()
+        people |= group.users
+        for member in group.others:
+            if not _is_group(reading, member):
                 people.add(member.id)
             elif member.id not in groups:
                 return Unreadable(
@@ -98,7 +102,7 @@ def _expanded(reading: Reading, group_id: str) -> Members:
                 )
             elif member.id not in seen:
                 seen.add(member.id)
-                waiting.append(member.id)
+                waiting.append(groups[member.id])
     return frozenset(people)
 
 

@@ -64,7 +64,7 @@ class RoleValue:
     entry: object
 
 
-class Reference(NamedTuple):  # a tuple, as Person is: there are very many, and it is made fast
+class Reference(NamedTuple):
     """A member of a group, or a group of a user; `is_group` is None where the server does not say."""
 
     id: str
@@ -89,7 +89,10 @@ class Group:
 
     id: str
     name: str
-    members: tuple[Reference, ...] = ()
+    users: frozenset[str] = frozenset()
+    """The ids of the members that are users, as the server says."""
+    others: tuple[Reference, ...] = ()
+    """Those that are groups, or may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,8 +204,10 @@ def group(resource: JsonObject) -> Group:
     id_ = identifier(resource)
     what = _Named("group", id_)
     one_member = _Named("a member of group", id_)
-    members = (reference(entry, one_member) for entry in _list(resource, "members", what))
-    return Group(id_, _text(resource, "displayName", what) or "", tuple(dict.fromkeys(members)))
+    members = [reference(entry, one_member) for entry in _list(resource, "members", what)]
+    users = frozenset(member.id for member in members if member.is_group is False)
+    others = dict.fromkeys(member for member in members if member.is_group is not False)
+    return Group(id_, _text(resource, "displayName", what) or "", users, tuple(others))
 
 
 def version(resource: JsonObject) -> str | None:

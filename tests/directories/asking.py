@@ -1,5 +1,6 @@
 """What a policy asks of a directory, and who answered, in short."""
 
+from collections.abc import Set
 from typing import Any
 
 from reconciler.model import Member
@@ -27,6 +28,6 @@ def refs(*names: str) -> set[GroupRef]:
     return {GroupRef(name) for name in names}
 
 
-def names(members: frozenset[Member] | None) -> list[str]:
+def names(members: Set[Member] | None) -> list[str]:
     assert members is not None
     return sorted(str(member).partition("@")[0] for member in members)

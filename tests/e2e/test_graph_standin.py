@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import Callable, Collection, Coroutine, Iterator
+from collections.abc import Callable, Collection, Coroutine, Iterator, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -450,7 +450,7 @@ def of_the_sdk(people: list[Any]) -> Seen:
     }
 
 
-def of_ours(members: frozenset[Member] | None) -> Seen:
+def of_ours(members: Set[Member] | None) -> Seen:
     return {
         (one.external_id, one.user_name, one.display_name, one.email, one.active) for one in members or ()
     }

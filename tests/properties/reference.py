@@ -1,6 +1,6 @@
 """What a policy means, said a second time in the slowest and plainest words, to compare with."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 
 from build import NOW
 from properties.strategies import World
@@ -170,7 +170,7 @@ def _in_a_group(world: World, person: Principal) -> bool:
     return any(_meant(world, member) == person for member in everybody)
 
 
-def _members(world: World, binding: Binding) -> frozenset[Member]:
+def _members(world: World, binding: Binding) -> Set[Member]:
     group = _group(world, binding.group)
     return frozenset() if group is None or group.members is None else group.members
 

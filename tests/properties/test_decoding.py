@@ -256,5 +256,5 @@ def test_a_group_of_groups_is_decoded_with_what_each_member_is() -> None:
     page = decoding.groups().decoded(body)
     assert page is not None
     assert page.resources == (
-        Group("g", "all", (wire.Reference("u", False), wire.Reference("h", True), wire.Reference("?"))),
+        Group("g", "all", frozenset({"u"}), (wire.Reference("h", True), wire.Reference("?"))),
     )

@@ -1,5 +1,7 @@
 """Who is in which group, whatever way the server shows it, and refusal where no way can be believed."""
 
+from collections.abc import Set
+
 import pytest
 from scim.fake_server import FakeServer, group, user
 from scim.worlds import organization, refs, role_names
@@ -29,7 +31,7 @@ def directory(server: FakeServer, members_from: MembersFrom = MembersFrom.AUTO) 
 
 def members(
     server: FakeServer, *names: str, by: MembersFrom = MembersFrom.AUTO
-) -> dict[str, frozenset[Member] | None]:
+) -> dict[str, Set[Member] | None]:
     found = directory(server, by).read(list(refs(*names))).groups
     return {entry.name: entry.members for entry in found}
 

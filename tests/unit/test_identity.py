@@ -1,12 +1,14 @@
 """One record of each person of a directory, whatever listings told of them."""
 
+from collections.abc import Set
 from datetime import timedelta
 
 import pytest
-from build import NOW, group
+from build import NOW, group, principal
 
-from reconciler.model import DirectoryGroup, Member, Membership
+from reconciler.model import DirectoryGroup, Member, Membership, ProviderMembers
 from reconciler.people import identity
+from reconciler.people.identity import People
 
 ANN = Member(external_id="x-ann", user_name="ann@acme.example", active=True, display_name="Ann")
 
@@ -79,3 +81,33 @@ def test_different_people_stay_so(records: tuple[Member, ...]) -> None:
 def test_a_group_that_could_not_be_read_stays_so_and_so_does_a_directory_that_lists_nobody() -> None:
     told = Membership((DirectoryGroup("1", "eng", None, "no right"),))
     assert identity.together(told) == told
+
+
+def test_members_whom_the_provider_tells_of_are_as_good_as_any_set_of_them() -> None:
+    known = {id_: Member(id_, user_name=f"{id_}@acme.example") for id_ in ("u-ann", "u-bob", "u-cleo")}
+    ann, bob, cleo = known.values()
+    members: Set[Member] = ProviderMembers(frozenset({"u-ann", "u-bob"}), known.__getitem__)
+
+    assert members == frozenset({ann, bob})
+    assert hash(members) == hash(frozenset({ann, bob}))
+    assert len(members) == 2
+    assert ann in members
+    assert cleo not in members
+    assert Member("u-ann") not in members, "which is another record of her"
+    assert members | {cleo} == frozenset({cleo}).union(members) == frozenset(known.values())
+    assert members - {bob} == frozenset({ann})
+
+
+def test_of_members_whom_the_provider_tells_of_nobody_is_looked_at() -> None:
+    ann, bob = principal("ann"), principal("bob")
+    people = People.of([ann, bob])
+
+    def nobody(id_: str) -> Member:
+        raise AssertionError(f"{id_} was looked at")
+
+    def told_apart(*ids: str) -> tuple[list[str], list[Member]]:
+        known, strangers = people.told_apart(ProviderMembers(frozenset(ids), nobody))
+        return sorted(known), sorted(strangers)
+
+    assert told_apart("u-ann", "u-bob") == (["u-ann", "u-bob"], [])
+    assert told_apart("u-ann", "u-lee", "u-kim") == (["u-ann"], [Member("u-kim"), Member("u-lee")])
