@@ -28,9 +28,6 @@ from reconciler.model import Entries, LiveState
 from reconciler.origin import Origin
 from reconciler.plan import Plan
 
-DEFAULT = Path(".reconciler/ledger.jsonl")
-"""Where the ledger is unless somebody says otherwise, below the current folder."""
-
 HASH = re.compile(r"[0-9a-f]{64}")
 
 _ELSEWHERE = "name a file in a folder of yours with --ledger"

@@ -5,24 +5,27 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from reconciler import ledger
 from reconciler.errors import LedgerError, SettingsError
-from reconciler.history import PastRun
-from reconciler.ledger import DEFAULT, Fault
 from reconciler.shards import Shard
 
-FOLDER = DEFAULT.parent
-"""Where ledgers are unless somebody says otherwise, below the current folder."""
+if TYPE_CHECKING:  # most runs read none: what can is loaded where it does
+    from reconciler.history import PastRun
+    from reconciler.ledger import Fault
 
-ENDING = ".jsonl"
+DEFAULT = Path(".reconciler/ledger.jsonl")
+"""Where the ledger is unless somebody says otherwise, below the current folder."""
+
+FOLDER = DEFAULT.parent
+ENDING = DEFAULT.suffix
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
     """A run, and every ledger that tells of it: the first is the one that it is told by."""
 
-    run: PastRun
+    run: "PastRun"
     ledgers: tuple[Path, ...]
 
 
@@ -30,7 +33,7 @@ class Told:
 class Sound:
     """Ledgers that are as they were written: their runs, oldest first, and the hashes of their records."""
 
-    runs: tuple[PastRun, ...]
+    runs: "tuple[PastRun, ...]"
     hashes: frozenset[str]
     heads: tuple[str, ...]
     """The hash of each one's last record."""
@@ -41,7 +44,7 @@ class Verified:
     """What one ledger was found to be."""
 
     path: Path
-    faults: tuple[Fault, ...]
+    faults: "tuple[Fault, ...]"
 
 
 def written(place: Path, shard: Shard) -> Path:
@@ -70,16 +73,20 @@ def there(places: Iterable[Path]) -> tuple[Path, ...]:
 
 def told(paths: Iterable[Path]) -> tuple[Told, ...]:
     """All runs of these ledgers, oldest first, each once; raises what `ledger.past` does for any of them."""
+    from reconciler import ledger
+
     return merged([(path, ledger.past(path)) for path in paths])
 
 
-def past(paths: Iterable[Path]) -> tuple[PastRun, ...]:
+def past(paths: Iterable[Path]) -> "tuple[PastRun, ...]":
     """The same without a word about which ledger tells it."""
     return tuple(one.run for one in told(paths))
 
 
 def sound(paths: Iterable[Path]) -> Sound:
     """All that these ledgers tell. Raises what `ledger.sound` does for any of them."""
+    from reconciler import ledger
+
     found = [(path, ledger.sound(path)) for path in paths]
     return Sound(
         tuple(one.run for one in merged([(path, one.runs) for path, one in found])),
@@ -93,11 +100,13 @@ def verify(paths: Sequence[Path], head: str | None = None) -> tuple[Verified, ..
 
     `head` is the hash of a record that one of them must hold; that none does is a fault of each.
     """
+    from reconciler import ledger
+
     wanted = None if head is None or any(ledger.holds(path, head) for path in paths) else head
     return tuple(Verified(path, tuple(ledger.verify(path, wanted))) for path in paths)
 
 
-def merged(several: Sequence[tuple[Path, Sequence[PastRun]]]) -> tuple[Told, ...]:
+def merged(several: "Sequence[tuple[Path, Sequence[PastRun]]]") -> tuple[Told, ...]:
     """By the time when they began; what one ledger has in order stays so, whatever its clock said."""
     streams = [[Told(run, (path,)) for run in runs] for path, runs in several]
     found: dict[str, Told] = {}
@@ -134,7 +143,7 @@ def _either(one: Told, other: Told) -> Told:
     return Told(first.run, first.ledgers + second.ledgers)
 
 
-def _far(run: PastRun) -> tuple[bool, int, int]:
+def _far(run: "PastRun") -> tuple[bool, int, int]:
     """How far a run is told: a copy may have been made while it went on."""
     settled = sum(write.result is not None for write in run.writes) + len(run.skipped)
     return run.ended is not None, len(run.writes) + len(run.skipped), settled

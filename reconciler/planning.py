@@ -4,13 +4,13 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
+from typing import TYPE_CHECKING
 
-from reconciler import assertions, desired, drift, guardrails, plan, undo
+from reconciler import assertions, desired, drift, guardrails, plan
 from reconciler.assertions import Breach
 from reconciler.change import AccountChange
 from reconciler.errors import GuardrailError, ReadError
 from reconciler.guardrails import Violation
-from reconciler.history import PastRun
 from reconciler.model import DesiredState, LiveState, Membership, Principal
 from reconciler.naming import RoleNames
 from reconciler.people import identity, lifecycle, population, provisioning
@@ -19,7 +19,10 @@ from reconciler.people.population import Past, Population
 from reconciler.plan import Plan
 from reconciler.policy.document import DirectoryKind, GroupRef, Policy
 from reconciler.ports import Directory, ProviderReader
-from reconciler.undo import WayBack
+
+if TYPE_CHECKING:
+    from reconciler.history import PastRun
+    from reconciler.undo import WayBack
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,17 +142,19 @@ def _told(sides: Sides, planned: Plan) -> Sides:
 
 def prepare_undo(
     policy: Policy,
-    run: PastRun,
+    run: "PastRun",
     ledger: str,
     provider: ProviderReader,
     now: datetime,
     directory: Directory | None = None,
-) -> tuple[Prepared, WayBack]:
+) -> "tuple[Prepared, WayBack]":
     """Read the provider and plan the way back from a run; and that way, which tells what it leaves alone.
 
     `ledger` is the file that tells of the run. `directory` tells whom assertions mean by groups and classes;
     where it does not answer, that is not known, for the way back must not depend on it. Raises ReadError.
     """
+    from reconciler import undo  # only here is it needed
+
     live = provider.read()
     scopes = {scope for (scope, _), _ in RoleNames(policy.organization).items()}
     back = undo.way_back(run, live, scopes, ledger)

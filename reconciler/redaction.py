@@ -35,6 +35,7 @@ from reconciler.history import PastRun
 from reconciler.model import (
     DIRECTORY,
     PROVISIONAL,
+    UNDO,
     DesiredState,
     LiveState,
     Membership,
@@ -47,7 +48,6 @@ from reconciler.planning import Prepared
 from reconciler.policy.document import Organization, Policy, TemporaryGrant
 from reconciler.policy.marked import Steps
 from reconciler.problem import Location, Problem
-from reconciler.undo import ENTRY as UNDO
 
 LENGTH = 10
 """Of a pseudonym: 50 bits, so that among ten thousand people no two get the same one."""

@@ -16,6 +16,7 @@ from reconciler.change import (
 from reconciler.history import ActiveWrite, PastRun, ScopeWrite, Write
 from reconciler.model import (
     PROVISIONAL,
+    UNDO,
     DesiredState,
     LiveState,
     Principal,
@@ -25,9 +26,6 @@ from reconciler.model import (
     provisional,
 )
 from reconciler.problem import Location
-
-ENTRY = "undo"
-"""What `Provenance.entry` is where a run that is undone is the reason."""
 
 NONE: Roles = frozenset()
 
@@ -71,7 +69,7 @@ def way_back(run: PastRun, live: LiveState, scopes: Collection[Scope], ledger: s
         roles.setdefault(id_, {})[scope] = trail.before
         entries.setdefault(id_, {})[scope] = trail.entries
         at = Location(ledger, trail.line)
-        why.setdefault(id_, {})[scope] = (Provenance(ENTRY, run.id, at, max(now | trail.before)),)
+        why.setdefault(id_, {})[scope] = (Provenance(UNDO, run.id, at, max(now | trail.before)),)
     kept = {id_: {scope: held for scope, held in of.items() if held} for id_, of in roles.items()}
     given = sum(map(len, kept.values()))
     return WayBack(

@@ -12,8 +12,8 @@ from fakes import FakeProvider, Fault
 
 from reconciler import apply, drift, plan
 from reconciler.history import FORMAT, START, Line, PastRun, canonical, hashed
-from reconciler.ledger import DEFAULT, Ledger
-from reconciler.ledgers import Told
+from reconciler.ledger import Ledger
+from reconciler.ledgers import DEFAULT, Told
 from reconciler.model import Holdings, LiveState
 from reconciler.origin import Origin
 from reconciler.plan import Plan

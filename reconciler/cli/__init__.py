@@ -28,6 +28,9 @@ INTERRUPTED = 130
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """What a system says of a disk that takes no more."""
 
+COLLECTION = (1_000_000, 50, 50)
+"""How rarely garbage is collected: what a run reads lives to its end, and is searched in vain."""
+
 OWED = "reconciler.owed"
 """In the `meta` of a context: whether standard output is still owed its one document of JSON."""
 
@@ -191,7 +194,7 @@ def cli(context: click.Context, debug: bool) -> None:
 
 def main() -> NoReturn:
     """Run the command line and exit with a code of `ExitCode`."""
-    gc.set_threshold(1_000_000, 50, 50)  # what a run reads lives to its end: to search it takes long, in vain
+    gc.set_threshold(*COLLECTION)
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # the shell closed it (`>&-`): nobody reads, and the run goes on
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 (until the end)

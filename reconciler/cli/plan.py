@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler import planfile
 from reconciler.cli import redacted, terminal
 from reconciler.cli.code_host import dialect
 from reconciler.cli.options import ledgers_option, path_argument, shard_option
@@ -118,7 +117,7 @@ def command(
         raise click.UsageError(
             "--out and --at exclude each other: a plan as of another moment is not for `apply`."
         )
-    place = planfile.place(path) if out else shown(path)
+    place = _place(path) if out else shown(path)
     run, runs = Run.of(path, redaction, shard), proving(places)
     whole: list[Prepared] = []
     told: list[Prepared] = []
@@ -149,6 +148,12 @@ def command(
     run.exit()
 
 
+def _place(path: Path) -> str:
+    from reconciler import planfile  # which only --out needs
+
+    return planfile.place(path)
+
+
 def _markdown(told: Sequence[Prepared], run: Run) -> str:
     from reconciler.report.markdown import plan as markdown  # which only a report needs
 
@@ -158,6 +163,8 @@ def _markdown(told: Sequence[Prepared], run: Run) -> str:
 def write(file: Path, document: Document, *, whole: bool) -> None:
     """Write the plan file, unless a plan is missing: then who applied it would take less for all."""
     if whole:
+        from reconciler import planfile
+
         planfile.write(file, document)
     else:
         click.echo(f"no plan was written to {shown(file)}", err=True)

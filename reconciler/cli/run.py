@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 from click.core import ParameterSource
 
-from reconciler import history, ledgers, planning, settings, shards
+from reconciler import ledgers, planning, settings, shards
 from reconciler.cli import note, redacted, report_failure
 from reconciler.cli.context import moment, reach
 from reconciler.directories import choose
@@ -27,7 +27,6 @@ from reconciler.errors import (
     SettingsError,
     worst,
 )
-from reconciler.history import PastRun
 from reconciler.naming import RoleNames
 from reconciler.people import lifecycle
 from reconciler.people.population import Past
@@ -47,6 +46,7 @@ from reconciler.settings import Connection
 from reconciler.shards import Shard
 
 if TYPE_CHECKING:
+    from reconciler.history import PastRun
     from reconciler.overview import Overview
     from reconciler.redaction import Redaction
 
@@ -171,7 +171,7 @@ def planned(
     provider: ProviderReader,
     readings: Readings,
     *,
-    runs: Callable[[], Sequence[PastRun]],
+    runs: "Callable[[], Sequence[PastRun]]",
     as_of: datetime | None = None,
 ) -> Prepared:
     """The plan that brings the server to what the policy asks for, now or as of another moment (aware).
@@ -188,7 +188,7 @@ def overviewed(
     provider: ProviderReader,
     readings: Readings,
     *,
-    runs: Sequence[PastRun],
+    runs: "Sequence[PastRun]",
 ) -> "Overview":
     """The same plan, with both sides and what the ledger tells of the past: all that a report may show."""
     from reconciler import overview  # loads what tells of all that differs, which a plan is made without
@@ -198,7 +198,7 @@ def overviewed(
     return overview.of(policy, provider.server, survey, now, runs)
 
 
-def known_runs(context: click.Context, places: Sequence[Path]) -> Sequence[PastRun]:
+def known_runs(context: click.Context, places: Sequence[Path]) -> "Sequence[PastRun]":
     """The runs of the ledgers: evidence where there are any, and nothing that is written depends on it.
 
     Where one was tampered with that is said, and none tells anything. Raises SettingsError where a ledger
@@ -217,11 +217,13 @@ def asked_for(context: click.Context, places: Sequence[Path]) -> Sequence[Path]:
     return ledgers.files(places) if given else ledgers.there(places)
 
 
-def proved(policy: Policy, server: str, runs: Callable[[], Sequence[PastRun]]) -> Past | None:
+def proved(policy: Policy, server: str, runs: "Callable[[], Sequence[PastRun]]") -> Past | None:
     """What the runs of ledgers prove of accounts on a server; they are asked for where that matters."""
     organization = policy.organization
     if not lifecycle.needs_past(organization):
         return None
+    from reconciler import history  # for which the runs were loaded
+
     told = runs()
     return Past(
         history.deactivated(told, organization.name, server=server),
@@ -229,7 +231,7 @@ def proved(policy: Policy, server: str, runs: Callable[[], Sequence[PastRun]]) -
     )
 
 
-def proving(places: Sequence[Path]) -> Callable[[], Sequence[PastRun]]:
+def proving(places: Sequence[Path]) -> "Callable[[], Sequence[PastRun]]":
     """Reads the runs of the ledgers at these places, once for all organizations; none where none is.
 
     Raises LedgerError where a record of one was edited, removed or moved.
@@ -243,7 +245,7 @@ def _surveyed(
     provider: ProviderReader,
     readings: Readings,
     now: datetime,
-    runs: Callable[[], Sequence[PastRun]],
+    runs: "Callable[[], Sequence[PastRun]]",
 ) -> Survey:
     past = proved(policy, provider.server, runs)
     is_own = policy.organization.directory.kind is DirectoryKind.SCIM

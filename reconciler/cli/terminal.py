@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.apply import Progress
 from reconciler.change import Change, Outcome
 from reconciler.cli import note
 from reconciler.planning import Prepared
 from reconciler.report import text
 
 if TYPE_CHECKING:
+    from reconciler.apply import Progress
     from reconciler.report.difference import Told
 
 
@@ -52,7 +52,7 @@ def show_outcomes(outcomes: Sequence[Outcome], organization: str = "") -> None:
 
 
 @contextmanager
-def progress(total: int) -> Iterator[Progress]:
+def progress(total: int) -> "Iterator[Progress]":
     """Shows on standard error how far a run is: a bar on a terminal, else a line for each change."""
     if not sys.stderr.isatty():
         yield _Lines(total).step

@@ -15,12 +15,11 @@ from reconciler.change import (
     SetAttributes,
     SetRoles,
 )
-from reconciler.model import DIRECTORY, Provenance, Roles
+from reconciler.model import DIRECTORY, UNDO, Provenance, Roles
 from reconciler.phrases import minute
 from reconciler.plan import after
 from reconciler.planning import Prepared
 from reconciler.problem import Location
-from reconciler.undo import ENTRY as UNDO
 
 
 @dataclass(frozen=True, slots=True)

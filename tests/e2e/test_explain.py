@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from reconciler import ledger, sandbox
+from reconciler import ledger, ledgers, sandbox
 from reconciler.cli import cli
 from reconciler.http.reach import Reach
 from reconciler.sandbox import seed
@@ -97,7 +97,7 @@ def test_somebody_is_explained_down_to_the_commit_and_after_an_apply_to_the_run(
 
     assert reconciler(server, "apply").exit_code == 0
     before = len(server.requests)
-    [run] = ledger.past(ledger.DEFAULT)
+    [run] = ledger.past(ledgers.DEFAULT)
     told = reconciler(server, "explain", "quinn@acme.example").stdout.splitlines()[7:11]
     since, head = f"{run.begun.at[:19]}Z", git("rev-parse", "HEAD")
     assert told == [

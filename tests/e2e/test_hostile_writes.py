@@ -15,7 +15,7 @@ from hostile.rivals import FOREIGN
 from hostile.server import Held, HostileServer
 from hostile.table import KNOBS
 
-from reconciler import ledger
+from reconciler import ledger, ledgers
 from reconciler.errors import ExitCode
 from reconciler.policy.document import StoredAs
 
@@ -89,7 +89,7 @@ def test_apply_ends_between_before_and_after_and_says_so_and_the_next_run_conver
     read = when_read(server, knobs, live, asked, stored_as)
     laws.check_each_write(server.effects, *read, stored_as, server.inactive())
     laws.check_between(server.held(), live, asked, touched)
-    laws.check_ledger(ledger.past(ledger.DEFAULT), server.effects, stored_as, touched)
+    laws.check_ledger(ledger.past(ledgers.DEFAULT), server.effects, stored_as, touched)
     check_exit(server, code, err, asked, touched)
     if server.held() != live:  # or else the next run is the one of the first test
         check_next_run(server, desired(knobs, stored_as), stored_as)

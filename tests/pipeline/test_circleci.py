@@ -11,7 +11,7 @@ import pytest
 import yaml
 from pipeline.circleci import steps
 
-from reconciler import ledger
+from reconciler import ledgers
 from reconciler.cli import COMMANDS
 
 ROOT = Path(__file__).parents[2]
@@ -138,10 +138,10 @@ def test_no_two_jobs_of_a_workflow_share_a_serial_group() -> None:
 def test_the_ledger_of_each_run_is_kept_and_brought_to_the_next() -> None:
     for job in ("apply", "apply-approved"):
         kinds = {kind: step for kind, step in steps(DOCUMENT, job) if "cache" in kind}
-        assert kinds["save_cache"]["paths"] == [str(ledger.DEFAULT.parent)]
+        assert kinds["save_cache"]["paths"] == [str(ledgers.DEFAULT.parent)]
         assert kinds["save_cache"]["when"] == "always"
         assert [kinds["save_cache"]["key"].startswith(key) for key in kinds["restore_cache"]["keys"]] == [
             True
         ]
         kept = [step["path"] for kind, step in steps(DOCUMENT, job) if kind == "store_artifacts"]
-        assert str(ledger.DEFAULT.parent) in kept
+        assert str(ledgers.DEFAULT.parent) in kept

@@ -16,7 +16,7 @@ from e2e.loopback import serving
 from pipeline.circleci import Agent, Ran
 from standins.code_hosts import TOKEN, GitHub
 
-from reconciler import ledger, sandbox
+from reconciler import ledger, ledgers, sandbox
 from reconciler.sandbox import seed
 
 pytestmark = pytest.mark.slow
@@ -145,7 +145,7 @@ def test_a_merge_converges_and_its_ledger_is_there_for_the_next(world: World) ->
     second, folder = world.run("apply")
     assert (first.code, second.code) == (0, 0), first.out
     assert "nothing to write" in second.out
-    runs = ledger.past(folder / ledger.DEFAULT)
+    runs = ledger.past(folder / ledgers.DEFAULT)
     assert [bool(run.writes) for run in runs] == [True, False]
     assert ".reconciler" in second.results
     guardrails, _ = world.run("guardrails")
@@ -160,7 +160,7 @@ def test_a_refused_plan_asks_for_approval_and_just_that_plan_is_carried_out(worl
     assert (asking.code, "refused the plan" in asking.out) == (1, True)
     approved, folder = world.run("apply-approved")
     assert approved.code == 0, approved.out
-    assert [bool(run.writes) for run in ledger.past(folder / ledger.DEFAULT)] == [False, True]
+    assert [bool(run.writes) for run in ledger.past(folder / ledgers.DEFAULT)] == [False, True]
 
 
 @only_ours

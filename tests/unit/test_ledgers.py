@@ -71,7 +71,7 @@ def test_of_a_folder_every_ledger_is_read_and_nothing_else_that_is_in_it() -> No
 
 def test_a_folder_without_a_ledger_has_the_one_that_would_be_written_there() -> None:
     Path("kept").mkdir()
-    wanted = (Path("kept/ledger.jsonl"), ledger.DEFAULT, Path("gone.jsonl"))
+    wanted = (Path("kept/ledger.jsonl"), ledgers.DEFAULT, Path("gone.jsonl"))
     places = [Path("kept"), ledgers.FOLDER, Path("gone.jsonl")]
     assert (ledgers.files(places), ledgers.there(places)) == (wanted, ())
 
