@@ -33,12 +33,16 @@ class Scale:
     """How often what takes no time is repeated."""
     usual: int = 5
     long: int = 3
+    few: int = 2
+    """How often what takes longest is."""
 
     def times(self, factor: float) -> "Scale":
         """The same with so many times as much work, each once; the goals are not meant for it."""
         names = ("people", "changed", "files", "bindings", "policy_files")
         sizes = {name: max(1, round(getattr(self, name) * factor)) for name in names}
-        return replace(self, **sizes, groups=max(2, round(self.groups * factor)), short=1, usual=1, long=1)
+        return replace(
+            self, **sizes, groups=max(2, round(self.groups * factor)), short=1, usual=1, long=1, few=1
+        )
 
 
 @dataclass(slots=True)

@@ -95,21 +95,18 @@ def validate(bench: Bench) -> Iterator[Line]:
 def think(bench: Bench) -> Iterator[Line]:
     """Thinking alone, in CPU time, and how it grows."""
     scale = bench.scale
-    pairs = [
-        (_thought(bench.tenth.people, scale.changed // 10), _thought(scale.people, scale.changed))
-        for _ in range(scale.long)
-    ]
-    small, large = zip(*pairs, strict=True)
+    command = python("thinking", "--people", str(scale.people), "--changed", str(scale.changed))
+    found = [loads(cost(command).output) for _ in range(scale.few)]
     what = "desired, drift, plan and guardrails of what is in memory: CPU time"
     size = (
         f"{scale.people:,} people, a group for every {thinking.IN_A_GROUP}, {scale.changed:,} people change"
     )
-    cold = Figure(f"{what}, the first time in a process", tuple(one["cold"] for one in large))
+    cold = Figure(f"{what}, the first time in a process", tuple(one["cold"] for one in found))
     yield Result("think", "thinking, CPU", "s", cold, None, AtMost(1), (size,))
     yield Result(
         "think", "thinking, growth", "s",
-        Figure(f"{scale.people:,} people, once it is warm", tuple(one["warm"] for one in large)),
-        Figure(f"{bench.tenth.people:,} people, once it is warm", tuple(one["warm"] for one in small)),
+        Figure(f"{scale.people:,} people, once it is warm", tuple(s for one in found for s in one["large"])),
+        Figure(f"{scale.people // 10:,} people, in turns", tuple(s for one in found for s in one["small"])),
         AtMost(11),
     )  # fmt: skip
 
@@ -235,12 +232,6 @@ def _applied(
         Result(row, f"{title}, CPU time", "s", _cpu("reconciler apply, whole process", ours), None, None),
         Result(row, f"{title}, refused", "%", share, None, AtMost(1)),
     ]
-
-
-def _thought(people: int, changed: int) -> Mapping[str, float]:
-    command = python("thinking", "--people", str(people), "--changed", str(max(1, changed)))
-    seconds: Mapping[str, float] = loads(cost(command).output)
-    return seconds
 
 
 def _check_place(bench: Bench) -> None:

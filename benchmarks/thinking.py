@@ -1,20 +1,21 @@
 """Thinking alone: `python -m benchmarks.thinking [--people N] [--changed N] [--kind scim|file]`.
 
 Prints as JSON the seconds of CPU of desired state, drift, plan and guardrails of people in memory: nothing
-is read. `cold` is the first time in a process, with all that is loaded only then; `warm` is the median of
-several more, which is what to compare sizes by.
+is read. `cold` is the first time in a process, with all that is loaded only then. `large` are several more,
+in turns with as many of a tenth of the people, `small`: so both meet the machine as fast, or as slow, and
+neither finds in the processor's caches what it left there.
 """
 
 import argparse
 import gc
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from statistics import median
 from time import process_time
 
 from reconciler import planning
+from reconciler.cli import COLLECTION
 from reconciler.model import (
     ORGANIZATION,
     DirectoryGroup,
@@ -23,6 +24,7 @@ from reconciler.model import (
     Member,
     Membership,
     Principal,
+    ProviderMembers,
     Role,
     Roles,
     Scope,
@@ -131,10 +133,14 @@ def _principal(number: int) -> Principal:
 
 def _membership(everybody: list[Principal], kind: DirectoryKind) -> Membership:
     number = len(everybody) // IN_A_GROUP
-    groups = tuple(
-        DirectoryGroup(f"g-{n}", _group(n), frozenset(_member(one, kind) for one in _inside(n, everybody)))
-        for n in range(number)
-    )
+    own = {one.id: _member(one, kind) for one in everybody}
+
+    def members(people: Iterable[Principal]) -> Set[Member]:
+        if kind is DirectoryKind.SCIM:
+            return ProviderMembers(frozenset(one.id for one in people), own.__getitem__)
+        return frozenset(own[one.id] for one in people)
+
+    groups = tuple(DirectoryGroup(f"g-{n}", _group(n), members(_inside(n, everybody))) for n in range(number))
     names = frozenset(group.name for group in groups)
     if kind is DirectoryKind.SCIM:
         return Membership(groups, names)
@@ -264,18 +270,14 @@ def _shared(held: Mapping[str, Holdings]) -> Mapping[str, Holdings]:
     return {id_: known.setdefault(frozenset(one.items()), one) for id_, one in held.items()}
 
 
-def seconds(work: Callable[[], Prepared]) -> tuple[float, float]:
-    """The CPU time of the first try and the median of the others. Raises ValueError where nothing differs."""
-
-    def once() -> float:
-        begun = process_time()
-        prepared = work()
-        taken = process_time() - begun
-        if not prepared.plan.changes or prepared.plan.problems:
-            raise ValueError(f"{len(prepared.plan.changes)} changes, {len(prepared.plan.problems)} problems")
-        return taken
-
-    return once(), median(once() for _ in range(TIMES))
+def seconds(work: Callable[[], Prepared]) -> float:
+    """The CPU time that it takes. Raises ValueError where nothing differs."""
+    begun = process_time()
+    prepared = work()
+    taken = process_time() - begun
+    if not prepared.plan.changes or prepared.plan.problems:
+        raise ValueError(f"{len(prepared.plan.changes)} changes, {len(prepared.plan.problems)} problems")
+    return taken
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -285,11 +287,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--changed", type=int, default=5_000)
     parser.add_argument("--kind", type=DirectoryKind, choices=KINDS, default=DirectoryKind.SCIM)
     given = parser.parse_args(arguments)
-    work = thinking(given.people, given.kind, differing=max(1, given.people // given.changed))
+    differing = max(1, given.people // given.changed)
+    large = thinking(given.people, given.kind, differing=differing)
+    small = thinking(max(IN_A_GROUP, given.people // 10), given.kind, differing=differing)
     gc.collect()
-    gc.set_threshold(100_000, 50, 50)  # as the command line does
-    cold, warm = seconds(work)
-    print(json.dumps({"cold": cold, "warm": warm}))
+    gc.set_threshold(*COLLECTION)  # as the command line does
+    cold = seconds(large)
+    pairs = [(seconds(small), seconds(large)) for _ in range(TIMES)]
+    smalls, larges = zip(*pairs, strict=True)
+    print(json.dumps({"cold": cold, "small": smalls, "large": larges}))
 
 
 if __name__ == "__main__":
