@@ -91,6 +91,8 @@ class FakeProvider:
     """How many requests that write were sent."""
     history: list[Mapping[str, Holdings]] = field(default_factory=list)
     """What everybody held after each of those that took effect."""
+    broken_off: int | None = None
+    """How many writes there were when something happened that has to end the writing."""
     created: dict[str, str] = field(default_factory=dict)
     """The ids of those whom this provider created, by their provisional ones."""
     at_once: int = 1
@@ -115,6 +117,15 @@ class FakeProvider:
     def writes(self) -> list[Change]:
         return [call for call in self.calls if not isinstance(call, frozenset)]
 
+    @property
+    def late(self) -> int:
+        """How many writes came after what had to end the writing."""
+        return 0 if self.broken_off is None else len(self.writes) - self.broken_off
+
+    def _break_off(self) -> None:
+        if self.broken_off is None:
+            self.broken_off = len(self.writes)
+
     def read(self) -> LiveState:
         return LiveState(dict(self.people), self.holdings(), self._role_groups())
 
@@ -122,6 +133,7 @@ class FakeProvider:
         self.calls.append(frozenset(principal_ids))
         match self.read_faults.get(len(self.calls) - len(self.writes)):
             case Fault.INTERRUPTED:
+                self._break_off()
                 raise KeyboardInterrupt
             case None:
                 held = self.holdings()
@@ -132,6 +144,7 @@ class FakeProvider:
                     {asked: held.get(id_, {}) for asked, id_ in there.items()},
                 )
             case _:
+                self._break_off()
                 raise ReadError("the listing of people is short")
 
     def token_user(self) -> str | None:
@@ -155,6 +168,7 @@ class FakeProvider:
         self.meanwhile(change)
         fault = self.faults.get(len(self.writes))
         if fault is Fault.INTERRUPTED:
+            self._break_off()
             raise KeyboardInterrupt
         if fault is Fault.REFUSED:
             raise WriteError("the server said no")
@@ -167,6 +181,7 @@ class FakeProvider:
             if fault is Fault.HALFWAY:
                 break
         if fault is Fault.INTERRUPTED_AFTER:
+            self._break_off()
             raise KeyboardInterrupt
         if fault is not None:
             raise WriteError("the connection was reset")

@@ -44,20 +44,6 @@ class Trouble:
         read = len(provider.calls) - written
         return (*met, *(fault for call, fault in self.read_faults.items() if call <= read))
 
-    def late(self, provider: FakeProvider) -> int:
-        """How many writes came after something that has to end the writing."""
-        read = written = late = 0
-        ended = False
-        for call in provider.calls:
-            if isinstance(call, frozenset):
-                read += 1
-                ended = ended or read in self.read_faults
-            else:
-                written += 1
-                late += ended
-                ended = ended or self.faults.get(written) in (Fault.INTERRUPTED, Fault.INTERRUPTED_AFTER)
-        return late
-
 
 @dataclass
 class NarrowAccount:
@@ -204,7 +190,7 @@ class Life:
             tuple(provider.writes),
             tuple(provider.history),
             trouble.met(provider),
-            trouble.late(provider),
+            provider.late,
             tuple(arrivals),
             left_alone,
         )
@@ -214,7 +200,7 @@ class Life:
     ) -> Sequence[tuple[int, Held]]:
         """Let the server count from the start; what is returned fills as writes arrive."""
         provider = self.provider
-        provider.calls, provider.history = [], []
+        provider.calls, provider.history, provider.broken_off = [], [], None
         provider.faults, provider.read_faults = trouble.faults, trouble.read_faults
         arrivals: list[tuple[int, Held]] = []
 
