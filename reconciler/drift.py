@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from itertools import repeat
 
 from reconciler.model import (
     NOTHING,
     DesiredState,
-    Holdings,
     LiveState,
     Principal,
     Provenance,
@@ -48,17 +48,10 @@ class Drift:
 
 def detect(desired: DesiredState, live: LiveState) -> Drift:
     """Compare everybody by id; who holds what they should is not in the answer."""
-    should, does = desired.roles, live.roles
-    same: dict[int, Holdings] = {}  # by what many should hold: the value, shared as well, that was like it
-    differing = []
-    for id_ in live.people:
-        one, other = should.get(id_, NOTHING), does.get(id_, NOTHING)
-        if one is other or same.get(id(one)) is other:
-            continue
-        if one == other:
-            same[id(one)] = other
-        else:
-            differing.append(live.people[id_])
+    should = map(desired.roles.get, live.people, repeat(NOTHING))
+    does = map(live.roles.get, live.people, repeat(NOTHING))
+    held = zip(live.people, should, does, strict=True)
+    differing = [live.people[id_] for id_, one, other in held if one is not other and one != other]
     differing.sort(key=lambda person: (fold(person.user_name), person.id))
     scopes = cache(_differing)
     return Drift(tuple(_person(principal, desired, live, scopes) for principal in differing))

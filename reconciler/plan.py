@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import assert_never
@@ -254,20 +254,41 @@ def _rank(principal: Principal) -> tuple[str, str]:
     return (fold(principal.user_name), principal.id)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _After(Mapping[str, Holdings]):
+    """What everybody holds, with those who hold something else by then. Most people are not copied."""
+
+    before: Mapping[str, Holdings]
+    changed: Mapping[str, Holdings]
+    """Also who is left with nothing."""
+
+    def __getitem__(self, id_: str) -> Holdings:
+        holdings = self.changed.get(id_)
+        if holdings is None:
+            return self.before[id_]
+        if not holdings:
+            raise KeyError(id_)
+        return holdings
+
+    def __iter__(self) -> Iterator[str]:
+        everybody = self.before.keys() | self.changed.keys()
+        return (id_ for id_ in everybody if self.changed.get(id_, True))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
 def after(plan: Plan, roles: Mapping[str, Holdings]) -> Mapping[str, Holdings]:
     """What everybody holds once a plan is carried out on these roles, by principal id.
 
     Of those whom the plan changes, who is left with nothing is absent.
     """
-    result = dict(roles)  # what most people hold is not copied, for it stays as it is
+    changed: dict[str, Holdings] = {}
     for change in plan.people:
-        holdings = dict(result.get(change.principal.id, NOTHING))
+        holdings = dict(roles.get(change.principal.id, NOTHING))
         for scope in change.scopes:
             holdings.pop(scope.scope, None)
             if scope.after:
                 holdings[scope.scope] = scope.after
-        if holdings:
-            result[change.principal.id] = holdings
-        else:
-            result.pop(change.principal.id, None)
-    return result
+        changed[change.principal.id] = holdings
+    return _After(roles, changed)

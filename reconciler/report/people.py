@@ -146,9 +146,10 @@ def _corrected(change: AttributeChange) -> str:
 
 def emptied(prepared: Prepared) -> frozenset[str]:
     """The ids of those who hold something before the plan and nothing after it."""
-    live = prepared.live.roles
-    left = after(prepared.plan, live)
-    return frozenset(id_ for id_, holdings in live.items() if holdings and id_ not in left)
+    before = prepared.live.roles
+    left = after(prepared.plan, before)
+    changed = (change.principal.id for change in prepared.plan.people)
+    return frozenset(id_ for id_ in changed if before.get(id_) and id_ not in left)
 
 
 def unhindered(prepared: Prepared) -> Prepared:

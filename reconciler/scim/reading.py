@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from reconciler.errors import ReadError
 from reconciler.http.words import quoted
-from reconciler.model import fold
+from reconciler.model import fold, fold_all
 from reconciler.scim import decoding, discovery, listing, wire
 from reconciler.scim.client import Client, WritingClient
 from reconciler.scim.discovery import Abilities
@@ -87,7 +87,7 @@ def _listed(found: T | ReadError) -> T:
 
 
 def _check_names(people: Mapping[str, Person]) -> None:
-    if len({fold(person.principal.user_name) for person in people.values()}) == len(people):
+    if len(set(fold_all(person.principal.user_name for person in people.values()))) == len(people):
         return
     seen: dict[str, Person] = {}
     for person in people.values():

@@ -14,7 +14,7 @@ from itertools import count
 from reconciler.change import SetRoles
 from reconciler.errors import ConflictError, ReadError, WriteError
 from reconciler.http.words import quoted
-from reconciler.model import ALONE, Entries, Holdings, LiveState, Principal, Role, Scope, fold
+from reconciler.model import ALONE, Entries, Holdings, LiveState, Role, Scope, fold
 from reconciler.naming import RoleNames
 from reconciler.scim import users, wire
 from reconciler.scim.client import RefusedError, UncertainError, WritingClient
@@ -57,15 +57,13 @@ class _Standing:
 
 def live(reading: Reading, names: RoleNames) -> LiveState:
     """Everybody and what they hold. Raises ReadError."""
-    people: dict[str, Principal] = {}
+    people = {id_: person.principal for id_, person in reading.people.items()}
     held: dict[str, Holdings] = {}
     entries: dict[str, Entries] = {}
     foreign: dict[str, tuple[str, ...]] = {}
-    known: dict[
-        int, _Standing
-    ] = {}  # by the list of roles, which many share (`decoding`) and `reading` keeps
+    # By the list of roles, which many share (`decoding`) and `reading` keeps.
+    known: dict[int, _Standing] = {}
     for id_, person in reading.people.items():
-        people[id_] = person.principal
         standing = known.get(id(person.roles))
         if standing is None:
             standing = known[id(person.roles)] = _standing(person, names)
