@@ -1,9 +1,12 @@
 """Our reading alone: `python -m benchmarks.reading URL GROUPS`, as a run reads both sides, and no policy.
 
-It prints how many people there are, and how many groups of a policy that names all of them.
+It prints how many people there are, how many groups of a policy that names all of them, and how many seconds
+of CPU it took to read them.
 """
 
+import gc
 import sys
+from time import process_time
 
 from benchmarks.world import ORGANIZATION, World, group_name
 from reconciler.directories.scim import ScimDirectory
@@ -36,8 +39,10 @@ def listed(url: str, number: int) -> tuple[int, int]:
 
 
 def main() -> None:
-    """Read everything."""
-    print(*listed(sys.argv[1], int(sys.argv[2])))
+    """Read everything. The command line collects garbage so rarely that it would not here."""
+    gc.disable()
+    begun = process_time()
+    print(*listed(sys.argv[1], int(sys.argv[2])), process_time() - begun)
 
 
 if __name__ == "__main__":

@@ -57,12 +57,12 @@ def peer(bench: Bench) -> Iterator[Line]:
     ]
     cost([*script("python"), "-c", "import benchmarks.peer"])  # compiled by now, as ours is
     theirs = listed(cost(python("peer", server.url, str(scale.page))), server.world)
-    what = "scim2-client lists everything, its models validate: its normal use; CPU time, once"
-    fair = f"its wall time was {theirs.wall:.3g} s; ours is compared by wall time, which is more"
-    reading = "the program's reading of both sides, whole process"
+    what = "scim2-client lists everything, its models validate: its normal use"
+    reading = "the program's reading of both sides"
+    whole = f"as whole processes: {theirs.wall:.3g} s, and ours {_wall(reading, ours).median:.3g} s"
     yield Result(
-        "peer", "reading, times faster", "s",
-        _wall(reading, ours), Figure(what, (theirs.cpu,)), AtLeast(40), (fair,),
+        "peer", "reading, times faster, CPU time", "s",
+        Figure(reading, tuple(map(_reading, ours))), Figure(what, (_reading(theirs),)), AtLeast(40), (whole,),
     )  # fmt: skip
     yield Result(
         "peer", "reading, times less memory", "MB",
@@ -261,6 +261,11 @@ def _in_turns(
     """Both again and again, one after the other, so that what slows the machine down slows both."""
     pairs = [(floor(), ours()) for _ in range(times)]
     return [one for one, _ in pairs], [one for _, one in pairs]
+
+
+def _reading(one: Cost) -> float:
+    """The seconds that it says it took, which is without the start of the process."""
+    return float(one.output.split()[2])
 
 
 def _wall(what: str, costs: list[Cost]) -> Figure:
