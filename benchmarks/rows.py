@@ -106,7 +106,10 @@ def think(bench: Bench) -> Iterator[Line]:
     yield Result(
         "think", "thinking, growth", "s",
         Figure(f"{scale.people:,} people, once it is warm", tuple(s for one in found for s in one["large"])),
-        Figure(f"{scale.people // 10:,} people, in turns", tuple(s for one in found for s in one["small"])),
+        Figure(
+            f"{scale.people // 10:,} people, each of ten organizations in turns with it",
+            tuple(s for one in found for s in one["small"]),
+        ),
         AtMost(11),
     )  # fmt: skip
 
