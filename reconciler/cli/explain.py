@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from reconciler import explanation, overview, planning
-from reconciler.cli import completion, note
+from reconciler.cli import completion, note, terminal
 from reconciler.cli.context import moment, reach
 from reconciler.cli.options import format_option, ledgers_option
 from reconciler.cli.reports import show_json
@@ -96,8 +96,7 @@ def command(
         show_json(run.document(report.data(inquiry.answers, question, writers, run.failures)))
     else:
         for number, answer in enumerate(inquiry.answers):
-            for line in ([""] if number else []) + report.text(answer, question, writers):
-                click.echo(line)
+            terminal.show(([""] if number else []) + report.text(answer, question, writers))
     run.exit()
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from reconciler import ledger, ledgers
-from reconciler.cli import completion
+from reconciler.cli import completion, terminal
 from reconciler.cli.options import format_option, ledgers_option
 from reconciler.cli.reports import show_json
 from reconciler.errors import LedgerError, SettingsError
@@ -61,8 +61,7 @@ def command(
         several = len(paths) > 1
         one = run_id is not None
         lines = past.one(told[0], several=several) if one else past.table(told, several=several)
-        for line in lines:
-            click.echo(printable(line))
+        terminal.show(map(printable, lines))
 
 
 def named(told: Sequence[Told], name: str) -> Told:
@@ -89,8 +88,7 @@ def _verify(found: Sequence[Verified], output: str) -> None:
     if output == "json":
         show_json(past.verified(found))
     else:
-        for line in (line for one in found for line in _checked(one)):
-            click.echo(printable(line))
+        terminal.show(printable(line) for one in found for line in _checked(one))
     if spoilt := [one for one in found if one.faults]:
         names = ", ".join(shown(one.path) for one in spoilt)
         are = "is not as it was" if len(spoilt) == 1 else "are not as they were"

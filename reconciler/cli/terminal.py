@@ -1,7 +1,7 @@
 """Where results meet a person: tables and a progress bar on a terminal, plain lines everywhere else."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from reconciler.report.difference import Told
 
 
+def show(lines: Iterable[str]) -> None:
+    """Print lines on standard output, all at once: each by itself, thousands take longer than the work."""
+    if told := list(lines):
+        click.echo("\n".join(told))
+
+
 def show_plan(prepared: Prepared, *, first: bool) -> None:
     """Print a plan on standard output, set off from the one before it."""
     if not first:
@@ -26,8 +32,7 @@ def show_plan(prepared: Prepared, *, first: bool) -> None:
 
         tables.show_plan(prepared)
         return
-    for line in text.plan(prepared):
-        click.echo(line)
+    show(text.plan(prepared))
 
 
 def show_difference(told: "Told") -> None:
@@ -40,15 +45,13 @@ def show_difference(told: "Told") -> None:
         return
     from reconciler.report import difference
 
-    for line in difference.difference(told):
-        click.echo(line)
+    show(difference.difference(told))
 
 
 def show_outcomes(outcomes: Sequence[Outcome], organization: str = "") -> None:
     """Print what became of a plan on standard output; whose it was where there are several."""
     of = f"{organization}: " if organization else ""
-    for line in text.outcomes(outcomes):
-        click.echo(f"{of}{line}")
+    show(f"{of}{line}" for line in text.outcomes(outcomes))
 
 
 @contextmanager
