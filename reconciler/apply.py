@@ -58,8 +58,8 @@ class Account(Protocol):
         """Changes are about to be written: once this returns, it is known for good that they may be."""
         ...
 
-    def settled(self, outcome: Outcome) -> None:
-        """What became of a change is known."""
+    def settled(self, outcomes: Sequence[Outcome]) -> None:
+        """What became of changes is known."""
         ...
 
 
@@ -134,8 +134,10 @@ class _Run:
         for wave in self._waves(changes):
             self._write(wave)
         written = [change for change in changes if id(change) in self.written]
-        for change, detail in self._confirm(written):
-            self._settle(change, Result.FAILED if detail else Result.APPLIED, detail)
+        self._settle_all(
+            Outcome(change, Result.FAILED if detail else Result.APPLIED, detail)
+            for change, detail in self._confirm(written)
+        )
 
     def _find_admins(self, changes: list[Change]) -> None:
         """Ask the server who of those that are to be shut out is an organization admin by now."""
@@ -354,11 +356,22 @@ class _Run:
                 self.broken[need] = f"the server kept {need[1]} in {need[0]} for nobody"
 
     def _settle(self, change: Change, result: Result, detail: str) -> None:
-        self.outcomes[id(change)] = Outcome(change, result, detail)
-        self._record(self.outcomes[id(change)])
-        if result is Result.APPLIED:
-            self._seat(change)
+        self._settle_all([Outcome(change, result, detail)])
+
+    def _settle_all(self, outcomes: Iterable[Outcome]) -> None:
+        found = {id(outcome.change): outcome for outcome in outcomes}
+        if not found:
             return
+        self.outcomes |= found
+        self._record([*found.values()])
+        for outcome in found.values():
+            if outcome.result is Result.APPLIED:
+                self._seat(outcome.change)
+            else:
+                self._break(outcome.change)
+
+    def _break(self, change: Change) -> None:
+        """Note what no later change may build on."""
         match change:
             case CreateGroup():
                 self.broken[change.scope, change.role] = "the group that it needs could not be created"
@@ -373,9 +386,9 @@ class _Run:
             case _ as never:
                 assert_never(never)
 
-    def _record(self, outcome: Outcome) -> None:
+    def _record(self, outcomes: Sequence[Outcome]) -> None:
         try:
-            self.account.settled(outcome)
+            self.account.settled(outcomes)
         except LedgerError as error:
             self.stopped = self.stopped or error.message
         except KeyboardInterrupt:

@@ -26,6 +26,7 @@ ID_LENGTH = 12
 Record = Mapping[str, Any]
 
 _ROLES = {str(role): role for role in Role}
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,13 +251,20 @@ def told_leavers(
 
 def canonical(record: Record) -> str:
     """The one way to write a record, so that no byte of it can differ unseen."""
-    return json.dumps(record, sort_keys=True, separators=(",", ":"))
+    return _CANONICAL.encode(record)
 
 
-def hashed(record: Record) -> str:
-    """The SHA-256 of all that a record says but its own hash, in hexadecimal."""
-    content = {name: value for name, value in record.items() if name != "hash"}
-    return hashlib.sha256(canonical(content).encode()).hexdigest()
+def sealed(content: Record) -> tuple[str, str]:
+    """What a record says but its own hash, written so with the hash, and the hash: SHA-256, hexadecimal."""
+    before = canonical({name: value for name, value in content.items() if name < "hash"})
+    after = canonical({name: value for name, value in content.items() if name > "hash"})
+    found = hashlib.sha256(_joined(before, after).encode()).hexdigest()
+    return _joined(before, canonical({"hash": found}), after), found
+
+
+def _joined(*objects: str) -> str:
+    """One JSON object of several, of which none is written twice."""
+    return "{" + ",".join(one[1:-1] for one in objects if one != "{}") + "}"
 
 
 def run_id(started: Record) -> str:

@@ -18,12 +18,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from reconciler import private
 from reconciler.change import Change, Outcome, Result, ScopeChange, SetRoles, data, scope_change_data
 from reconciler.errors import LedgerError, SettingsError
-from reconciler.history import FORMAT, START, Line, PastRun, Record, canonical, hashed, run_id, runs
+from reconciler.history import FORMAT, START, Line, PastRun, Record, run_id, runs, sealed
 from reconciler.model import Entries, LiveState
 from reconciler.origin import Origin
 from reconciler.plan import Plan
@@ -76,12 +76,14 @@ class Ledger:
         """Write several records of one kind, all or none, and wait for the disk once. Raises LedgerError."""
         moment = self._now().astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         records: list[Record] = []
+        told: list[str] = []
         head = self._head
         for content in contents:
             record = {**content, "event": event, "at": moment, "previous": head}
-            record["hash"] = head = hashed(record)
-            records.append(record)
-        lines = "".join(f"{canonical(record)}\n" for record in records).encode()
+            line, head = sealed(record)
+            records.append({**record, "hash": head})
+            told.append(f"{line}\n")
+        lines = "".join(told).encode()
         try:
             if not self._whole:
                 os.ftruncate(self._file, self._size)
@@ -140,18 +142,14 @@ class RunAccount:
         )
         self._begun.update(numbers)
 
-    def settled(self, outcome: Outcome) -> None:
-        """Record what became of a change. It lasts at the latest from the next record that does."""
-        number = self._numbers[id(outcome.change)]
-        content: dict[str, Any] = {"number": number, "result": outcome.result, "detail": outcome.detail}
-        if number not in self._begun:
-            content["change"] = data(outcome.change)
+    def settled(self, outcomes: Sequence[Outcome]) -> None:
+        """Record what became of changes. It lasts at the latest from the next record that does."""
         try:
-            self._append("outcome", content, lasting=False)
+            self._ledger.extend("outcome", [*map(self._came, outcomes)], lasting=False)
         except LedgerError as error:
             self._lost = error
             raise
-        self._results.append(outcome.result)
+        self._results += [outcome.result for outcome in outcomes]
 
     def end(self) -> None:
         """Record that the run is over, and how many changes ended how.
@@ -170,6 +168,11 @@ class RunAccount:
 
     def _append(self, event: str, content: Record, *, lasting: bool = True) -> None:
         self._ledger.append(event, {**content, "run": self.id}, lasting=lasting)
+
+    def _came(self, outcome: Outcome) -> Record:
+        number = self._numbers[id(outcome.change)]
+        content = {"number": number, "result": outcome.result, "detail": outcome.detail, "run": self.id}
+        return content if number in self._begun else {**content, "change": data(outcome.change)}
 
     def _told(self, change: Change) -> Record:
         """A change as data, and what `undo` needs beside: who was inactive, how roles were stored."""
@@ -301,7 +304,8 @@ def _record(line: bytes) -> Record | str:
         record = json.loads(text)
         if not isinstance(record, dict) or not all(isinstance(record.get(key), str) for key in _KEYS):
             return "it is no record of a ledger"
-        if hashed(record) != record["hash"] or canonical(record) != text:
+        content = {name: value for name, value in record.items() if name != "hash"}
+        if sealed(content) != (text, record["hash"]):
             return "it was edited: its hash is that of something else"
     except (ValueError, RecursionError):
         return "it is no JSON"

@@ -54,9 +54,9 @@ class Notes:
         self._take_room()
         self.written += changes
 
-    def settled(self, outcome: Outcome) -> None:
+    def settled(self, outcomes: Sequence[Outcome]) -> None:
         self._take_room()
-        self.outcomes.append(outcome)
+        self.outcomes += outcomes
 
     def _take_room(self) -> None:
         if self.room == 0:

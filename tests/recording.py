@@ -11,7 +11,7 @@ from build import NOW, holds, live, organization
 from fakes import FakeProvider, Fault
 
 from reconciler import apply, drift, plan
-from reconciler.history import FORMAT, START, Line, PastRun, canonical, hashed
+from reconciler.history import FORMAT, START, Line, PastRun, canonical, sealed
 from reconciler.ledger import Ledger
 from reconciler.ledgers import DEFAULT, Told
 from reconciler.model import Holdings, LiveState
@@ -75,7 +75,8 @@ def chained(records: Sequence[Mapping[str, Any]]) -> list[Json]:
     previous, made = START, []
     for number, record in enumerate(records):
         whole = {"at": f"2026-11-23T12:00:{number % 60:02}.000Z", **record, "previous": previous}
-        whole["hash"] = previous = hashed({**whole, "hash": ""})
+        _, whole["hash"] = sealed(whole)
+        previous = whole["hash"]
         made.append(whole)
     return made
 

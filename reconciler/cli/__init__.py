@@ -175,7 +175,7 @@ def report_failure(error: ReconcilerError) -> None:
 def note(line: str) -> None:
     """Say something on standard error in the middle of a run."""
     try:
-        click.echo(printable(line), err=True)
+        print(printable(line), file=sys.stderr, flush=True)
     except OSError:  # that nobody can read it any more must not end a run half-way
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 

@@ -57,9 +57,9 @@ class NarrowAccount:
         self._take_room()
         self.account.writing(changes)
 
-    def settled(self, outcome: Outcome) -> None:
+    def settled(self, outcomes: Sequence[Outcome]) -> None:
         self._take_room()
-        self.account.settled(outcome)
+        self.account.settled(outcomes)
 
     def _take_room(self) -> None:
         self.full = self.full or self.room == 0

@@ -145,7 +145,7 @@ def test_what_is_in_it_is_ascii_whatever_people_are_called(path: Path) -> None:
     with Ledger(path, clock()) as record:
         account = record.begin(todo, state, replace(ORIGIN, who=name), {})
         account.writing([todo.changes[0]])
-        account.settled(Outcome(todo.changes[0], Result.FAILED, name))
+        account.settled([Outcome(todo.changes[0], Result.FAILED, name)])
         account.end()
     content = path.read_bytes()
     assert content.isascii()
@@ -648,7 +648,7 @@ def test_a_run_of_which_an_outcome_could_not_be_recorded_does_not_end_well(path:
         account = record.begin(todo, state, ORIGIN, {})
         account.writing([todo.changes[0]])
         with room(path.stat().st_size), pytest.raises(LedgerError):
-            account.settled(Outcome(todo.changes[0], Result.APPLIED))
+            account.settled([Outcome(todo.changes[0], Result.APPLIED)])
         with pytest.raises(LedgerError) as caught:
             account.end()
     assert caught.value.message == f"{path} can't be written: file too large"
