@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from reconciler.apply import Progress
     from reconciler.report.difference import Told
 
+MOST_TOLD = 100
+"""How many lines tell at most how far a run is."""
+
 
 def show(lines: Iterable[str]) -> None:
     """Print lines on standard output, all at once: each by itself, thousands take longer than the work."""
@@ -56,7 +59,7 @@ def show_outcomes(outcomes: Sequence[Outcome], organization: str = "") -> None:
 
 @contextmanager
 def progress(total: int) -> "Iterator[Progress]":
-    """Shows on standard error how far a run is: a bar on a terminal, else a line for each change."""
+    """Shows on standard error how far a run is: a bar on a terminal, else lines."""
     if not sys.stderr.isatty():
         yield _Lines(total).step
         return
@@ -67,7 +70,7 @@ def progress(total: int) -> "Iterator[Progress]":
 
 
 class _Lines:
-    """Progress for a log: CI ends a job that says nothing for long."""
+    """Progress for a log: CI ends a job that says nothing for long. Of many changes, a few are told."""
 
     def __init__(self, total: int) -> None:
         self._total = total
@@ -75,4 +78,6 @@ class _Lines:
 
     def step(self, change: Change) -> None:
         self._done += 1
-        note(f"[{self._done}/{self._total}] {text.subject(change)}")
+        told, due = ((done * MOST_TOLD) // self._total for done in (self._done - 1, self._done))
+        if due > told:
+            note(f"[{self._done}/{self._total}] {text.subject(change)}")

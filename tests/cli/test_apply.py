@@ -15,6 +15,11 @@ from cli.terminals import ended, on_terminal, start
 from e2e.loopback import environment, serving
 from scim.fake_server import FakeServer, group, user
 
+from reconciler.change import CreateGroup
+from reconciler.cli import terminal
+from reconciler.model import Role, Scope
+from reconciler.report import text
+
 
 @pytest.fixture(autouse=True)
 def policy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -46,6 +51,19 @@ def test_the_result_is_on_standard_output_and_progress_on_standard_error() -> No
         err,
     )
     assert server.writes == NEEDED
+
+
+@pytest.mark.parametrize(("total", "told"), [(3, 3), (100, 100), (250, 100), (5_000, 100)])
+def test_of_many_changes_a_few_tell_how_far_it_is(
+    total: int, told: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    change = CreateGroup(Scope("web"), Role.ADMIN, "web-admins")
+    with terminal.progress(total) as step:
+        for _ in range(total):
+            step(change)
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == told
+    assert lines[-1] == f"[{total}/{total}] {text.subject(change)}"
 
 
 def test_as_json_it_is_one_document_with_what_became_of_each_change() -> None:
