@@ -18,9 +18,9 @@ from benchmarks.processes import WorkError
 from benchmarks.results import Failure, Line
 from benchmarks.rows import ROWS, WAITING, Row
 
-BESIDE = ("validate", "think", "peer")
-"""The rows that are measured while the waiting one waits, which takes next to no CPU. They take one core
-and none of its server; both sides of `validate` are slowed down alike, and the others go by CPU time."""
+BESIDE = ("validate", "think")
+"""The rows that are measured while the waiting one waits, which takes next to no CPU. They take one core and
+no server; both sides of `validate` are slowed down alike, and thinking goes by CPU time."""
 
 
 def measured(name: str, row: Row, bench: Bench) -> list[Line]:

@@ -52,7 +52,7 @@ class Bench:
     scale: Scale
     folder: Path
     stack: ExitStack
-    servers: dict[str, Server] = field(default_factory=dict)
+    servers: dict[World, Server] = field(default_factory=dict)
 
     @property
     def world(self) -> World:
@@ -63,13 +63,12 @@ class Bench:
         """A world that is ten times smaller."""
         return World(max(1, self.scale.people // 10), max(2, self.scale.groups // 10))
 
-    def server(self, world: World, settings: Settings, name: str = "") -> Server:
-        """A server of a world, at its beginning; several rows may have the one of a name, one at a time."""
-        key = f"{world.people}{name}"
-        if key not in self.servers:
-            self.servers[key] = self.stack.enter_context(serving.running(world))
-        self.servers[key].behave(settings)
-        return self.servers[key]
+    def server(self, world: World, settings: Settings) -> Server:
+        """The server of a world, at its beginning; rows have it one at a time."""
+        if world not in self.servers:
+            self.servers[world] = self.stack.enter_context(serving.running(world))
+        self.servers[world].behave(settings)
+        return self.servers[world]
 
     def policy(self, world: World, files: int) -> Path:
         """The folder of a policy that binds all groups of a world in so many files."""

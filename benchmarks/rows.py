@@ -50,7 +50,7 @@ def latency(bench: Bench) -> Iterator[Line]:
 def peer(bench: Bench) -> Iterator[Line]:
     """Reading alone, beside a client that many use."""
     scale = bench.scale
-    server = bench.server(bench.world, Settings(page=scale.page), "peer")
+    server = bench.server(bench.world, Settings(page=scale.page))
     ours = [
         listed(cost(python("reading", server.url, str(scale.groups))), server.world)
         for _ in range(scale.usual)
@@ -208,8 +208,8 @@ ROWS: Mapping[str, Row] = {
     "smallest": smallest,
     "several": several,
     "requests": requests,
-    "rate": rate,
     "peer": peer,
+    "rate": rate,
 }
 WAITING = "rate"
 """The row that does nothing but wait, nearly as long as all others take together."""
@@ -221,7 +221,7 @@ def _applied(
     """What an apply takes, each on a server at its beginning. Raises WorkError where it writes too much."""
     ours, refused, all_sent = [], 0, 0
     for _ in range(times):
-        server = bench.server(bench.tenth, settings, "waiting" if row == WAITING else "")
+        server = bench.server(bench.tenth, settings)
         ours.append(bench.apply(server))
         counts = server.counts()
         if counts.writes != settings.differing:
