@@ -122,7 +122,7 @@ class _Run:
     """Whether the changes of the stage take the admin's role from whom they are for."""
 
     def __post_init__(self) -> None:
-        self.admins = set(admins(self.live, self.live.roles))
+        self.admins = set(admins(self.live))
         self.floor = min(self.minimum_admins, len(self.admins))
 
     def stage(self, stage: Stage, changes: list[Change]) -> None:
@@ -150,7 +150,7 @@ class _Run:
             self._stop(error)
             self.stopped = f"{UNKNOWN}: {self.stopped}"
             return
-        self.admins = (self.admins | concerned) & admins(now, now.roles)
+        self.admins = (self.admins | concerned) & admins(now)
 
     def _stop(self, error: ReadError | KeyboardInterrupt) -> None:
         self.stopped = INTERRUPTED if isinstance(error, KeyboardInterrupt) else error.message
@@ -285,7 +285,7 @@ class _Run:
         except (ReadError, KeyboardInterrupt) as error:
             self._stop(error)
             return f"{UNKNOWN}: {self.stopped}"
-        self.admins &= admins(now, now.roles)
+        self.admins &= admins(now)
         left = len(self.admins - {person.id})
         if left >= self.floor:
             return ""
@@ -321,7 +321,7 @@ class _Run:
             return
         self._compare([change for change in people if isinstance(change, SetRoles)], now)
         back = {c.principal.id for c in people if isinstance(c, SetActive) and c.after}
-        self.admins |= back & admins(now, now.roles)
+        self.admins |= back & admins(now)
         short = self._short(now) if unseats else ""
         for change in written:
             match change:
@@ -342,7 +342,7 @@ class _Run:
 
         SCIM has no request that says "if two are left", so another run can come in between.
         """
-        left = len(self.admins & admins(now, now.roles))
+        left = len(self.admins & admins(now))
         if left >= self.floor:
             return ""
         return f"done, but somebody else took admins meanwhile: {left} of at least {self.floor} are left"

@@ -4,7 +4,6 @@ Judged is what everybody holds once the whole plan is carried out, against what 
 two writes it may look worse for a moment: docs/assertions.md tells when.
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -197,27 +196,33 @@ class _Bench:
             self._find(self.policy.organization.name, message, REMEDY, assertion.at)
 
     def _having(
-        self, assertion: Assertion, holders: Iterable[_Holders], meant: Callable[[str], bool]
+        self, assertion: Assertion, changed: Collection[_Holders], meant: Callable[[str], bool]
     ) -> Mapping[str, Held]:
-        """Of those who are meant, whoever has what the claim is about, and in which scopes."""
+        """Of those who are meant, whoever has what the claim is about, and in which scopes.
+
+        `changed` is what those hold whom the plan changes; nearly everybody holds what they do in any case.
+        """
         found: dict[str, Held] = {}
-        for several in holders:
+        for several in self._everybody:
+            if has := met(assertion.claim, several.held):
+                left_alone = (id_ for id_ in several.ids if id_ not in self._changed)
+                found.update(dict.fromkeys(filter(meant, left_alone), has))
+        for several in changed:
             if has := met(assertion.claim, several.held):
                 found.update(dict.fromkeys(filter(meant, several.ids), has))
         return found
 
     @cached_property
     def before(self) -> Collection[_Holders]:
-        return [*self._left_alone, *_alike(_only(self.held_before, self._changed))]
+        return _alike(LiveState({}, _only(self.held_before, self._changed)))
 
     @cached_property
     def after(self) -> Collection[_Holders]:
-        return [*self._left_alone, *_alike(_only(self.held_after, self._changed))]
+        return _alike(LiveState({}, _only(self.held_after, self._changed)))
 
     @cached_property
-    def _left_alone(self) -> Collection[_Holders]:
-        """Who holds the same before the plan and after it: nearly everybody."""
-        return _alike(self.live.roles, self._changed)
+    def _everybody(self) -> Collection[_Holders]:
+        return _alike(self.live)
 
     @cached_property
     def _changed(self) -> frozenset[str]:
@@ -348,15 +353,10 @@ class _Bench:
         return Had(role, where, next(giving, None))
 
 
-def _alike(roles: Mapping[str, Holdings], but: Collection[str] = frozenset()) -> Collection[_Holders]:
-    """Everybody (`but` those) by what they hold, so that each claim is held against that once."""
-    same: dict[int, list[str]] = defaultdict(list)  # by the holdings themselves, which many share
-    for id_, holdings in roles.items():
-        if id_ not in but:
-            same[id(holdings)].append(id_)
+def _alike(live: LiveState) -> Collection[_Holders]:
+    """Everybody by what they hold, so that each claim is held against that once."""
     found: dict[tuple[tuple[Scope, Roles], ...], _Holders] = {}
-    for ids in same.values():
-        holdings = roles[ids[0]]
+    for holdings, ids in live.alike:
         key = tuple(holdings.items())  # in another order it is another key, which does no harm
         if (several := found.get(key)) is None:
             several = found[key] = _Holders(_highest(holdings), [])

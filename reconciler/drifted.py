@@ -537,7 +537,7 @@ def _later(one: Since | None, other: Since | None) -> Since | None:
 
 
 def _admins(case: Case) -> tuple[Admin, ...]:
-    ids = guardrails.admins(case.live, case.live.roles)
+    ids = guardrails.admins(case.live)
     people = sorted((case.live.people[id_] for id_ in ids), key=_name)
     return tuple(
         _admin(one, case.desired.why.get(one.id, {}).get(ORGANIZATION, ()), one.id in case.protected)

@@ -101,18 +101,15 @@ def takes(plan: Plan) -> bool:
     return any(map(_loses, plan.people)) or any(map(shuts_out, plan.accounts))
 
 
-def admins(live: LiveState, roles: Mapping[str, Holdings]) -> frozenset[str]:
+def admins(live: LiveState) -> frozenset[str]:
     """The ids of those who hold the organization's admin role and can act: everybody but the inactive."""
-    holding = {id(holdings): holdings for holdings in roles.values()}  # many share what they hold
-    seated = {key for key, holdings in holding.items() if _is_admin(holdings)}
-    return frozenset(
-        id_ for id_, holdings in roles.items() if id(holdings) in seated and live.people[id_].entitled
-    )
+    seated = (id_ for holdings, ids in live.alike if _is_admin(holdings) for id_ in ids)
+    return frozenset(id_ for id_ in seated if live.people[id_].entitled)
 
 
 def admins_after(plan: Plan, live: LiveState) -> frozenset[str]:
     """The same once the plan is carried out."""
-    return _seated(admins(live, live.roles), _seats(plan, after(plan, live.roles)))
+    return _seated(admins(live), _seats(plan, after(plan, live.roles)))
 
 
 @dataclass(frozen=True)
@@ -134,7 +131,7 @@ class _Case:
     @cached_property
     def admins(self) -> frozenset[str]:
         """The organization admins before the plan."""
-        return admins(self.live, self.live.roles)
+        return admins(self.live)
 
     @cached_property
     def seats(self) -> tuple[tuple[str, bool], ...]:

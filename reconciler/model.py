@@ -5,6 +5,7 @@ compares those by itself, which takes a fraction of what a dataclass does.
 """
 
 import unicodedata
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -248,6 +249,14 @@ class LiveState:
     """By principal id; who has nothing but names in every scope is absent."""
     foreign: Mapping[str, tuple[str, ...]] = field(default_factory=dict, compare=False)
     """By principal id: the values of `User.roles` that are not the policy's, sorted. To tell of, no more."""
+
+    @cached_property
+    def alike(self) -> Sequence[tuple[Holdings, Sequence[str]]]:
+        """What people hold, each value once, and the ids of those who share it."""
+        found: dict[int, list[str]] = defaultdict(list)
+        for id_, holdings in self.roles.items():
+            found[id(holdings)].append(id_)
+        return [(self.roles[ids[0]], ids) for ids in found.values()]
 
     @cached_property
     def by_user_name(self) -> Mapping[str, Principal]:

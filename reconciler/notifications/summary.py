@@ -209,7 +209,7 @@ def _ending(command: str, prepared: Prepared, outcomes: Sequence[Outcome]) -> En
 def _counts(prepared: Prepared) -> Counts:
     plan = prepared.plan
     verbs = Counter(map(people.verb, plan.people))
-    before, left = admins(prepared.live, prepared.live.roles), admins_after(plan, prepared.live)
+    before, left = admins(prepared.live), admins_after(plan, prepared.live)
     return Counts(
         verbs["gains"],
         verbs["moves"],
@@ -237,7 +237,7 @@ _IMPORTANT = (
 def _people(prepared: Prepared, outcomes: Sequence[Outcome]) -> tuple[Person, ...]:
     """Those first for whom it failed, then by what it means for them."""
     plan, live = prepared.plan, prepared.live
-    before, left = admins(live, live.roles), admins_after(plan, live)
+    before, left = admins(live), admins_after(plan, live)
     special = dict.fromkeys(left - before, "becomes organization admin")
     special |= dict.fromkeys(before - left, "is no longer organization admin")
     emptied = people.emptied(prepared)

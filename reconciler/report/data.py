@@ -76,7 +76,7 @@ def _summary(prepared: Prepared) -> Document:
     planned, live = prepared.plan, prepared.live
     verbs = Counter(map(people.verb, planned.people))
     accounts = Counter(map(_done, planned.accounts))
-    before, left = guardrails.admins(live, live.roles), guardrails.admins_after(planned, live)
+    before, left = guardrails.admins(live), guardrails.admins_after(planned, live)
     admins = {"before": before, "after": left, "new": left - before, "gone": before - left}
     return {
         "people": len(planned.people),

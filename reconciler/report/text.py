@@ -108,7 +108,7 @@ def verbs(plan: Plan, emptied: Set[str]) -> str:
 def admins_told(prepared: Prepared) -> str:
     """How many organization admins there are before and after, who becomes one and who stops being one."""
     live = prepared.live
-    before, left = admins(live, live.roles), admins_after(prepared.plan, live)
+    before, left = admins(live), admins_after(prepared.plan, live)
     parts = [f"organization admins: {len(before)} before, {len(left)} after"]
     for word, ids in ("new", left - before), ("no longer", before - left):
         if ids:

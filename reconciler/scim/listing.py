@@ -214,8 +214,9 @@ class _Listing(Generic[T]):
         """The same page, added to what was found. Raises ReadError where it does not fit to that."""
         self._sizes.append(len(page.ids))
         self._check_total(page)
-        self._check_ids(page.ids)
+        before = len(self._found)
         self._found.update(zip(page.ids, page.resources, strict=True))
+        self._check_ids(page.ids, len(self._found) - before)
         self._check_end(page)
         return page
 
@@ -226,22 +227,18 @@ class _Listing(Generic[T]):
             )
         self._total = page.total if self._total is None else self._total
 
-    def _check_ids(self, ids: Sequence[str]) -> None:
-        different = set(ids)
-        if len(different) < len(ids):
-            raise self._refused(
-                f"page {len(self._sizes)} names {len(ids) - len(different)} of its {len(ids)} twice"
-            )
-        if self._found.keys().isdisjoint(ids):
+    def _check_ids(self, ids: Sequence[str], new: int) -> None:
+        """Refuse ids of which only so many are new."""
+        if new == len(ids):
             return
-        new = {id_ for id_ in ids if id_ not in self._found}  # not by `-`, which walks all that was found
+        if twice := len(ids) - len(set(ids)):
+            raise self._refused(f"page {len(self._sizes)} names {twice} of its {len(ids)} twice")
         if not new:
             raise self._refused(
                 f"page {len(self._sizes)} only repeats {counted(len(ids), 'resource')} of earlier pages, "
                 f"after {self._so_far()}; is {'the cursor' if self._by_cursor else 'startIndex'} ignored?"
             )
-        if len(new) < len(ids):
-            raise _MovedError(f"page {len(self._sizes)} repeats {len(ids) - len(new)} of its {len(ids)}")
+        raise _MovedError(f"page {len(self._sizes)} repeats {len(ids) - new} of its {len(ids)}")
 
     def _check_end(self, page: Page[T]) -> None:
         """Refuse what has no end: more than was announced, pages without number, pages without content."""

@@ -30,6 +30,7 @@ def sides(draw: DrawFn) -> Sides:
     mail = st.none() | name.map(lambda one: f"{one}@acme.example")
     members = st.builds(
         Member,
+        principal_id=st.none(),  # a directory of its own does not know it
         external_id=st.none() | name.map(lambda one: f"x-{one}"),
         user_name=mail,
         active=st.sampled_from([True, True, False, None]),

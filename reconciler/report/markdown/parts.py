@@ -62,7 +62,7 @@ def first(several: Sequence[str]) -> str:
 def admin_line(prepared: Prepared) -> str:
     """How many organization admins there are before and after, who becomes one and who stops being one."""
     live = prepared.live
-    before, left = admins(live, live.roles), admins_after(prepared.plan, live)
+    before, left = admins(live), admins_after(prepared.plan, live)
     line = f"organization admins: {len(before)} before, {len(left)} after"
     for ids, one, several in (
         (left - before, "becomes one", "become one"),
@@ -81,7 +81,7 @@ def pseudonyms(prepared: Prepared) -> list[str]:
 
 def seats(prepared: Prepared) -> tuple[Set[str], Set[str]]:
     """The ids of those who become organization admin, and of those who stop being one."""
-    before, left = admins(prepared.live, prepared.live.roles), admins_after(prepared.plan, prepared.live)
+    before, left = admins(prepared.live), admins_after(prepared.plan, prepared.live)
     return left - before, before - left
 
 
