@@ -359,11 +359,10 @@ class _Expansion:
 
 
 def _note(book: dict[str, _Offers], ids: Iterable[str], offer: _Offer) -> None:
-    alone = offer.alone
-    for id_ in ids if offer.reasons else ():
-        earlier = book.setdefault(id_, alone)
-        if earlier is not alone:
-            book[id_] = (*earlier, offer)
+    if offer.reasons:
+        more = {id_: (*book[id_], offer) for id_ in book.keys() & ids}
+        book.update(dict.fromkeys(ids, offer.alone))
+        book.update(more)
 
 
 def _enter(book: dict[str, Mapping[Scope, T]], id_: str, value: Mapping[Scope, T]) -> None:

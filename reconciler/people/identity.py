@@ -62,10 +62,8 @@ class People:
         Where the provider itself tells of them, nobody has to be looked at.
         """
         if isinstance(members, ProviderMembers):
-            if self.by_id.keys() >= members.ids:
-                return members.ids, ()
-            known = members.ids & self.by_id.keys()
-            return known, [*map(Member, members.ids - known)]
+            gone = members.ids.difference(self.by_id)
+            return members.ids - gone if gone else members.ids, [*map(Member, gone)]
         ids: list[str] = []
         strangers: list[Member] = []
         for member in members:
