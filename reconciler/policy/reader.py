@@ -232,7 +232,8 @@ class _Tree:
         if self._open and self._open[-1].wants_key:
             self._key(self._open[-1], text, value)
             return
-        self._values.setdefault(self._steps, self._mark)
+        # Of a document with nothing in it, the two parsers say different places.
+        self._values.setdefault(self._steps, self._mark if text or self._open else (0, 0))
         if isinstance(value, Unclear):
             self._unknown.add(self._steps)
             self._complain(*_unclear(value))

@@ -13,6 +13,7 @@ from reconciler.errors import ReadError
 from reconciler.http import filters
 from reconciler.http.abreast import abreast
 from reconciler.http.words import quoted
+from reconciler.model import Principal
 from reconciler.phrases import counted
 from reconciler.policy.document import MembersFrom
 from reconciler.scim import decoding, listing
@@ -65,15 +66,25 @@ def _check_agreement(reading: Reading, answer: Mapping[str, Members]) -> None:
     Of those who are not active nothing follows: they get nothing, and some servers leave them out.
     """
     known = {group_id: members for group_id, members in answer.items() if isinstance(members, frozenset)}
+    said: dict[tuple[str, ...], list[str]] = defaultdict(list)  # many say the same
     for id_, person in reading.people.items():
-        for group_id in person.groups:
-            if group_id in known and id_ not in known[group_id] and person.principal.entitled:
-                raise ReadError(
-                    f"could not tell who is in the group {quoted(reading.groups[group_id].name)}: "
-                    f"{quoted(person.principal.user_name)} is by their own groups, and not by its members",
-                    "it may have changed meanwhile: run it again; if it stays so, say which is right: "
-                    "directory.members_from in organization.yaml",
-                )
+        said[person.groups].append(id_)
+    for groups, ids in said.items():
+        for group_id in groups:
+            if group_id in known and not known[group_id].issuperset(ids):
+                people = (reading.people[id_].principal for id_ in ids if id_ not in known[group_id])
+                _refuse(reading.groups[group_id], (person for person in people if person.entitled))
+
+
+def _refuse(group: Group, missing: Iterable[Principal]) -> None:
+    """Raises ReadError where there is somebody."""
+    for person in missing:
+        raise ReadError(
+            f"could not tell who is in the group {quoted(group.name)}: "
+            f"{quoted(person.user_name)} is by their own groups, and not by its members",
+            "it may have changed meanwhile: run it again; if it stays so, say which is right: "
+            "directory.members_from in organization.yaml",
+        )
 
 
 def _by_group_members(reading: Reading, wanted: Collection[str]) -> Mapping[str, Members] | Unreadable:

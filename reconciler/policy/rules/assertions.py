@@ -64,6 +64,8 @@ def together_by_themselves(assertions: Sequence[Assertion]) -> Problems:
 
 def broken(policy: Policy, now: datetime | None) -> Problems:
     """Entries that break an assertion by themselves. A plan is judged by all of them, with people."""
+    if not policy.assertions:
+        return
     named = [_named(policy, moment) for moment in _moments(policy, now)]
     bound = list(by_group(policy.bindings))
     found: dict[Problem, None] = {}

@@ -1,7 +1,7 @@
 """What bindings and temporary grants have wrong between them. Pure."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from reconciler.model import Role, fold
@@ -11,21 +11,25 @@ from reconciler.problem import Problem
 
 _ALWAYS = datetime.min.replace(tzinfo=UTC)
 
+Groups = Collection[Sequence[Binding]]
+"""Bindings by the group that they mean."""
+
 
 def of_roles(policy: Policy) -> Problems:
     """All of it."""
-    yield from bound_twice(policy.bindings)
-    yield from bound_below_organization_role(policy.bindings)
-    yield from group_spelled_in_two_ways(policy.bindings)
+    groups = by_group(policy.bindings)
+    yield from bound_twice(groups)
+    yield from bound_below_organization_role(groups)
+    yield from group_spelled_in_two_ways(groups)
     yield from earlier_name_in_use(policy.bindings)
     yield from granted_below_organization_role(policy.grants)
     yield from grant_never_in_force(policy.grants)
     yield from granted_twice(policy.grants)
 
 
-def bound_twice(bindings: Iterable[Binding]) -> Problems:
+def bound_twice(groups: Groups) -> Problems:
     """A group that is given a role in one scope by two bindings, or everything again by a second one."""
-    for group in by_group(bindings):
+    for group in groups:
         given: dict[str | None, RoleEntry] = {}
         whole: dict[frozenset[tuple[str | None, Role]], Binding] = {}
         for binding in group:
@@ -39,16 +43,16 @@ def bound_twice(bindings: Iterable[Binding]) -> Problems:
                 given.setdefault(scope_key(entry.scope), entry)
 
 
-def bound_below_organization_role(bindings: Iterable[Binding]) -> Problems:
+def bound_below_organization_role(groups: Groups) -> Problems:
     """A project role lower than what the same group has in the whole organization, from any binding."""
-    for group in by_group(bindings):
+    for group in groups:
         roles = [entry for binding in group for entry in binding.roles]
         yield from pointless(f"group '{group[0].group.name}'", roles)
 
 
-def group_spelled_in_two_ways(bindings: Iterable[Binding]) -> Problems:
+def group_spelled_in_two_ways(groups: Groups) -> Problems:
     """One group whose name two bindings write differently."""
-    for first, *others in by_group(bindings):
+    for first, *others in groups:
         for other in others:
             if other.group.name != first.group.name:
                 message = f"the group '{other.group.name}' is '{first.group.name}' in {where(first.at)}"
@@ -95,7 +99,7 @@ def granted_twice(grants: Iterable[TemporaryGrant]) -> Problems:
         yield from _overlaps(entries)
 
 
-def by_group(bindings: Iterable[Binding]) -> Iterable[list[Binding]]:
+def by_group(bindings: Iterable[Binding]) -> Groups:
     """Bindings by the group that they mean, in the order of the files.
 
     An id says which; without one, the name does, and it means the one group of that name with an id
