@@ -1,8 +1,8 @@
 """The peer in reading: `python -m benchmarks.peer URL PAGE` lists everything with scim2-client, as one would.
 
 Its models validate what comes, which is its normal use, and so is Python's collection of garbage, which takes
-a quarter of its time. It comes with an engine for one HTTP library that the
-program does not need otherwise, so it is given one for httpx, which is nothing beside the rest.
+a quarter of its time. It comes with an engine for one HTTP library that the program does not need otherwise,
+so it is given one for httpx, which is nothing beside the rest.
 """
 
 import sys

@@ -174,6 +174,7 @@ def _member(one: Principal, kind: DirectoryKind) -> Member:
 
 
 def _policy(groups: int, kind: DirectoryKind) -> Policy:
+    people = groups * IN_A_GROUP
     projects = {f"project-{n}": f"project-{n}" for n in range(PROJECTS)}
     here = Location("organization.yaml", 2, 1, "organization")
     organization = Organization(
@@ -199,8 +200,8 @@ def _policy(groups: int, kind: DirectoryKind) -> Policy:
     policy = Policy(
         organization,
         tuple(_binding(n) for n in range(groups)),
-        tuple(_grant(n) for n in range(100)),
-        service_accounts=tuple(_service_account(n) for n in range(10)),
+        tuple(_grant(n) for n in range(min(100, people // 10))),
+        service_accounts=tuple(_service_account(n) for n in range(min(10, people // 20))),
         assertions=(assertion,),
         tree="7" * 32,
     )
@@ -216,7 +217,10 @@ def _policy(groups: int, kind: DirectoryKind) -> Policy:
         policy,
         organization=replace(organization, classes=classes, lifecycle=lifecycle),
         bindings=(*policy.bindings, replace(_binding(0), group=GroupRef(_group(0) + " new"))),
-        people=tuple(PersonEntry(_user(1000 + n), _at(n), ends=NOW + timedelta(days=90)) for n in range(100)),
+        people=tuple(
+            PersonEntry(_user(1000 + n), _at(n), ends=NOW + timedelta(days=90))
+            for n in range(min(100, max(0, people - 1000)))
+        ),
     )
 
 

@@ -254,7 +254,8 @@ class _Expansion:
         for bounds, whom in self._within(ids) if not self.classes.problems else ():
             offer = _offer(binding, bounds)
             if offer.counts:
-                entitled = whom if self.barred.isdisjoint(whom) else [*filter(self._is_entitled, whom)]
+                none_barred = self.barred.isdisjoint(whom)
+                entitled = whom if none_barred else [id_ for id_ in whom if id_ not in self.barred]
                 _note(self.given, entitled, offer)
             else:
                 _note(self.idle, whom, offer)
@@ -271,9 +272,6 @@ class _Expansion:
         for id_ in ids:
             found[self.classes.of(id_).bounds].append(id_)
         return found.items()
-
-    def _is_entitled(self, id_: str) -> bool:
-        return id_ not in self.barred
 
     def _is_touched(self, id_: str) -> bool:
         """Whether somebody is given or has something that an end of their time would take."""

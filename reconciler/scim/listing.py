@@ -29,7 +29,7 @@ EMPTY_PAGES = 3
 """How many empty pages in a row a cursor may lead to; the RFC forbids none, and some servers filter late."""
 
 WORTH_WAITING = 1.5
-"""From how many times the work of a page its time is mostly waiting, which several pages can do at once.
+"""A page that takes so many times as long as the work on it is waited for, and others can be meanwhile.
 
 Of work, this interpreter does one thing at a time: threads would only hand it to each other.
 """

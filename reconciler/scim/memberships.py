@@ -13,7 +13,6 @@ from reconciler.errors import ReadError
 from reconciler.http import filters
 from reconciler.http.abreast import abreast
 from reconciler.http.words import quoted
-from reconciler.model import Principal
 from reconciler.phrases import counted
 from reconciler.policy.document import MembersFrom
 from reconciler.scim import decoding, listing
@@ -71,20 +70,17 @@ def _check_agreement(reading: Reading, answer: Mapping[str, Members]) -> None:
         said[person.groups].append(id_)
     for groups, ids in said.items():
         for group_id in groups:
-            if group_id in known and not known[group_id].issuperset(ids):
-                people = (reading.people[id_].principal for id_ in ids if id_ not in known[group_id])
-                _refuse(reading.groups[group_id], (person for person in people if person.entitled))
-
-
-def _refuse(group: Group, missing: Iterable[Principal]) -> None:
-    """Raises ReadError where there is somebody."""
-    for person in missing:
-        raise ReadError(
-            f"could not tell who is in the group {quoted(group.name)}: "
-            f"{quoted(person.user_name)} is by their own groups, and not by its members",
-            "it may have changed meanwhile: run it again; if it stays so, say which is right: "
-            "directory.members_from in organization.yaml",
-        )
+            if group_id not in known or known[group_id].issuperset(ids):
+                continue
+            absent = (reading.people[id_].principal for id_ in ids if id_ not in known[group_id])
+            lost = next((one for one in absent if one.entitled), None)
+            if lost is not None:
+                raise ReadError(
+                    f"could not tell who is in the group {quoted(reading.groups[group_id].name)}: "
+                    f"{quoted(lost.user_name)} is by their own groups, and not by its members",
+                    "it may have changed meanwhile: run it again; if it stays so, say which is right: "
+                    "directory.members_from in organization.yaml",
+                )
 
 
 def _by_group_members(reading: Reading, wanted: Collection[str]) -> Mapping[str, Members] | Unreadable:

@@ -111,6 +111,17 @@ def test_a_row_measures_its_work_in_processes_of_their_own(tmp_path: Path) -> No
     assert result["ours"]["median"] <= apply_requests(Case(1, 20, 2), capacity.Server(page=1000), 1)
 
 
+@pytest.mark.parametrize("row", ["think", "peer"])
+def test_a_row_that_reads_what_its_processes_print_can_be_tried_on_less(tmp_path: Path, row: str) -> None:
+    file = tmp_path / "bench.json"
+
+    command.main([row, "--times", "0.002", "--json", str(file)])
+
+    first, second = json.loads(file.read_text(encoding="utf-8"))["results"]
+    assert first["ours"]["median"] > 0
+    assert second["floor"]["median"] > 0
+
+
 @pytest.mark.parametrize("kind", thinking.KINDS)
 def test_thinking_is_measured_where_those_differ_who_should_and_nothing_is_in_its_way(
     kind: DirectoryKind,
