@@ -16,8 +16,10 @@ from datetime import UTC, datetime, timedelta
 from time import process_time
 
 from reconciler import planning
+from reconciler.aligned import Aligned
 from reconciler.cli import COLLECTION
 from reconciler.model import (
+    NOTHING,
     ORGANIZATION,
     DirectoryGroup,
     Holdings,
@@ -76,17 +78,15 @@ def thinking(
     policy = _policy(people // IN_A_GROUP, kind)
     everybody = [_principal(number) for number in range(people)]
     membership = _membership(everybody, kind)
-    live = LiveState({one.id: one for one in everybody}, {})
-    asked = planning.read(policy, _Server(live), _Directory(membership), NOW).asked.roles
+    known = {one.id: one for one in everybody}
+    without = _Server(known, [NOTHING] * people)
+    asked = planning.read(policy, without, _Directory(membership), NOW).asked.roles
     scopes = {scope: scope for (scope, _), _ in RoleNames(policy.organization).items()}
-    held = {
-        one.id: _held(
-            asked.get(one.id, {}), scopes, differs=bool(differing) and number % differing == differing - 1
-        )
+    held = (
+        _held(asked.get(one.id, {}), scopes, differs=bool(differing) and number % differing == differing - 1)
         for number, one in enumerate(everybody)
-    }
-    live = replace(live, roles=_shared({id_: holdings for id_, holdings in held.items() if holdings}))
-    server, directory = _Server(live), _Directory(membership)
+    )
+    server, directory = _Server(known, _shared(held)), _Directory(membership)
     return lambda: planning.survey(policy, server, directory, NOW, Past()).prepared
 
 
@@ -94,14 +94,16 @@ def thinking(
 class _Server:
     """A `ports.ProviderReader` that was read already."""
 
-    live: LiveState
+    people: Mapping[str, Principal]
+    held: list[Holdings]
     server: str = "https://scim.example/v2"
 
     def read(self) -> LiveState:
-        return self.live
+        """Without what the last one remembers."""
+        return LiveState(self.people, Aligned(self.people, self.held, NOTHING))
 
     def read_back(self, principal_ids: Collection[str]) -> LiveState:
-        return self.live
+        return self.read()
 
     def token_user(self) -> str | None:
         return None
@@ -269,10 +271,10 @@ def _held(asked: Holdings, scopes: Mapping[Scope, Scope], *, differs: bool) -> H
     return {scopes[scope]: roles for scope, roles in held.items()}
 
 
-def _shared(held: Mapping[str, Holdings]) -> Mapping[str, Holdings]:
+def _shared(held: Iterable[Holdings]) -> list[Holdings]:
     """The same with one value for all who hold the same, as the reading of a provider has it."""
     known: dict[frozenset[tuple[Scope, Roles]], Holdings] = {}
-    return {id_: known.setdefault(frozenset(one.items()), one) for id_, one in held.items()}
+    return [known.setdefault(frozenset(one.items()), one) for one in held]
 
 
 def seconds(work: Callable[[], Prepared]) -> float:

@@ -4,7 +4,7 @@ Judged is what everybody holds once the whole plan is carried out, against what 
 two writes it may look worse for a moment: docs/assertions.md tells when.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import assert_never
@@ -25,6 +25,7 @@ from reconciler.model import (
     Roles,
     Scope,
     fold,
+    shared,
 )
 from reconciler.people import classes, groups
 from reconciler.people.classes import Classes
@@ -214,15 +215,15 @@ class _Bench:
 
     @cached_property
     def before(self) -> Collection[_Holders]:
-        return _alike(LiveState({}, _only(self.held_before, self._changed)))
+        return _alike(shared(_only(self.held_before, self._changed).items()))
 
     @cached_property
     def after(self) -> Collection[_Holders]:
-        return _alike(LiveState({}, _only(self.held_after, self._changed)))
+        return _alike(shared(_only(self.held_after, self._changed).items()))
 
     @cached_property
     def _everybody(self) -> Collection[_Holders]:
-        return _alike(self.live)
+        return _alike(self.live.alike)
 
     @cached_property
     def _changed(self) -> frozenset[str]:
@@ -353,10 +354,10 @@ class _Bench:
         return Had(role, where, next(giving, None))
 
 
-def _alike(live: LiveState) -> Collection[_Holders]:
-    """Everybody by what they hold, so that each claim is held against that once."""
+def _alike(found_alike: Iterable[tuple[Holdings, Sequence[str]]]) -> Collection[_Holders]:
+    """People by what they hold, so that each claim is held against that once."""
     found: dict[tuple[tuple[Scope, Roles], ...], _Holders] = {}
-    for holdings, ids in live.alike:
+    for holdings, ids in found_alike:
         key = tuple(holdings.items())  # in another order it is another key, which does no harm
         if (several := found.get(key)) is None:
             several = found[key] = _Holders(_highest(holdings), [])

@@ -8,9 +8,9 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TypeVar
 
 from reconciler import notices
+from reconciler.aligned import Aligned
 from reconciler.finding import Finding
 from reconciler.model import (
     ALONE,
@@ -38,8 +38,6 @@ from reconciler.people.population import Population
 from reconciler.phrases import shortened
 from reconciler.policy.document import Binding, Policy, RoleEntry, ServiceAccount, TemporaryGrant
 from reconciler.problem import Location, Problem
-
-T = TypeVar("T")
 
 SHOWN = 3
 """How many names a message lists before it only counts."""
@@ -118,23 +116,37 @@ class _Expansion:
     """Who can be given nothing."""
     protected: frozenset[str]
     now: datetime
-    given: dict[str, _Offers] = field(default_factory=dict)
-    """By principal id, in the order of the policy."""
-    idle: dict[str, _Offers] = field(default_factory=dict)
+    given: Aligned[_Offers] = field(init=False)
+    """Of everybody, the offers in the order of the policy."""
+    idle: Aligned[_Offers] = field(init=False)
     """What gives nothing, or nothing any more, and explains what somebody lacks."""
+    to_come: Aligned[_Offers] = field(init=False)
+    bounds: Mapping[int, Bounds] = field(init=False)
+    """Of those in a class, by their positions in `given`."""
+    excluded: frozenset[int] = field(init=False)
+    """The positions of the `barred`."""
     held_for_all: dict[Scope, Role] = field(default_factory=dict)
     """The highest role in each scope that an unknown group, or a grant to an unknown name, could give."""
     held_for_unmatched: dict[Scope, Role] = field(default_factory=dict)
     """The same for a stranger among a group's members, who is nobody that the directory told apart."""
     bound: list[DirectoryGroup] = field(default_factory=list)
     """The groups of bindings, as far as they are known."""
-    to_come: dict[str, _Offers] = field(default_factory=dict)
     empty: dict[str, EmptyGroup] = field(default_factory=dict)
     """Groups that nobody is in, by id."""
     terms: list[Term] = field(default_factory=list)
     problems: dict[Problem, None] = field(default_factory=dict)
     unknown: int = 0
     """How many entries name somebody or a group that is not there."""
+
+    def __post_init__(self) -> None:
+        everybody = self.live.held
+        nothing: _Offers = ()
+        self.given, self.idle, self.to_come = (
+            everybody.beside([nothing] * len(everybody.people), nothing) for _ in range(3)
+        )
+        at = everybody.positions
+        self.bounds = {at[id_]: one.bounds for id_, one in self.classes.standings.items()}
+        self.excluded = frozenset(at[id_] for id_ in self.barred)
 
     def bind(self, binding: Binding) -> None:
         """Without knowing who is in which class, a group that is known gives no more than one that is not."""
@@ -176,11 +188,11 @@ class _Expansion:
             for e in grant.roles
         )
         if over:
-            _note(self.idle, [person.id], _Offer(reasons))
+            _add(self.idle, person.id, _Offer(reasons))
         elif begun:
             self._give(person, _Offer(reasons))
         else:
-            _note(self.to_come, [person.id], _Offer(reasons))
+            _add(self.to_come, person.id, _Offer(reasons))
 
     def serve(self, account: ServiceAccount) -> None:
         machine = self.people.named(account.user)
@@ -201,8 +213,8 @@ class _Expansion:
                 (scope, Provenance(DIRECTORY, words, at, max(roles), withheld=True))
                 for scope, roles in self.live.holdings(id_).items()
             )
-            self.idle.pop(id_, None)
-            _note(self.idle, [id_], _Offer(tuple(reasons)))
+            self.idle.put(id_, ())
+            _add(self.idle, id_, _Offer(tuple(reasons)))
 
     def touched(self, policy: Policy) -> Mapping[str, Collection[Provenance]]:
         """Who is given or has something before any end, and by what: of all in a class or under `people:`."""
@@ -217,20 +229,19 @@ class _Expansion:
         doubtful = self._frozen()
         held = self.protected | doubtful
         self._end()
-        highest = {offers: _highest(offers) for offers in set(self.given.values())}  # the same for many
-        roles = {id_: highest[offers] for id_, offers in self.given.items()}
-        given = sum(map(len, roles.values()))
+        roles = self._highest()
+        given = sum(map(len, roles.each))
         given -= sum(len(roles.get(id_, NOTHING)) for id_ in held | self.population.held)
         kept_for: dict[str, Reasons] = {}
         if self.held_for_all or self.held_for_unmatched:
             apart = self._told_apart()
             for id_ in self.live.roles:
-                _enter(roles, id_, self._held(id_, roles.get(id_, NOTHING), apart))
+                roles.put(id_, self._held(id_, roles.get(id_, NOTHING), apart))
         for id_ in self.population.held - held:
             kept, kept_for[id_] = self._kept(id_, roles.get(id_, NOTHING))
-            _enter(roles, id_, kept)
+            roles.put(id_, kept)
         for id_ in held:
-            _enter(roles, id_, self.live.holdings(id_))
+            roles.put(id_, self.live.holdings(id_))
         return DesiredState(
             roles,
             _Why(self.given, self.idle, kept_for),
@@ -243,35 +254,50 @@ class _Expansion:
             doubtful=doubtful,
         )
 
+    def _highest(self) -> Aligned[Holdings]:
+        """The highest role that everybody is given in each scope, worked out once for all given the same.
+
+        What somebody of them holds already is the same value on both sides: most comparisons end there.
+        """
+        given, live = self.given.each, self.live.held
+        highest: dict[_Offers, Holdings] = {}
+        for offers, held in dict(zip(given, live.each, strict=True)).items():
+            asked = _highest(offers)
+            highest[offers] = held if held == asked else asked
+        return live.beside([*map(highest.__getitem__, given)], NOTHING)
+
     def _bind(self, binding: Binding, group: DirectoryGroup) -> None:
         self.bound.append(group)
         members = group.members or frozenset()
         if not members:
             self._empty(group, binding.roles)
-        ids, unmatched = self.people.told_apart(members)
+        known, unmatched = self.people.told_apart(members)
         # Who is not active is entitled to nothing, whoever they are.
         strangers = [str(member) for member in unmatched if member.active is not False]
-        for bounds, whom in self._within(ids) if not self.classes.problems else ():
+        for bounds, whom in self._within(known) if not self.classes.problems else ():
             offer = _offer(binding, bounds)
             if offer.counts:
-                none_barred = self.barred.isdisjoint(whom)
-                entitled = whom if none_barred else [id_ for id_ in whom if id_ not in self.barred]
-                _note(self.given, entitled, offer)
+                _note(self.given, self._entitled(whom), offer)
             else:
                 _note(self.idle, whom, offer)
         if strangers:
             _raise_to(self.held_for_unmatched, binding.roles)
             self.problems[Problem(binding.at, _strangers(group, strangers))] = None
 
-    def _within(self, ids: Collection[str]) -> Iterable[tuple[Bounds, Collection[str]]]:
+    def _within(self, positions: Collection[int]) -> Iterable[tuple[Bounds, Collection[int]]]:
         """People by what bindings can give them; nearly all are in no class."""
-        standings = self.classes.standings
-        if standings.keys().isdisjoint(ids):
-            return [(UNBOUND, ids)]
-        found: dict[Bounds, list[str]] = defaultdict(list)
-        for id_ in ids:
-            found[self.classes.of(id_).bounds].append(id_)
+        if self.bounds.keys().isdisjoint(positions):
+            return [(UNBOUND, positions)]
+        found: dict[Bounds, list[int]] = defaultdict(list)
+        for at in positions:
+            found[self.bounds.get(at, UNBOUND)].append(at)
         return found.items()
+
+    def _entitled(self, positions: Collection[int]) -> Collection[int]:
+        """Those of some people who can be given something."""
+        if self.excluded.isdisjoint(positions):
+            return positions
+        return [at for at in positions if at not in self.excluded]
 
     def _is_touched(self, id_: str) -> bool:
         """Whether somebody is given or has something that an end of their time would take."""
@@ -281,7 +307,7 @@ class _Expansion:
 
     def _give(self, person: Principal, offer: _Offer) -> None:
         if person.id not in self.barred:
-            _note(self.given, [person.id], offer)
+            _add(self.given, person.id, offer)
 
     def _frozen(self) -> frozenset[str]:
         """The ids of those who may be past their end or not; why, is a problem."""
@@ -300,13 +326,14 @@ class _Expansion:
             end = standing.end
             if end is None or self.now <= end.moment or not self._is_touched(id_):
                 continue
-            person, lost = self.live.people[id_], _by_scope(self.given.pop(id_, ()))
+            person, lost = self.live.people[id_], _by_scope(self.given.get(id_, ()))
+            self.given.put(id_, ())
             highest = {scope: max(roles) for scope, roles in self.live.holdings(id_).items()}
             for scope, reasons in lost.items():
                 highest[scope] = max(highest.get(scope, Role.VIEWER), *(one.role for one in reasons))
             if highest:
                 over = ((scope, _over(person, end, role)) for scope, role in highest.items())
-                _note(self.idle, [id_], _Offer(tuple(over)))
+                _add(self.idle, id_, _Offer(tuple(over)))
 
     def _empty(self, group: DirectoryGroup, roles: Iterable[RoleEntry]) -> None:
         earlier = self.empty.get(group.id)
@@ -315,8 +342,9 @@ class _Expansion:
 
     def _told_apart(self) -> frozenset[str]:
         """Who is known to be a certain person of the directory, or none of its strangers."""
+        ids = [*self.live.people]
         inside = (self.people.told_apart(group.members or frozenset())[0] for group in self.bound)
-        return self.population.told_apart.union(*inside)
+        return self.population.told_apart.union(ids[at] for of_one in inside for at in of_one)
 
     def _held(self, id_: str, asked: Holdings, apart: Collection[str]) -> Holdings:
         """What was asked for, raised to what somebody holds, as far as something unresolved could give it."""
@@ -356,19 +384,17 @@ class _Expansion:
         self.problems[Problem(at, message, remedy)] = None
 
 
-def _note(book: dict[str, _Offers], ids: Iterable[str], offer: _Offer) -> None:
+def _add(book: Aligned[_Offers], id_: str, offer: _Offer) -> None:
+    _note(book, [book.positions[id_]], offer)
+
+
+def _note(book: Aligned[_Offers], positions: Iterable[int], offer: _Offer) -> None:
+    """Add an offer to those of many people, by their positions."""
     if offer.reasons:
-        more = {id_: (*book[id_], offer) for id_ in book.keys() & ids}
-        book.update(dict.fromkeys(ids, offer.alone))
-        book.update(more)
-
-
-def _enter(book: dict[str, Mapping[Scope, T]], id_: str, value: Mapping[Scope, T]) -> None:
-    """Who has nothing is absent."""
-    if value:
-        book[id_] = value
-    else:
-        book.pop(id_, None)
+        offers, alone = book.each, offer.alone
+        for at in positions:
+            earlier = offers[at]
+            offers[at] = (*earlier, offer) if earlier else alone
 
 
 def _offer(binding: Binding, bounds: Bounds) -> _Offer:

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from itertools import repeat
 
+from reconciler.aligned import Aligned
 from reconciler.model import (
     NOTHING,
     DesiredState,
@@ -48,10 +48,9 @@ class Drift:
 
 def detect(desired: DesiredState, live: LiveState) -> Drift:
     """Compare everybody by id; who holds what they should is not in the answer."""
-    should = map(desired.roles.get, live.people, repeat(NOTHING))
-    does = map(live.roles.get, live.people, repeat(NOTHING))
-    held = zip(live.people, should, does, strict=True)
-    differing = [live.people[id_] for id_, one, other in held if one is not other and one != other]
+    should = Aligned.of(live.people, desired.roles, NOTHING).each
+    everybody = zip(live.people.values(), should, live.held.each, strict=True)
+    differing = [person for person, one, other in everybody if one is not other and one != other]
     differing.sort(key=lambda person: (fold(person.user_name), person.id))
     scopes = cache(_differing)
     return Drift(tuple(_person(principal, desired, live, scopes) for principal in differing))

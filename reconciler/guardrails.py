@@ -160,7 +160,7 @@ class _Case:
     @cached_property
     def holders(self) -> int:
         """How many people hold roles, of whom percentages are taken."""
-        return sum(map(bool, self.live.roles.values()))
+        return sum(len(ids) for holdings, ids in self.live.alike if holdings)
 
     def refused(
         self, guardrail: str, measured: int, limit: int, message: str, look: str, people: Iterable[str]

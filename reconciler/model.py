@@ -14,6 +14,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import NamedTuple, TypeVar
 
+from reconciler.aligned import Aligned
 from reconciler.finding import Finding
 from reconciler.problem import Location, Problem
 
@@ -235,6 +236,17 @@ class Provenance:
 Reasons = Mapping[Scope, tuple[Provenance, ...]]
 
 
+def shared(held: Iterable[tuple[str, Holdings]]) -> Sequence[tuple[Holdings, Sequence[str]]]:
+    """What people hold, each value once, and the ids of those who share it. In pairs: an id, and holdings."""
+    values: dict[int, Holdings] = {}
+    ids: dict[int, list[str]] = defaultdict(list)
+    for id_, holdings in held:
+        key = id(holdings)
+        values[key] = holdings
+        ids[key].append(id_)
+    return [(values[key], together) for key, together in ids.items()]
+
+
 @dataclass(frozen=True)
 class LiveState:
     """What the provider reports, complete: everybody, and the roles of the policy's scopes they hold."""
@@ -251,12 +263,14 @@ class LiveState:
     """By principal id: the values of `User.roles` that are not the policy's, sorted. To tell of, no more."""
 
     @cached_property
+    def held(self) -> Aligned[Holdings]:
+        """What everybody holds, in the order of `people`."""
+        return Aligned.of(self.people, self.roles, NOTHING)
+
+    @cached_property
     def alike(self) -> Sequence[tuple[Holdings, Sequence[str]]]:
-        """What people hold, each value once, and the ids of those who share it."""
-        found: dict[int, list[str]] = defaultdict(list)
-        for id_, holdings in self.roles.items():
-            found[id(holdings)].append(id_)
-        return [(self.roles[ids[0]], ids) for ids in found.values()]
+        """What everybody holds, see `shared`."""
+        return shared(zip(self.people, self.held.each, strict=True))
 
     @cached_property
     def by_user_name(self) -> Mapping[str, Principal]:

@@ -1,7 +1,7 @@
 """Who on the provider a directory means: by id, by externalId, by userName, and by nothing else."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Set
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeVar
@@ -56,23 +56,25 @@ class People:
                 return found[0]
         return self.named(member.user_name) if member.user_name else None
 
-    def told_apart(self, members: Set[Member]) -> tuple[Collection[str], Collection[Member]]:
-        """The ids of those of some members who are on the provider, and the strangers among them.
+    def told_apart(self, members: Set[Member]) -> tuple[Sequence[int], Collection[Member]]:
+        """Which of some members are on the provider (`LiveState.held`), and the strangers among them.
 
         Where the provider itself tells of them, nobody has to be looked at.
         """
+        positions = self.live.held.positions
         if isinstance(members, ProviderMembers):
-            gone = members.ids.difference(self.by_id)
-            return members.ids - gone if gone else members.ids, [*map(Member, gone)]
-        ids: list[str] = []
+            known = [at for at in map(positions.get, members.ids) if at is not None]
+            gone = members.ids.difference(positions) if len(known) < len(members) else ()
+            return known, [*map(Member, gone)]
+        matched: set[int] = set()
         strangers: list[Member] = []
         for member in members:
             person = self.match(member)
             if person is None:
                 strangers.append(member)
             else:
-                ids.append(person.id)
-        return ids, strangers
+                matched.add(positions[person.id])
+        return [*matched], strangers
 
     def named(self, user_name: str) -> Principal | None:
         """Who is called so, or was before as the policy says."""

@@ -67,8 +67,9 @@ def decide(
         *case.deleted(),
     ]
     findings = [*case.leavers(), *case.spared(), *case.returners(), *case.attributes()]
+    joiners = {one.principal.id: one.principal for one in created}
     return Course(
-        replace(live, people={**live.people, **{one.principal.id: one.principal for one in created}}),
+        replace(live, people={**live.people, **joiners}) if joiners else live,
         tuple(sorted(changes, key=lambda change: (change.stage, *_name(change.principal)))),
         tuple(sorted(findings, key=lambda finding: finding.rank)),
         tuple(one.principal for one in population.leavers) if lifecycle.grace else None,

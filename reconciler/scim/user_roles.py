@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from enum import IntEnum
 from itertools import count
 
+from reconciler.aligned import Aligned
 from reconciler.change import SetRoles
 from reconciler.errors import ConflictError, ReadError, WriteError
 from reconciler.http.words import quoted
-from reconciler.model import ALONE, Entries, Holdings, LiveState, Role, Scope, fold
+from reconciler.model import ALONE, NOTHING, Entries, Holdings, LiveState, Role, Scope, fold
 from reconciler.naming import RoleNames
 from reconciler.scim import users, wire
 from reconciler.scim.client import RefusedError, UncertainError, WritingClient
@@ -58,22 +59,20 @@ class _Standing:
 def live(reading: Reading, names: RoleNames) -> LiveState:
     """Everybody and what they hold. Raises ReadError."""
     people = {id_: person.principal for id_, person in reading.people.items()}
-    held: dict[str, Holdings] = {}
-    entries: dict[str, Entries] = {}
-    foreign: dict[str, tuple[str, ...]] = {}
-    # By the list of roles, which many share (`decoding`) and `reading` keeps.
-    known: dict[int, _Standing] = {}
-    for id_, person in reading.people.items():
-        standing = known.get(id(person.roles))
-        if standing is None:
-            standing = known[id(person.roles)] = _standing(person, names)
-        if standing.holdings:
-            held[id_] = standing.holdings
-        if standing.entries:
-            entries[id_] = standing.entries
-        if standing.foreign:
-            foreign[id_] = standing.foreign
-    return LiveState(people, held, entries=entries, foreign=foreign)
+    # Many share a list of roles (`decoding`), which `reading` keeps.
+    lists = [id(person.roles) for person in reading.people.values()]
+    somebody = dict(zip(lists, reading.people.values(), strict=True))
+    standings = {key: _standing(person, names) for key, person in somebody.items()}
+    holding = {key: one.holdings or NOTHING for key, one in standings.items()}
+    held = Aligned(people, [*map(holding.__getitem__, lists)], NOTHING)
+    more = {key: one for key, one in standings.items() if one.entries or one.foreign}
+    told = [(id_, more[key]) for id_, key in zip(people, lists, strict=True) if key in more] if more else []
+    return LiveState(
+        people,
+        held,
+        entries={id_: one.entries for id_, one in told if one.entries},
+        foreign={id_: one.foreign for id_, one in told if one.foreign},
+    )
 
 
 def _standing(person: Person, names: RoleNames) -> _Standing:

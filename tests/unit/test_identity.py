@@ -107,7 +107,14 @@ def test_of_members_whom_the_provider_tells_of_nobody_is_looked_at() -> None:
 
     def told_apart(*ids: str) -> tuple[list[str], list[Member]]:
         known, strangers = people.told_apart(ProviderMembers(frozenset(ids), nobody))
-        return sorted(known), sorted(strangers)
+        everybody = [*people.by_id]
+        return sorted(everybody[at] for at in known), sorted(strangers)
 
     assert told_apart("u-ann", "u-bob") == (["u-ann", "u-bob"], [])
     assert told_apart("u-ann", "u-lee", "u-kim") == (["u-ann"], [Member("u-kim"), Member("u-lee")])
+
+
+def test_somebody_of_whom_there_are_two_records_is_one_person() -> None:
+    people = People.of([principal("ann"), principal("bob")])
+    records = frozenset({Member("u-bob"), Member(user_name="bob@acme.example")})
+    assert people.told_apart(records) == ([1], [])
