@@ -140,7 +140,7 @@ def _membership(everybody: list[Principal], kind: DirectoryKind) -> Membership:
 
     def members(people: Iterable[Principal]) -> Set[Member]:
         if kind is DirectoryKind.SCIM:
-            return ProviderMembers(frozenset(one.id for one in people), own.__getitem__)
+            return ProviderMembers(dict.fromkeys(one.id for one in people).keys(), own.__getitem__)
         return frozenset(own[one.id] for one in people)
 
     groups = tuple(DirectoryGroup(f"g-{n}", _group(n), members(_inside(n, everybody))) for n in range(number))

@@ -166,7 +166,8 @@ class _Bench:
     def _look(self, assertion: Assertion, concern: _Concern) -> None:
         """Person by person: who breaks it anew, or by a higher role or in a further scope; who still does."""
         worse, kept = {}, {}
-        for id_, has in self._having(assertion, self.after, concern.perhaps).items():
+        everybody = (*self._left_alone, *self.after)
+        for id_, has in _having(assertion, everybody, concern.perhaps).items():
             before = _highest(self.held_before.get(id_, NOTHING))
             raised = {scope: role for scope, role in has.items() if role > effective(before, scope)}
             if raised:
@@ -182,8 +183,9 @@ class _Bench:
 
     def _count(self, assertion: Assertion, claim: AtMost, concern: _Concern) -> None:
         """All together: whether there are too many, and more than before."""
-        before = self._having(assertion, self.before, concern.perhaps)
-        after = self._having(assertion, self.after, concern.perhaps)
+        in_any_case = _having(assertion, self._left_alone, concern.perhaps)
+        before = in_any_case | _having(assertion, self.before, concern.perhaps)
+        after = in_any_case | _having(assertion, self.after, concern.perhaps)
         surely = {id_: has for id_, has in after.items() if concern.surely(id_)}
         if len(after) > max(len(before), claim.count):
             new = {id_: has for id_, has in after.items() if id_ not in before}
@@ -196,34 +198,26 @@ class _Bench:
             message = f"has {what}, and '{assertion.says}' allows {claim.count}: {names}"
             self._find(self.policy.organization.name, message, REMEDY, assertion.at)
 
-    def _having(
-        self, assertion: Assertion, changed: Collection[_Holders], meant: Callable[[str], bool]
-    ) -> Mapping[str, Held]:
-        """Of those who are meant, whoever has what the claim is about, and in which scopes.
-
-        `changed` is what those hold whom the plan changes; nearly everybody holds what they do in any case.
-        """
-        found: dict[str, Held] = {}
-        for several in self._everybody:
-            if has := met(assertion.claim, several.held):
-                left_alone = (id_ for id_ in several.ids if id_ not in self._changed)
-                found.update(dict.fromkeys(filter(meant, left_alone), has))
-        for several in changed:
-            if has := met(assertion.claim, several.held):
-                found.update(dict.fromkeys(filter(meant, several.ids), has))
-        return found
-
     @cached_property
     def before(self) -> Collection[_Holders]:
-        return _alike(shared(_only(self.held_before, self._changed).items()))
+        """Whom the plan changes."""
+        return self._alike_of_changed(self.held_before)
 
     @cached_property
     def after(self) -> Collection[_Holders]:
-        return _alike(shared(_only(self.held_after, self._changed).items()))
+        return self._alike_of_changed(self.held_after)
+
+    def _alike_of_changed(self, roles: Mapping[str, Holdings]) -> Collection[_Holders]:
+        held = {id_: roles[id_] for id_ in self._changed if id_ in roles}
+        return _alike(shared(held, held.values()))
 
     @cached_property
-    def _everybody(self) -> Collection[_Holders]:
-        return _alike(self.live.alike)
+    def _left_alone(self) -> Collection[_Holders]:
+        """Whom the plan does not change, which is nearly everybody: they hold what they do in any case."""
+        return [
+            _Holders(several.held, [id_ for id_ in several.ids if id_ not in self._changed])
+            for several in _alike(self.live.alike)
+        ]
 
     @cached_property
     def _changed(self) -> frozenset[str]:
@@ -354,10 +348,21 @@ class _Bench:
         return Had(role, where, next(giving, None))
 
 
-def _alike(found_alike: Iterable[tuple[Holdings, Sequence[str]]]) -> Collection[_Holders]:
-    """People by what they hold, so that each claim is held against that once."""
+def _having(
+    assertion: Assertion, people: Iterable[_Holders], meant: Callable[[str], bool]
+) -> dict[str, Held]:
+    """Of those who are meant, whoever has what the claim is about, and in which scopes."""
+    found: dict[str, Held] = {}
+    for several in people:
+        if has := met(assertion.claim, several.held):
+            found.update(dict.fromkeys(filter(meant, several.ids), has))
+    return found
+
+
+def _alike(people: Iterable[tuple[Holdings, Sequence[str]]]) -> Collection[_Holders]:
+    """People by what they hold (`model.shared`), so that each claim is held against that once."""
     found: dict[tuple[tuple[Scope, Roles], ...], _Holders] = {}
-    for holdings, ids in found_alike:
+    for holdings, ids in people:
         key = tuple(holdings.items())  # in another order it is another key, which does no harm
         if (several := found.get(key)) is None:
             several = found[key] = _Holders(_highest(holdings), [])
@@ -367,10 +372,6 @@ def _alike(found_alike: Iterable[tuple[Holdings, Sequence[str]]]) -> Collection[
 
 def _without(roles: Mapping[str, Holdings], ids: Collection[str]) -> Mapping[str, Holdings]:
     return {id_: held for id_, held in roles.items() if id_ not in ids} if ids else roles
-
-
-def _only(roles: Mapping[str, Holdings], ids: Collection[str]) -> Mapping[str, Holdings]:
-    return {id_: roles[id_] for id_ in ids if id_ in roles}
 
 
 def _highest(holdings: Holdings) -> Held:

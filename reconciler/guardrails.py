@@ -331,16 +331,16 @@ def _accounts(
     case: _Case, guardrail: str, allowed: int, concerned: Iterable[Principal], what: str, look: str
 ) -> Violation | None:
     """A limit of so many accounts at once, whatever their people hold."""
-    names = _names(concerned)
-    if len(names) <= allowed:
+    people = _once(concerned)
+    if len(people) <= allowed:
         return None
     return case.refused(
         guardrail,
-        len(names),
+        len(people),
         allowed,
-        f"{counted_people(len(names))} would {what}; {allowed} may at once",
+        f"{counted_people(len(people))} would {what}; {allowed} may at once",
         f"{look}, raise `guardrails.{guardrail}` in the policy or do it in steps",
-        names,
+        _names(people),
     )
 
 
@@ -348,18 +348,18 @@ def _gauge(
     case: _Case, guardrail: str, limit: Limit, concerned: Iterable[Principal], what: str
 ) -> Violation | None:
     """Counts each person once; the percentage is of those with roles."""
-    names = _names(concerned)
+    people = _once(concerned)
     allowed = min(limit.count, _share(limit.percent, case.holders))
-    if len(names) <= allowed:
+    if len(people) <= allowed:
         return None
     return case.refused(
         guardrail,
-        len(names),
+        len(people),
         allowed,
-        f"{counted_people(len(names))} would {what}; {allowed} may at once ({_source(limit, case.holders)})",
+        f"{counted_people(len(people))} would {what}; {allowed} may at once ({_source(limit, case.holders)})",
         f"check that each of them should; if so, raise `guardrails.{guardrail}` in the policy "
         "or do it in steps",
-        names,
+        _names(people),
     )
 
 
@@ -549,7 +549,11 @@ def _people(changes: Iterable[SetRoles]) -> list[Principal]:
     return [change.principal for change in changes]
 
 
+def _once(people: Iterable[Principal]) -> Collection[Principal]:
+    """People, each of them once."""
+    return {person.id: person for person in people}.values()
+
+
 def _names(people: Iterable[Principal]) -> tuple[str, ...]:
     """The userNames of people, each person once, sorted."""
-    found = {person.id: person.user_name for person in people}
-    return tuple(name for _, name in sorted((fold(name), name) for name in found.values()))
+    return tuple(sorted((one.user_name for one in _once(people)), key=lambda name: (fold(name), name)))

@@ -6,7 +6,7 @@ compares those by itself, which takes a fraction of what a dataclass does.
 
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
@@ -134,19 +134,19 @@ class Member(NamedTuple):
 class ProviderMembers(Set[Member]):
     """Members whom the provider itself tells of, by the ids of their principals.
 
-    Who they are is looked up when somebody asks, which most plans do for nobody.
+    Who they are is looked up when somebody asks, which most plans do for nobody. The `ids` come in the
+    provider's order: mostly that in which it lists people, so that these are found side by side.
     """
 
     __slots__ = ("_member", "ids")
 
-    def __init__(self, ids: frozenset[str], member: Callable[[str], Member]) -> None:
+    def __init__(self, ids: Set[str], member: Callable[[str], Member]) -> None:
         self.ids = ids
         self._member = member
 
     def __contains__(self, other: object) -> bool:
-        if not isinstance(other, Member) or other.principal_id not in self.ids:
-            return False
-        return self._member(other.principal_id) == other
+        id_ = other.principal_id if isinstance(other, Member) else None
+        return id_ is not None and id_ in self.ids and self._member(id_) == other
 
     def __iter__(self) -> Iterator[Member]:
         return map(self._member, self.ids)
@@ -236,15 +236,13 @@ class Provenance:
 Reasons = Mapping[Scope, tuple[Provenance, ...]]
 
 
-def shared(held: Iterable[tuple[str, Holdings]]) -> Sequence[tuple[Holdings, Sequence[str]]]:
-    """What people hold, each value once, and the ids of those who share it. In pairs: an id, and holdings."""
-    values: dict[int, Holdings] = {}
-    ids: dict[int, list[str]] = defaultdict(list)
-    for id_, holdings in held:
-        key = id(holdings)
-        values[key] = holdings
-        ids[key].append(id_)
-    return [(values[key], together) for key, together in ids.items()]
+def shared(ids: Iterable[str], held: Collection[Holdings]) -> Sequence[tuple[Holdings, Sequence[str]]]:
+    """What people hold, each value once, and the ids of those who share it. `held` is of `ids`, in order."""
+    together: dict[int, list[str]] = defaultdict(list)
+    for id_, key in zip(ids, map(id, held), strict=True):
+        together[key].append(id_)
+    values = dict(zip(map(id, held), held, strict=True))
+    return [(values[key], alike) for key, alike in together.items()]
 
 
 @dataclass(frozen=True)
@@ -270,7 +268,7 @@ class LiveState:
     @cached_property
     def alike(self) -> Sequence[tuple[Holdings, Sequence[str]]]:
         """What everybody holds, see `shared`."""
-        return shared(zip(self.people, self.held.each, strict=True))
+        return shared(self.people, self.held.each)
 
     @cached_property
     def by_user_name(self) -> Mapping[str, Principal]:

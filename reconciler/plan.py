@@ -2,9 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import islice
 from typing import assert_never
 
 from reconciler.change import (
@@ -29,6 +30,11 @@ from reconciler.policy.document import Mode, Organization
 from reconciler.problem import Problem
 
 FORMAT = "reconciler.plan/1"
+
+PORTION = 100
+"""So many changes are put into words to be hashed at a time: those of all would take much memory."""
+
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 
 @dataclass(frozen=True)
@@ -82,24 +88,24 @@ class Plan:
         """32 hexadecimal digits, equal for equal plans (`fingerprint`)."""
         if self.shows:
             return self.shows
-        changes = [data(change) for change in self.changes]
-        return fingerprint(self.organization, self.server, self.tree, self.mode, changes)
+        return fingerprint(self.organization, self.server, self.tree, self.mode, map(data, self.changes))
 
 
 def fingerprint(
-    organization: str, server: str, tree: str, mode: str, changes: Sequence[Mapping[str, object]]
+    organization: str, server: str, tree: str, mode: str, changes: Iterable[Mapping[str, object]]
 ) -> str:
-    """The hash of all that a plan is, its format included; `changes` are as `change.data` gives them."""
-    document = {
-        "format": FORMAT,
-        "organization": organization,
-        "server": server,
-        "tree": tree,
-        "mode": mode,
-        "changes": list(changes),
-    }
-    canonical = json.dumps(document, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()[:32]
+    """The hash of all that a plan is, its format included; `changes` are as `change.data` gives them.
+
+    It is that of one document of JSON, without blanks and with sorted keys, of which `changes` is the first.
+    """
+    about = {"format": FORMAT, "organization": organization, "server": server, "tree": tree, "mode": mode}
+    digest = hashlib.sha256(b'{"changes":[')
+    waiting, between = iter(changes), ""
+    while portion := list(islice(waiting, PORTION)):
+        digest.update((between + _CANONICAL.encode(portion)[1:-1]).encode())
+        between = ","
+    digest.update(f"],{_CANONICAL.encode(about)[1:]}".encode())
+    return digest.hexdigest()[:32]
 
 
 def build(

@@ -64,7 +64,7 @@ class People:
         positions = self.live.held.positions
         if isinstance(members, ProviderMembers):
             known = [at for at in map(positions.get, members.ids) if at is not None]
-            gone = members.ids.difference(positions) if len(known) < len(members) else ()
+            gone = members.ids - positions.keys() if len(known) < len(members) else ()
             return known, [*map(Member, gone)]
         matched: set[int] = set()
         strangers: list[Member] = []

@@ -288,7 +288,7 @@ def _group(found: _Group) -> Group:
             users.append(member.value)
         else:
             others[Reference(member.value, is_group)] = None
-    return Group(found.id, found.display_name or "", frozenset(users), tuple(others))
+    return Group(found.id, found.display_name or "", dict.fromkeys(users).keys(), tuple(others))
 
 
 def _nobody() -> Never:

@@ -5,7 +5,7 @@ somebody somewhere.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from uuid import uuid4
 
@@ -31,7 +31,7 @@ class Unreadable:
     words: str
 
 
-Members = frozenset[str] | Unreadable
+Members = Set[str] | Unreadable
 """The ids of everybody in a group, through groups within it too."""
 
 
@@ -64,13 +64,13 @@ def _check_agreement(reading: Reading, answer: Mapping[str, Members]) -> None:
 
     Of those who are not active nothing follows: they get nothing, and some servers leave them out.
     """
-    known = {group_id: members for group_id, members in answer.items() if isinstance(members, frozenset)}
+    known = {group_id: members for group_id, members in answer.items() if not isinstance(members, Unreadable)}
     said: dict[tuple[str, ...], list[str]] = defaultdict(list)  # many say the same
     for id_, person in reading.people.items():
         said[person.groups].append(id_)
     for groups, ids in said.items():
         for group_id in groups:
-            if group_id not in known or known[group_id].issuperset(ids):
+            if group_id not in known or all(map(known[group_id].__contains__, ids)):
                 continue
             absent = (reading.people[id_].principal for id_ in ids if id_ not in known[group_id])
             lost = next((one for one in absent if one.entitled), None)
@@ -110,7 +110,7 @@ def _expanded(reading: Reading, group_id: str) -> Members:
             elif member.id not in seen:
                 seen.add(member.id)
                 waiting.append(groups[member.id])
-    return frozenset(people)
+    return people
 
 
 def _is_group(reading: Reading, member: Reference) -> bool:
@@ -120,13 +120,13 @@ def _is_group(reading: Reading, member: Reference) -> bool:
 
 
 def _by_user_groups(reading: Reading, wanted: Collection[str]) -> Mapping[str, Members] | Unreadable:
-    people = defaultdict(set)
-    for person in reading.people.values():
+    people: dict[str, dict[str, None]] = defaultdict(dict)
+    for id_, person in reading.people.items():
         for group_id in person.groups:
-            people[group_id].add(person.principal.id)
+            people[group_id][id_] = None
     if not people:
         return Unreadable("every user is answered without groups")
-    return {id_: frozenset(people[id_]) for id_ in wanted}
+    return {id_: people[id_].keys() for id_ in wanted}
 
 
 def _by_filter(reading: Reading, wanted: Collection[str]) -> Mapping[str, Members] | Unreadable:
@@ -148,13 +148,13 @@ def _others(reading: Reading, wanted: Collection[str]) -> Iterator[str]:
     return (id_ for id_ in reading.groups if id_ not in wanted)
 
 
-def _members_by_filter(reading: Reading, group_ids: Iterable[str]) -> Iterator[frozenset[str]]:
+def _members_by_filter(reading: Reading, group_ids: Iterable[str]) -> Iterator[Set[str]]:
     """The members of each group, in this order; several groups are asked for at once."""
     form = decoding.identifiers()
 
-    def members(group_id: str) -> frozenset[str]:
+    def members(group_id: str) -> Set[str]:
         query = Query("/Users", ("userName",), f"groups.value eq {filters.scim(group_id)}")
-        return frozenset(listing.everything(reading.client, query, reading.abilities, form, at_once=1))
+        return listing.everything(reading.client, query, reading.abilities, form, at_once=1).keys()
 
     return abreast(members, group_ids, reading.client.at_once)
 

@@ -6,7 +6,7 @@ puts a list together itself could lose one of them.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from threading import Lock
 from urllib.parse import quote
 
@@ -262,7 +262,7 @@ class RoleGroupsWriter:
                 error.hint,
             ) from error
 
-    def _members(self, group_id: str) -> frozenset[str]:
+    def _members(self, group_id: str) -> Set[str]:
         """Who is in a group now. Raises ReadError."""
         reading = Reading(self._client, self._readings.abilities)
         members = memberships.read(reading, [group_id], self._members_from)[group_id]

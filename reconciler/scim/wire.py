@@ -6,7 +6,7 @@ missing is null is empty (section 2.5), and what can't be understood is a ReadEr
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 from urllib.parse import unquote
@@ -89,8 +89,8 @@ class Group:
 
     id: str
     name: str
-    users: frozenset[str] = frozenset()
-    """The ids of the members that are users, as the server says."""
+    users: Set[str] = frozenset()
+    """The ids of the members that are users, as the server says, and in its order."""
     others: tuple[Reference, ...] = ()
     """Those that are groups, or may be."""
 
@@ -205,7 +205,7 @@ def group(resource: JsonObject) -> Group:
     what = _Named("group", id_)
     one_member = _Named("a member of group", id_)
     members = [reference(entry, one_member) for entry in _list(resource, "members", what)]
-    users = frozenset(member.id for member in members if member.is_group is False)
+    users = dict.fromkeys(member.id for member in members if member.is_group is False).keys()
     others = dict.fromkeys(member for member in members if member.is_group is not False)
     return Group(id_, _text(resource, "displayName", what) or "", users, tuple(others))
 

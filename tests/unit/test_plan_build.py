@@ -1,5 +1,7 @@
 """From drift to ordered changes: what each mode allows, both ways to store roles, the fingerprint."""
 
+import hashlib
+import json
 import re
 from collections.abc import Iterable
 from dataclasses import replace
@@ -44,7 +46,7 @@ from reconciler.change import (
 from reconciler.drift import Drift, PersonDrift, ScopeDrift
 from reconciler.finding import Finding, Kind
 from reconciler.model import ORGANIZATION, DesiredState, Holdings, Principal, Role, Scope
-from reconciler.plan import Plan, after, build, whole
+from reconciler.plan import PORTION, Plan, after, build, whole
 from reconciler.policy.document import Mode, StoredAs
 from reconciler.problem import Problem
 
@@ -278,6 +280,21 @@ def with_person(person: Principal) -> Plan:
 def test_a_fingerprint_is_32_hexadecimal_digits_and_the_same_in_every_release() -> None:
     assert re.fullmatch("[0-9a-f]{32}", PLAN.fingerprint)
     assert PLAN.fingerprint == "56f2b68740bb0508fc96a48e76c94fa3"
+
+
+@pytest.mark.parametrize("size", [0, 1, PORTION - 1, PORTION, PORTION + 1, 3 * PORTION])
+def test_a_fingerprint_is_the_hash_of_one_document_however_many_changes_there_are(size: int) -> None:
+    large = plan(*(set_roles(f"person-{n}", scope_change(WEB, "viewer", "admin")) for n in range(size)))
+    document = {
+        "format": "reconciler.plan/1",
+        "organization": large.organization,
+        "server": large.server,
+        "tree": large.tree,
+        "mode": large.mode,
+        "changes": [data(change) for change in large.changes],
+    }
+    canonical = json.dumps(document, sort_keys=True, separators=(",", ":"))
+    assert large.fingerprint == hashlib.sha256(canonical.encode()).hexdigest()[:32]
 
 
 @pytest.mark.parametrize("role_groups", [None, frozenset[tuple[Scope, Role]]()], ids=["user-roles", "groups"])
