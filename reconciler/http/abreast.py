@@ -2,12 +2,14 @@
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import Future
 from queue import SimpleQueue
 from threading import Event, Thread
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from reconciler.http import waiting
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -26,6 +28,8 @@ def abreast(work: Callable[[T], R], items: Iterable[T], at_once: int) -> Generat
     if at_once == 1:
         yield from map(work, items)
         return
+    from concurrent.futures import Future  # only here is it needed
+
     tasks: SimpleQueue[tuple[Future[R], T] | None] = SimpleQueue()
     under_way: deque[Future[R]] = deque()
     crew: list[Thread] = []

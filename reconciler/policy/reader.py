@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import yaml
@@ -29,10 +30,17 @@ DEEPEST_NESTING = 20
 Loader = type[yaml.SafeLoader] | type[yaml.CSafeLoader]
 FASTEST: Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-_UNPRINTABLE = re.compile(
-    "[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
-)
-"""What no YAML text may hold, and the three line breaks (NEL, LS, PS) that only YAML 1.1 knows."""
+_CONTROL = re.compile("[^\t\n\r\x20-\x7e]")
+"""What no YAML text in ASCII may hold. To compile the same of all letters takes longer than most files."""
+
+
+@cache
+def _unprintable() -> re.Pattern[str]:
+    """What no YAML text may hold, and the three line breaks (NEL, LS, PS) that only YAML 1.1 knows."""
+    return re.compile(
+        "[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+    )
+
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 """SafeLoader, unlike CSafeLoader, makes one of an escape; no encoding can write it again."""
@@ -53,8 +61,8 @@ _ANY_SYNTAX_REMEDY = "look for a bracket, a quote or an indentation that is wron
 
 def parse(text: str, file: str, loader: Loader = FASTEST) -> MarkedDocument:
     """Read text that came from `file`. Whatever is wrong is in the result's problems."""
-    if found := _UNPRINTABLE.search(text):
-        return unread(_unprintable(text, found.start(), file))
+    if found := (_CONTROL if text.isascii() else _unprintable()).search(text):
+        return unread(_invisible(text, found.start(), file))
     tree = _Tree(file)
     try:
         for event in yaml.parse(text, Loader=loader):
@@ -68,7 +76,7 @@ def parse(text: str, file: str, loader: Loader = FASTEST) -> MarkedDocument:
     return tree.document()
 
 
-def _unprintable(text: str, offset: int, file: str) -> Problem:
+def _invisible(text: str, offset: int, file: str) -> Problem:
     place = after(text[:offset], file)
     if text[offset] == "\ufeff":
         return Problem(place, "the file holds a byte order mark", "save it as UTF-8 without a BOM")
@@ -224,9 +232,10 @@ class _Tree:
             self._put(frame.container)
 
     def scalar(self, event: yaml.ScalarEvent) -> None:
-        self._refuse_decoration(event)
+        if event.anchor is not None or event.tag is not None:
+            self._refuse_decoration(event)
         text = event.value
-        if _SURROGATE.search(text):
+        if not text.isascii() and _SURROGATE.search(text):
             self._stop("the text holds half a character", "write the character itself, not its escapes")
         value = text if event.style or event.tag is not None else read_plain(text)
         if self._open and self._open[-1].wants_key:
