@@ -123,6 +123,8 @@ class _Frame:
     is_key: bool
     key: str | None = None
     kept: bool = True
+    colon: Mark = (0, 0)
+    """Where the key ends."""
 
     @property
     def inside(self) -> Steps:
@@ -239,15 +241,26 @@ class _Tree:
             self._stop("the text holds half a character", "write the character itself, not its escapes")
         value = text if event.style or event.tag is not None else read_plain(text)
         if self._open and self._open[-1].wants_key:
+            assert event.end_mark is not None, "the parser marks every event"
+            self._open[-1].colon = event.end_mark.line, event.end_mark.column
             self._key(self._open[-1], text, value)
             return
-        # Of a document with nothing in it, the two parsers say different places.
-        self._values.setdefault(self._steps, self._mark if text or self._open else (0, 0))
+        self._values.setdefault(self._steps, self._mark if text or event.style else self._nowhere)
         if isinstance(value, Unclear):
             self._unknown.add(self._steps)
             self._complain(*_unclear(value))
             value = text
         self._put(value)
+
+    @property
+    def _nowhere(self) -> Mark:
+        """The place of a value that is not there, of which the two parsers tell different ones."""
+        if not self._open:
+            return (0, 0)
+        if isinstance(self._open[-1].container, list):
+            return self._mark
+        line, column = self._open[-1].colon
+        return line, column + 1
 
     def alias(self, event: yaml.AliasEvent) -> None:
         self._complain(

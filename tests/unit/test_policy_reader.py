@@ -297,6 +297,8 @@ def test_loaders_tell_the_same_of_every_policy_of_the_tests_and_place_its_proble
 @example("? ? ? a")
 @example("{a: *b, *c : [d], ? e}")
 @example("---")
+@example("? .")
+@example("{a: , b}")
 def test_no_text_makes_anything_but_problems_and_loaders_that_accept_it_agree(text: str) -> None:
     documents = [parse(text, "f.yaml", loader) for loader in LOADERS]
     accepted = [
