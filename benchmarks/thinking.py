@@ -153,7 +153,7 @@ def _membership(everybody: list[Principal], kind: DirectoryKind) -> Membership:
         *groups,
         DirectoryGroup("g-new", _group(0) + " new", frozenset(_member(one, kind) for one in strangers)),
     )
-    return Membership(groups, names, frozenset(_member(one, kind) for one in listed))
+    return Membership(groups, names, dict.fromkeys(own[one.id] for one in listed).keys())
 
 
 def _inside(group: int, everybody: list[Principal]) -> Iterator[Principal]:

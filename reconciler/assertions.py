@@ -316,10 +316,8 @@ class _Bench:
     @cached_property
     def _called(self) -> Mapping[str, Collection[Member]]:
         """Whom the directory told of, by their folded userNames."""
-        told = self.membership or Membership(())
-        everybody = (told.people or frozenset()).union(*(group.members or () for group in told.groups))
         found: dict[str, list[Member]] = {}
-        for member in everybody:
+        for member in self.membership.everybody if self.membership else ():
             found.setdefault(fold(member.user_name or ""), []).append(member)
         return found
 

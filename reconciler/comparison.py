@@ -190,7 +190,6 @@ def untold(organization: str, problems: Sequence[Problem]) -> Comparison:
 
 def known_people(membership: Membership) -> LiveState:
     """Everybody of a membership as if they were on a server, where they hold nothing."""
-    everybody = frozenset(membership.people or ()).union(*(one.members or () for one in membership.groups))
     people = {
         _NAME + fold(member.user_name): Principal(
             _NAME + fold(member.user_name),
@@ -200,7 +199,7 @@ def known_people(membership: Membership) -> LiveState:
             member.display_name,
             email=member.email,
         )
-        for member in everybody
+        for member in membership.everybody
         if member.user_name
     }
     return LiveState(people, {})

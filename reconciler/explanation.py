@@ -433,9 +433,7 @@ def _protected_at(case: Case, principal: Principal) -> Location | None:
 
 def _member(case: Case, principal: Principal) -> Member | None:
     """The person in the directory, if it says whether they are active."""
-    members = (group.members or () for group in case.membership.groups)
-    known = chain(case.membership.people or (), *members)
-    told = (one for one in known if one.active is not None or one.status)
+    told = (one for one in case.membership.everybody if one.active is not None or one.status)
     return next((one for one in told if case.people.match(one) is principal), None)
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
 from functools import cached_property
+from itertools import chain
 from types import MappingProxyType
 from typing import NamedTuple, TypeVar
 
@@ -178,8 +179,14 @@ class Membership:
 
     groups: tuple[DirectoryGroup, ...]
     names: frozenset[str] = frozenset()
-    people: frozenset[Member] | None = None
-    """Everybody whom the directory knows, in whatever group; None where that was not asked or can't be."""
+    people: Set[Member] | None = None
+    """Everybody whom the directory knows, in whatever group, in the order in which it lists them; None where
+    that was not asked or can't be."""
+
+    @cached_property
+    def everybody(self) -> Set[Member]:
+        """All of whom it tells anything: who is known, in the directory's order, and who is in a group."""
+        return dict.fromkeys(chain(self.people or (), *(group.members or () for group in self.groups))).keys()
 
     @cached_property
     def by_id(self) -> Mapping[str, Sequence[DirectoryGroup]]:

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from reconciler import reviews
 from reconciler.finding import Finding, Kind
-from reconciler.model import Member, Membership, Provenance, fold
+from reconciler.model import Member, Membership, Provenance, fold, fold_all
 from reconciler.people.classes import Classes, End, members
 from reconciler.people.identity import People
 from reconciler.phrases import minute
@@ -151,14 +151,12 @@ class _Desk:
     @cached_property
     def _members(self) -> Mapping[str, Collection[Member]]:
         """What the directory knows of everybody on the provider, by principal id."""
-        return members(self.membership, self.people)
+        return self.classes.known or members(self.membership, self.people)
 
     @cached_property
     def _listed(self) -> frozenset[str]:
         """The userNames that the directory was heard of, folded."""
-        inside = (group.members or frozenset() for group in self.membership.groups)
-        everybody = (self.membership.people or frozenset()).union(*inside)
-        return frozenset(fold(member.user_name) for member in everybody if member.user_name)
+        return frozenset(fold_all(one.user_name for one in self.membership.everybody if one.user_name))
 
     def _gone(self, owner: str) -> str:
         """Why an owner can't answer for anything; empty where they can, as far as is known."""

@@ -2,8 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache, partial
 from typing import NamedTuple
 
 from reconciler.model import Member, Membership, Role, fold
@@ -87,6 +88,8 @@ class Classes:
 
     standings: Mapping[str, Standing]
     problems: tuple[Problem, ...] = ()
+    known: Mapping[str, Collection[Member]] = field(default_factory=dict, compare=False)
+    """What the directory knows of people (`members`): of nobody where no class and no entry asks for it."""
 
     def of(self, principal_id: str) -> Standing:
         return self.standings.get(principal_id, EVERYBODY)
@@ -110,15 +113,13 @@ def tell_apart(policy: Policy, membership: Membership, people: People) -> Classe
         id_: _standing(inside.get(id_, ()), entries.get(id_, ()), known.get(id_, ()))
         for id_ in (inside.keys() | entries.keys()) - machines
     }
-    return Classes(standings, tuple(problems))
+    return Classes(standings, tuple(problems), known)
 
 
 def members(membership: Membership, people: People) -> Mapping[str, Collection[Member]]:
     """What the directory knows of everybody on the provider, by principal id."""
-    everybody: set[Member] = set(membership.people or ())
-    everybody.update(*(group.members or () for group in membership.groups))
     result: dict[str, list[Member]] = defaultdict(list)
-    for member in everybody:
+    for member in membership.everybody:
         if person := people.match(member):
             result[person.id].append(member)
     return result
@@ -152,17 +153,16 @@ def _entries(
 
     Who is called so by the directory alone is meant, too: their account has the old name until it is mended.
     """
-    told: dict[str, set[str]] = defaultdict(set)
-    for id_, several in known.items():
-        for member in several:
-            told[fold(member.user_name or "")].add(id_)
     result: dict[str, list[PersonEntry]] = defaultdict(list)
+    unnamed: dict[str, list[PersonEntry]] = defaultdict(list)
     for entry in entries:
         if person := people.named(entry.user):
             result[person.id].append(entry)
-            continue
-        for id_ in told.get(fold(entry.user), ()):
-            result[id_].append(entry)
+        else:
+            unnamed[fold(entry.user)].append(entry)
+    for id_, several in known.items() if unnamed else ():
+        for name in unnamed.keys() & {fold(member.user_name or "") for member in several}:
+            result[id_] += unnamed[name]
     return result
 
 
@@ -174,7 +174,8 @@ def _ids(
     problems: dict[Problem, None],
 ) -> set[str]:
     """Who the directory says is in a class; `problems` is added to where a group of it is not known."""
-    ids = {id_ for id_, several in known.items() if any(_matches(one, member) for member in several)}
+    matches = cache(partial(_matches, one))
+    ids = {id_ for id_, several in known.items() if any(matches(member.attributes) for member in several)}
     for reference in one.groups:
         found = groups.find(reference, one.at, membership)
         if isinstance(found, Problem):
@@ -184,11 +185,10 @@ def _ids(
     return ids
 
 
-def _matches(one: PersonClass, member: Member) -> bool:
+def _matches(one: PersonClass, attributes: tuple[tuple[str, str], ...]) -> bool:
+    """Whether somebody is in a class by their attributes (`Member.attributes`), which are those of many."""
     return any(
-        fold(value) in map(fold, one.attributes[name])
-        for name, value in member.attributes
-        if name in one.attributes
+        fold(value) in map(fold, one.attributes[name]) for name, value in attributes if name in one.attributes
     )
 
 

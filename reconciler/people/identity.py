@@ -78,8 +78,9 @@ class People:
 
     def named(self, user_name: str) -> Principal | None:
         """Who is called so, or was before as the policy says."""
-        for name in (user_name, *self.earlier.get(fold(user_name), ())):
-            if found := self.live.by_user_name.get(fold(name)):
+        folded = fold(user_name)
+        for name in (folded, *map(fold, self.earlier.get(folded, ()))):
+            if found := self.live.by_user_name.get(name):
                 return found
         return None
 
@@ -97,13 +98,12 @@ def together(membership: Membership) -> Membership:
     Where the records differ, as of somebody who was changed meanwhile, a single "inactive" counts, and a
     name that is not the same in all of them is not known.
     """
-    told = [group.members or frozenset() for group in membership.groups]
-    merged = _merged(frozenset[Member]().union(membership.people or (), *told))
+    merged = _merged(membership.everybody)
     if not merged:
         return membership
 
-    def persons(members: Set[Member] | None) -> frozenset[Member] | None:
-        return None if members is None else frozenset(merged.get(member, member) for member in members)
+    def persons(members: Set[Member] | None) -> Set[Member] | None:
+        return None if members is None else dict.fromkeys(merged.get(one, one) for one in members).keys()
 
     groups = tuple(replace(group, members=persons(group.members)) for group in membership.groups)
     return replace(membership, groups=groups, people=persons(membership.people))
@@ -111,6 +111,9 @@ def together(membership: Membership) -> Membership:
 
 def _merged(records: Collection[Member]) -> Mapping[Member, Member]:
     """Each record of somebody of whom there are several, to the one that they make together."""
+    known = {record.external_id for record in records if record.external_id and record.principal_id is None}
+    if len(known) == len(records):
+        return {}  # of each person there is one, as of most directories
     ids: dict[str, set[str]] = defaultdict(set)
     for record in records:
         if record.external_id and record.user_name:

@@ -4,9 +4,10 @@ The population is the fact, this is the intention. What the policy does not allo
 a finding.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from reconciler.change import (
     AccountChange,
@@ -18,7 +19,7 @@ from reconciler.change import (
     SetAttributes,
 )
 from reconciler.finding import Finding, Kind
-from reconciler.model import DesiredState, LiveState, Principal, fold
+from reconciler.model import DesiredState, LiveState, Member, Principal, fold
 from reconciler.people.population import Leaver, Match, Past, Population
 from reconciler.phrases import minute
 from reconciler.policy.document import DirectoryKind, Lifecycle, Organization
@@ -76,7 +77,7 @@ def decide(
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Case:
     """The population with all that a decision is made by."""
 
@@ -118,8 +119,8 @@ class _Case:
                 yield DeleteUser(account, f"deactivated by this program {minute(since)}")
 
     def repaired(self) -> Iterator[SetAttributes]:
-        for match in self.population.matches if self.lifecycle.repairs else ():
-            differences = tuple(one for one in self._differences(match) if not self._is_kept(match, one))
+        for match, changes in self.differing if self.lifecycle.repairs else ():
+            differences = tuple(one for one in changes if not self._is_kept(match, one))
             if differences and not self._untouched(match):
                 yield SetAttributes(match.principal, differences, _by(match))
 
@@ -164,17 +165,18 @@ class _Case:
             yield Finding(Kind.RETURNER, match.principal.user_name, message, remedy)
 
     def attributes(self) -> Iterator[Finding]:
-        for match in self.population.matches:
-            user = match.principal.user_name
+        for match in self.population.matches.values():
             if match.contradicted and match.member.active is not False:
                 message = _differs("externalId", match.principal.external_id, match.member.external_id)
                 remedy = (
                     "is it another person by this name, or `directory.attributes.external_id` another one?"
                 )
-                yield Finding(Kind.ATTRIBUTE, user, message, remedy)
+                yield Finding(Kind.ATTRIBUTE, match.principal.user_name, message, remedy)
+        remedy = "" if self.lifecycle.repairs else "see `lifecycle: {attributes: repair}`"
+        for match, changes in self.differing:
+            user = match.principal.user_name
             is_repaired = self.lifecycle.repairs and not self._untouched(match)
-            remedy = "" if self.lifecycle.repairs else "see `lifecycle: {attributes: repair}`"
-            for change in self._differences(match):
+            for change in changes:
                 message = _differs(change.attribute, change.before, change.after)
                 if self._is_kept(match, change):
                     yield Finding(Kind.ATTRIBUTE, user, message, _renaming(change))
@@ -192,12 +194,23 @@ class _Case:
         """Whether no run writes their attributes, whatever the policy says of others."""
         return match.contradicted or match.principal.id in self.population.exempt
 
+    @cached_property
+    def differing(self) -> Sequence[tuple[Match, tuple[AttributeChange, ...]]]:
+        """Those who are called otherwise on one side, with their differences."""
+        return [
+            (match, found)
+            for match in self.population.matches.values()
+            if (found := self._differences(match))
+        ]
+
     def _differences(self, match: Match) -> tuple[AttributeChange, ...]:
         """What the directory has otherwise. Nothing of those who are gone on either side.
 
         What an account lacks is no difference: many servers keep no e-mails, or show none.
         """
         account, member = match.principal, match.member
+        if _called(account) == _called(member):  # as nearly all are
+            return ()
         if member.active is False or not (account.entitled or account.id in self.population.returning):
             return ()
         asked = {
@@ -214,6 +227,10 @@ class _Case:
     def membership(self, match: Match) -> str:
         """Which groups of bindings somebody is in, in words."""
         return f"in {_groups(self.population.groups[match.member])}"
+
+
+def _called(one: Principal | Member) -> tuple[str | None, str | None, str | None]:
+    return (one.user_name, one.display_name, one.email)
 
 
 def _since(leaver: Leaver) -> str:

@@ -5,12 +5,21 @@ and their account stay as they are, and a problem says why.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Set
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from reconciler.errors import ReadError
-from reconciler.model import LiveState, Member, Membership, Principal, fold, provisional
+from reconciler.model import (
+    DirectoryGroup,
+    LiveState,
+    Member,
+    Membership,
+    Principal,
+    fold,
+    fold_all,
+    provisional,
+)
 from reconciler.people import groups
 from reconciler.people.identity import People
 from reconciler.policy.document import DirectoryKind, Policy
@@ -83,10 +92,10 @@ class Leaver:
 class Population:
     """What the directory's word means for the people on the server. Without one: nothing, for nobody."""
 
-    matches: tuple[Match, ...] = ()
-    """Sorted by userName. Nobody is in two of them."""
+    matches: Mapping[str, Match] = field(default_factory=dict)
+    """By principal id. Nobody of the directory is in two of them."""
     groups: Mapping[Member, tuple[str, ...]] = field(default_factory=dict)
-    """Everybody in the groups of bindings, with the names of these groups, sorted."""
+    """Of newcomers, strangers and returners: the names of the groups of bindings that they are in, sorted."""
     newcomers: tuple[Match, ...] = ()
     """Who may be created, with a provisional id, if the policy gives them anything. Sorted."""
     strangers: tuple[Member, ...] = ()
@@ -167,14 +176,16 @@ class _Sorting:
     past: Past
     own_user: str | None
     people: People = field(init=False)
-    persons: list[Member] = field(init=False)
-    """Everybody of whom the directory told, sorted."""
-    bound: dict[Member, tuple[str, ...]] = field(init=False)
-    """Those of them who are in groups of bindings, with the groups' names."""
+    meant: list[DirectoryGroup] = field(init=False)
+    """The groups that bindings mean for certain."""
+    bound: frozenset[Member] = field(init=False)
+    """Who is in them."""
     machines: frozenset[str] = field(init=False)
     """The folded userNames of service accounts, whom no directory of people need know."""
     owners: dict[str, list[Member]] = field(default_factory=dict)
-    """By principal id: the persons whose account it is."""
+    """By principal id: the persons whose account it is, sorted."""
+    outside: list[Member] = field(default_factory=list)
+    """Who may have access, and has no account. Sorted."""
     disputed: set[Member] = field(default_factory=set)
     """Persons who can't be told from others."""
     frozen: set[str] = field(default_factory=set)
@@ -188,24 +199,25 @@ class _Sorting:
 
     def __post_init__(self) -> None:
         self.people = People.on(self.live, self.policy.people)
-        self.bound = _bound(self.policy, self.membership)
+        self.meant = _meant(self.policy, self.membership)
+        self.bound = frozenset[Member]().union(*(group.members or () for group in self.meant))
         self.machines = frozenset(fold(account.user) for account in self.policy.service_accounts)
-        everybody = self.bound.keys() | (self.membership.people or frozenset())
-        for group in self.membership.groups:
-            everybody.update(group.members or ())
-        self.persons = sorted(everybody, key=_rank)
 
     # Who is who.
 
     def match(self) -> None:
         """Find everybody's account, and what contradicts itself."""
         owners: dict[str, list[Member]] = defaultdict(list)
-        for person in self.persons:
+        for person in self.membership.everybody:
             if account := self._account(person):
                 owners[account.id].append(person)
-        self.owners = owners
+            elif person.active is not False and self.people.match(person) is None:
+                self.outside.append(person)
+        self.outside.sort(key=_rank)
+        self.owners = dict(owners)
         for id_, persons in owners.items():
             if len(persons) > 1:
+                persons.sort(key=_rank)
                 user_name = self.live.people[id_].user_name
                 self._dispute(
                     f"the directory has {len(persons)} people who are '{user_name}' on the server: "
@@ -221,14 +233,15 @@ class _Sorting:
         """Whose account it is, by all keys. Disputed where they contradict each other."""
         by_id = self.people.by_external_id.get(person.external_id or "", [])
         named = self.people.named(person.user_name) if person.user_name else None
-        accounts = {account.id: account for account in (*by_id, *([named] if named else []))}
+        if len(by_id) == 1 and by_id[0] is named and person.principal_id is None:
+            return named  # as nearly everybody's
         if len(by_id) > 1:
             names = ", ".join(sorted(account.user_name for account in by_id))
             message = (
                 f"{len(by_id)} accounts on the server have the externalId of {_described(person)}: {names}"
             )
             remedy = "the identity provider must correct the externalId of all but one"
-        elif named and len(accounts) > 1:
+        elif named and by_id and named.id != by_id[0].id:
             message = (
                 f"{_described(person)} is '{by_id[0].user_name}' on the server by externalId, "
                 f"and '{named.user_name}' by userName"
@@ -236,15 +249,19 @@ class _Sorting:
             remedy = "the identity provider must rename one of the accounts, or correct its externalId"
         else:
             return self.people.match(person)
-        self._dispute(message, remedy, [person], accounts)
+        accounts = [*by_id, named] if named else by_id
+        self._dispute(message, remedy, [person], [account.id for account in accounts])
         return None
 
     def _find_namesakes(self) -> None:
         """Persons of one userName: each would be given the account of the other."""
+        present = [one for one in self.membership.everybody if one.user_name and one.active is not False]
+        names = fold_all(one.user_name or "" for one in present)
+        if len(set(names)) == len(names):
+            return
         by_name: dict[str, list[Member]] = defaultdict(list)
-        for person in self.persons:
-            if person.user_name and person.active is not False:
-                by_name[fold(person.user_name)].append(person)
+        for name, person in sorted(zip(names, present, strict=True), key=lambda pair: _rank(pair[1])):
+            by_name[name].append(person)
         for persons in by_name.values():
             if len(persons) > 1 and not self.disputed.issuperset(persons):
                 self._dispute(
@@ -257,11 +274,13 @@ class _Sorting:
 
     def _compare_ids(self) -> None:
         """See whether externalIds are to be believed; if not, nobody is created with one that is none."""
-        present = [match for match in self._matches() if match.member.active is not False]
-        other = sum(match.contradicted for match in present)
-        same = sum(match.agrees for match in present)
+        same = other = 0
+        for id_, persons in self.owners.items():
+            ours, theirs = self.live.people[id_].external_id, persons[0].external_id
+            if ours and theirs and id_ not in self.frozen and persons[0].active is not False:
+                same, other = same + (ours == theirs), other + (ours != theirs)
         self.ids_agree = same >= other
-        joining = [one for one in self.bound if one.external_id and self._is_stranger(one)]
+        joining = [one for one in self.outside if one.external_id and one in self.bound]
         if joining and self.policy.organization.lifecycle.creates and not self.ids_agree:
             self._dispute(
                 f"nobody is created: the externalId of {other} of the people on the server is not the "
@@ -278,9 +297,7 @@ class _Sorting:
         for account in lost:
             for trace in _traces(account.display_name, account.email, account.user_name):
                 traces[trace].append(account)
-        for person in self.persons:
-            if not self._is_stranger(person):
-                continue
+        for person in self.outside:
             # Of all people of a large directory, somebody is always called like somebody else.
             name = person.display_name if person in self.bound else None
             found = {
@@ -319,21 +336,24 @@ class _Sorting:
         matches = self._matches()
         newcomers = self._newcomers()
         joining = {one.member for one in newcomers}
-        strangers = [one for one in self.bound if self._is_stranger(one) and one not in joining]
+        strangers = [one for one in self.outside if one in self.bound and one not in joining]
         apart = self._told_apart(strangers)
         exempt = self._exempt()
         leavers, spared = self._leavers(exempt, apart)
-        returners = tuple(one for one in matches if self._returns(one) and one.principal.id not in exempt)
+        returners = sorted(
+            (one for id_, one in matches.items() if self._returns(one) and id_ not in exempt),
+            key=lambda match: _name(match.principal),
+        )
         lifecycle = self.policy.organization.lifecycle
         return Population(
             matches=matches,
-            groups=self.bound,
+            groups=self._groups({*joining, *strangers, *(one.member for one in returners)}),
             newcomers=newcomers,
-            strangers=tuple(sorted((one for one in strangers if one not in self.disputed), key=_rank)),
+            strangers=tuple(one for one in strangers if one not in self.disputed),
             returning=frozenset(
                 one.principal.id for one in returners if lifecycle.reactivates and not one.contradicted
             ),
-            returners=returners,
+            returners=tuple(returners),
             leavers=leavers,
             spared=spared,
             gone=self._gone(exempt, apart),
@@ -345,13 +365,12 @@ class _Sorting:
             problems=tuple(sorted(self.problems)),
         )
 
-    def _matches(self) -> tuple[Match, ...]:
-        found = (
-            Match(self.live.people[id_], persons[0])
+    def _matches(self) -> Mapping[str, Match]:
+        return {
+            id_: Match(self.live.people[id_], persons[0])
             for id_, persons in self.owners.items()
             if id_ not in self.frozen
-        )
-        return tuple(sorted(found, key=lambda match: _name(match.principal)))
+        }
 
     def _newcomers(self) -> tuple[Match, ...]:
         """The accounts that may be created. Who has no userName can't have one."""
@@ -359,13 +378,17 @@ class _Sorting:
             return ()
         return tuple(
             Match(_account(person, person.user_name), person)
-            for person in sorted(self.bound, key=_rank)
-            if person.user_name and self._is_stranger(person) and person not in self.disputed
+            for person in self.outside
+            if person.user_name and person in self.bound and person not in self.disputed
         )
 
-    def _is_stranger(self, person: Member) -> bool:
-        """Whether somebody may have access, and has no account."""
-        return person.active is not False and self.people.match(person) is None
+    def _groups(self, concerned: Set[Member]) -> Mapping[Member, tuple[str, ...]]:
+        """The names of the groups of bindings that some people are in, sorted."""
+        names: dict[Member, set[str]] = defaultdict(set)
+        for group in self.meant:
+            for member in concerned & (group.members or frozenset()):
+                names[member].add(group.name)
+        return {member: tuple(sorted(of_member)) for member, of_member in names.items()}
 
     def _told_apart(self, strangers: Collection[Member]) -> frozenset[str]:
         """Everybody but those who have no person, and may be one of the strangers by all that is known."""
@@ -387,12 +410,10 @@ class _Sorting:
         leavers: list[Leaver] = []
         spared: list[Leaver] = []
         for account in self.live.people.values():
-            if not account.entitled or account.id in self.frozen:
-                continue
             person = self._person(account)
-            if person is None and self.membership.people is None:
+            if person.active is not False if person else self.membership.people is None:
                 continue
-            if person is not None and person.active is not False:
+            if not account.entitled or account.id in self.frozen:
                 continue
             is_spared = account.id in exempt or (person is None and account.id in on_grant)
             leaver = self._leaver(account, person, doubtful=account.id not in apart)
@@ -410,7 +431,8 @@ class _Sorting:
 
     def _person(self, account: Principal) -> Member | None:
         """The person whose account it is."""
-        return next(iter(self.owners.get(account.id, ())), None)
+        persons = self.owners.get(account.id)
+        return persons[0] if persons else None
 
     def _keeps(self, leaver: Leaver) -> bool:
         """Whether somebody keeps all they hold: being listed no more may pass, being inactive is meant."""
@@ -443,12 +465,12 @@ class _Sorting:
         """Whether the directory means somebody inactive to be here. A status that we don't know does not."""
         member = match.member
         is_active = member.active or (member.active is None and not member.status)
-        return is_active and not match.principal.entitled and member in self.bound
+        return not match.principal.entitled and is_active and member in self.bound
 
     def _exempt(self) -> frozenset[str]:
         names = self.machines.union(map(fold, self.policy.organization.guardrails.protected))
-        exempt = {id_ for id_, account in self.live.people.items() if fold(account.user_name) in names}
-        return frozenset(exempt | {self.own_user} if self.own_user else exempt)
+        exempt = self._called(names)
+        return exempt | {self.own_user} if self.own_user else exempt
 
     def _named(self) -> frozenset[str]:
         """Whose class, end, grant or required role hangs on their userName."""
@@ -457,10 +479,12 @@ class _Sorting:
             *(grant.user for grant in self.policy.grants if self.now <= grant.expires),
             *self.policy.organization.guardrails.required_admins,
         }
-        folded = set(map(fold, names))
-        return frozenset(
-            id_ for id_, account in self.live.people.items() if fold(account.user_name) in folded
-        )
+        return self._called(set(map(fold, names)))
+
+    def _called(self, names: Collection[str]) -> frozenset[str]:
+        """Whose account has one of these folded userNames."""
+        known = self.live.by_user_name
+        return frozenset(known[name].id for name in names if name in known)
 
     def _on_grant(self) -> frozenset[str]:
         """Who has a temporary grant that is running: the policy knows them, if the directory does not."""
@@ -472,15 +496,10 @@ class _Sorting:
         return frozenset(account.id for account in running if account)
 
 
-def _bound(policy: Policy, membership: Membership) -> dict[Member, tuple[str, ...]]:
-    """Everybody in a group that a binding means for certain, with the names of these groups."""
-    names: dict[Member, set[str]] = defaultdict(set)
-    for binding in policy.bindings:
-        group = groups.find(binding.group, binding.at, membership, suggests=False)
-        if not isinstance(group, Problem):
-            for member in group.members or ():
-                names[member].add(group.name)
-    return {member: tuple(sorted(of_member)) for member, of_member in names.items()}
+def _meant(policy: Policy, membership: Membership) -> list[DirectoryGroup]:
+    """The groups that bindings mean for certain."""
+    found = (groups.find(one.group, one.at, membership, suggests=False) for one in policy.bindings)
+    return [group for group in found if not isinstance(group, Problem)]
 
 
 def _account(person: Member, user_name: str) -> Principal:

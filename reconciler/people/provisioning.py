@@ -28,8 +28,7 @@ def findings(
     Somebody who leaves, or can't be told, is not named again here.
     """
     log = _Log.of(failures)
-    by_member = {match.member: match for match in population.matches}
-    by_id = {match.principal.id: match for match in population.matches}
+    by_member = {match.member: match for match in population.matches.values()} if pushed else {}
     found = [
         *(_missing(member, population.groups[member], log) for member in population.strangers),
         *(
@@ -40,7 +39,7 @@ def findings(
         *(
             finding
             for ours, theirs in _pairs(membership, pushed)
-            for finding in _memberships(ours, theirs, by_member, by_id, log)
+            for finding in _memberships(ours, theirs, by_member, population.matches, log)
         ),
     ]
     return tuple(sorted(found, key=lambda finding: finding.rank))

@@ -1235,7 +1235,7 @@ def test_nobody_who_is_protected_held_or_exempt_changes(seen: Sides, rules: Life
 @given(sides(), lifecycles)
 def test_no_e_mail_matches_anybody(seen: Sides, rules: Lifecycle) -> None:
     people, eng, live, past = seen.people, seen.eng, seen.live, seen.past
-    for match in life(people, live, eng=eng, rules=rules, past=past).population.matches:
+    for match in life(people, live, eng=eng, rules=rules, past=past).population.matches.values():
         account, member = match.principal, match.member
         by_name = member.user_name and fold(member.user_name) == fold(account.user_name)
         assert by_name or (member.external_id and member.external_id == account.external_id)
@@ -1263,6 +1263,6 @@ def test_only_who_is_listed_as_active_or_not_at_all_is_spared_a_directory_that_c
 ) -> None:
     people, eng, live, past = seen.people, seen.eng, seen.live, seen.past
     found = life(people, live, eng=eng, rules=rules, past=past)
-    for match in found.population.matches:
+    for match in found.population.matches.values():
         if match.member.active is False:
             assert found.asked.holdings(match.principal.id) == {}

@@ -73,7 +73,7 @@ class EntraDirectory:
         return Membership(
             tuple(self._answer(group, members[id_]) for id_, group in meant.items()),
             frozenset(self._names.union(group.name for group in meant.values())),
-            frozenset(self._known.values()) if everybody else None,
+            dict.fromkeys(self._known.values()).keys() if everybody else None,
         )
 
     def failures(self) -> tuple[ProvisioningFailure, ...]:

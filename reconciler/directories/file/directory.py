@@ -4,9 +4,10 @@ How old it is, is told by the export itself and by nothing else: a checkout or a
 file's own time new.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +113,7 @@ class _Person:
         return value if isinstance(value, str) else None
 
 
-@dataclass(slots=True)
+@dataclass
 class _Content:
     """What a document of the right form means: groups and people that don't contradict themselves."""
 
@@ -142,16 +143,20 @@ class _Content:
 
     def groups(self) -> Iterator[DirectoryGroup]:
         """The groups. One without an id is given one that no policy would name."""
-        people = {name: self._member(person) for name, person in self._people.items()}
         for group, members in zip(self._value["groups"], self._members, strict=True):
             id_ = group.get("id", f"{NO_ID}{group['name']}")
-            yield DirectoryGroup(id_, group["name"], frozenset(people[name] for name in members))
+            yield DirectoryGroup(id_, group["name"], frozenset(self._known[name] for name in members))
 
-    def everybody(self) -> frozenset[Member] | None:
+    def everybody(self) -> Set[Member] | None:
         """Everybody, where the export says that it lists everybody."""
         if "people" not in self._value:
             return None
-        return frozenset(map(self._member, self._people.values()))
+        return dict.fromkeys(self._known.values()).keys()
+
+    @cached_property
+    def _known(self) -> Mapping[str, Member]:
+        """Everybody, by folded user_name."""
+        return {name: self._member(person) for name, person in self._people.items()}
 
     def _list(self, steps: Steps, entry: Mapping[str, Any]) -> None:
         earlier = self._people.get(fold(entry["user_name"]))

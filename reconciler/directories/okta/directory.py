@@ -91,7 +91,7 @@ class OktaDirectory:
                 for id_, group in meant.items()
             ),
             frozenset(self._names),
-            None if people is None else frozenset(people.values()),
+            None if people is None else dict.fromkeys(people.values()).keys(),
         )
 
     def failures(self) -> tuple[ProvisioningFailure, ...]:
