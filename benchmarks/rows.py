@@ -109,6 +109,10 @@ def think(bench: Bench) -> Iterator[Line]:
         ),
         AtMost(11),
     )  # fmt: skip
+    alone = loads(cost([*command, "--kind", "file", "--times", "0"]).output)["cold"]
+    whole = "it tells of everybody, and has a say in accounts; classes of people, too"
+    own = Figure(f"{what}, the first time in a process", (alone,))
+    yield Result("think", "thinking, a directory of its own", "s", own, None, None, (whole,))
 
 
 def apply(bench: Bench) -> Iterator[Line]:

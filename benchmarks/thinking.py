@@ -1,4 +1,4 @@
-"""Thinking alone: `python -m benchmarks.thinking [--people N] [--changed N] [--kind scim|file]`.
+"""Thinking alone: `python -m benchmarks.thinking [--people N] [--changed N] [--kind scim|file] [--times N]`.
 
 Prints as JSON the seconds of CPU of desired state, drift, plan and guardrails of people in memory: nothing
 is read. `cold` is the first time in a process, with all that is loaded only then. `large` are several more,
@@ -293,18 +293,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--people", type=int, default=100_000)
     parser.add_argument("--changed", type=int, default=5_000)
     parser.add_argument("--kind", type=DirectoryKind, choices=KINDS, default=DirectoryKind.SCIM)
+    parser.add_argument("--times", type=int, default=TIMES)
     given = parser.parse_args(arguments)
     differing = max(1, given.people // given.changed)
     large = thinking(given.people, given.kind, differing=differing)
     small = [
-        thinking(max(IN_A_GROUP, given.people // 10), given.kind, differing=differing) for _ in range(10)
+        thinking(max(IN_A_GROUP, given.people // 10), given.kind, differing=differing)
+        for _ in range(10 if given.times else 0)
     ]
     gc.collect()
     gc.set_threshold(*COLLECTION)  # as the command line does
     cold = seconds(large)
-    pairs = [(sum(map(seconds, small)), seconds(large)) for _ in range(TIMES)]
-    smalls, larges = zip(*pairs, strict=True)
-    print(json.dumps({"cold": cold, "small": [ten / 10 for ten in smalls], "large": larges}))
+    pairs = [(sum(map(seconds, small)), seconds(large)) for _ in range(given.times)]
+    found = {"small": [ten / 10 for ten, _ in pairs], "large": [one for _, one in pairs]}
+    print(json.dumps({"cold": cold, **found}))
 
 
 if __name__ == "__main__":
