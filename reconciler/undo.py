@@ -54,7 +54,7 @@ def way_back(run: PastRun, live: LiveState, scopes: Collection[Scope], ledger: s
     ids = _Ids(live)
     accounts = _Accounts(run, ledger, ids)
     returning = {change.principal.id for change in accounts.changes if isinstance(change, SetActive)}
-    roles = {id_: dict(holdings) for id_, holdings in live.roles.items()}
+    taken_back: dict[str, dict[Scope, Roles]] = {}
     why: dict[str, dict[Scope, tuple[Provenance, ...]]] = {}
     entries: dict[str, dict[Scope, tuple[str, ...]]] = {}
     moved: list[str] = []
@@ -66,14 +66,15 @@ def way_back(run: PastRun, live: LiveState, scopes: Collection[Scope], ledger: s
         if reason := _obstacle(person, now, trail, known=scope in scopes, returns=returns):
             moved.append(f"{trail.subject}, {scope}: {reason}")
             continue
-        roles.setdefault(id_, {})[scope] = trail.before
+        taken_back.setdefault(id_, dict(live.holdings(id_)))[scope] = trail.before
         entries.setdefault(id_, {})[scope] = trail.entries
         at = Location(ledger, trail.line)
         why.setdefault(id_, {})[scope] = (Provenance(UNDO, run.id, at, max(now | trail.before)),)
-    kept = {id_: {scope: held for scope, held in of.items() if held} for id_, of in roles.items()}
-    given = sum(map(len, kept.values()))
+    left = {id_: {scope: held for scope, held in of.items() if held} for id_, of in taken_back.items()}
+    roles = {**live.roles, **left}
+    given = sum(map(len, roles.values()))
     return WayBack(
-        DesiredState(kept, why, given=given, entries=entries),
+        DesiredState(roles, why, given=given, entries=entries),
         tuple(moved),
         tuple(accounts.changes),
         tuple(accounts.lost),

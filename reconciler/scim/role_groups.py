@@ -7,6 +7,7 @@ puts a list together itself could lose one of them.
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
+from functools import cache
 from threading import Lock
 from urllib.parse import quote
 
@@ -47,9 +48,10 @@ def live(reading: Reading, names: RoleNames, members_from: MembersFrom) -> LiveS
             raise ReadError(f"could not tell who is in the role group {quoted(group.name)}: {found.words}")
         for id_ in found & people.keys():
             roles[id_].add(meaning)
+    holdings = cache(gathered)  # one value for all who are in the same groups
     return LiveState(
         {id_: person.principal for id_, person in people.items()},
-        {id_: gathered(meanings) for id_, meanings in roles.items()},
+        {id_: holdings(frozenset(meanings)) for id_, meanings in roles.items()},
         frozenset(groups),
     )
 
