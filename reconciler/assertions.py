@@ -200,11 +200,12 @@ class _Bench:
 
     @cached_property
     def before(self) -> Collection[_Holders]:
-        """Whom the plan changes."""
+        """Whom the plan changes, by what they hold before it."""
         return self._alike_of_changed(self.held_before)
 
     @cached_property
     def after(self) -> Collection[_Holders]:
+        """The same after it."""
         return self._alike_of_changed(self.held_after)
 
     def _alike_of_changed(self, roles: Mapping[str, Holdings]) -> Collection[_Holders]:

@@ -411,9 +411,8 @@ class _Sorting:
         spared: list[Leaver] = []
         for account in self.live.people.values():
             person = self._person(account)
-            if person.active is not False if person else self.membership.people is None:
-                continue
-            if not account.entitled or account.id in self.frozen:
+            stays = person.active is not False if person else self.membership.people is None
+            if stays or not account.entitled or account.id in self.frozen:
                 continue
             is_spared = account.id in exempt or (person is None and account.id in on_grant)
             leaver = self._leaver(account, person, doubtful=account.id not in apart)
