@@ -100,7 +100,7 @@ class _Server:
 
     def read(self) -> LiveState:
         """Without what the last one remembers."""
-        return LiveState(self.people, Aligned(self.people, self.held, NOTHING))
+        return LiveState(self.people, Aligned(self.people, self.held))
 
     def read_back(self, principal_ids: Collection[str]) -> LiveState:
         return self.read()

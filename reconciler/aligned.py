@@ -5,7 +5,6 @@ with them then.
 """
 
 from collections.abc import Iterator, Mapping
-from functools import cached_property
 from itertools import repeat
 from typing import TypeVar
 
@@ -16,35 +15,40 @@ U = TypeVar("U")
 class Aligned(Mapping[str, T]):
     """One value of each person by their id, as a list in the order of the people.
 
-    Who has `nothing`, which is false, counts as absent.
+    Who has nothing, which is a value that is false, counts as absent.
     """
 
-    def __init__(self, people: Mapping[str, object], each: list[T], nothing: T) -> None:
-        """`each` is of `people`, in their order. Neither is copied."""
+    def __init__(
+        self,
+        people: Mapping[str, object],
+        each: list[T],
+        positions: Mapping[str, int] | None = None,
+    ) -> None:
+        """`each` is of `people`, in their order; neither is copied. `positions` need not be known yet."""
         self.people = people
         self.each = each
-        self._nothing = nothing
+        self._positions = positions
 
     @classmethod
     def of(cls, people: Mapping[str, object], values: Mapping[str, T], nothing: T) -> "Aligned[T]":
-        """What these people have: `values` itself, where it is of just them already."""
+        """What these people have, or `nothing`; `values` itself, where it is of just them already."""
         if not isinstance(values, Aligned):
-            return cls(people, [values.get(id_, nothing) for id_ in people], nothing)
+            return cls(people, [values.get(id_, nothing) for id_ in people])
         if values.people is people:
             return values
         everything = [*values.each, nothing]
-        return cls(people, [everything[at] for at in map(values.positions.get, people, repeat(-1))], nothing)
+        return cls(people, [everything[at] for at in map(values.positions.get, people, repeat(-1))])
 
-    def beside(self, each: list[U], nothing: U) -> "Aligned[U]":
+    def beside(self, each: list[U]) -> "Aligned[U]":
         """Something else of the same people."""
-        other = Aligned(self.people, each, nothing)
-        other.positions = self.positions
-        return other
+        return Aligned(self.people, each, self.positions)
 
-    @cached_property
+    @property
     def positions(self) -> Mapping[str, int]:
         """By id: where somebody stands in the order of the people."""
-        return dict(zip(self.people, range(len(self.people)), strict=True))
+        if self._positions is None:
+            self._positions = dict(zip(self.people, range(len(self.people)), strict=True))
+        return self._positions
 
     def put(self, id_: str, value: T) -> None:
         """Let one of the people have something else. Raises KeyError where it is nobody of them."""

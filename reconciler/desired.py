@@ -141,9 +141,8 @@ class _Expansion:
     def __post_init__(self) -> None:
         everybody = self.live.held
         nothing: _Offers = ()
-        self.given, self.idle, self.to_come = (
-            everybody.beside([nothing] * len(everybody.people), nothing) for _ in range(3)
-        )
+        books = (everybody.beside([nothing] * len(everybody.people)) for _ in range(3))
+        self.given, self.idle, self.to_come = books
         at = everybody.positions
         self.bounds = {at[id_]: one.bounds for id_, one in self.classes.standings.items()}
         self.excluded = frozenset(at[id_] for id_ in self.barred)
@@ -264,7 +263,7 @@ class _Expansion:
         for offers, held in dict(zip(given, live.each, strict=True)).items():
             asked = _highest(offers)
             highest[offers] = held if held == asked else asked
-        return live.beside([*map(highest.__getitem__, given)], NOTHING)
+        return live.beside([*map(highest.__getitem__, given)])
 
     def _bind(self, binding: Binding, group: DirectoryGroup) -> None:
         self.bound.append(group)

@@ -64,7 +64,7 @@ def live(reading: Reading, names: RoleNames) -> LiveState:
     somebody = dict(zip(lists, reading.people.values(), strict=True))
     standings = {key: _standing(person, names) for key, person in somebody.items()}
     holding = {key: one.holdings or NOTHING for key, one in standings.items()}
-    held = Aligned(people, [*map(holding.__getitem__, lists)], NOTHING)
+    held = Aligned(people, [*map(holding.__getitem__, lists)])
     more = {key: one for key, one in standings.items() if one.entries or one.foreign}
     told = [(id_, more[key]) for id_, key in zip(people, lists, strict=True) if key in more] if more else []
     return LiveState(

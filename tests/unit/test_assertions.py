@@ -169,6 +169,30 @@ def test_classes_are_told_as_for_everything_else() -> None:
     assert by(judged(asserted, held, *changes, others=others)) == [("kim", "max"), ()]
 
 
+def test_of_several_names_groups_or_classes_everybody_is_meant() -> None:
+    held: Mapping[str, Holdings] = {"kim": {}, "lee": {}, "ann": {}, "max": {}}
+    changes = [set_roles(name, ADMIN) for name in held]
+    others = (person_class("a"), person_class("b"), person("kim", "a"), person("max", "b"))
+
+    def breaking(several: Whom) -> tuple[str, ...]:
+        asserted = assertion(Never(several, access(web="admin")))
+        return by(judged(asserted, held, *changes, others=others))[0]
+
+    assert breaking(whom("kim", "ann")) == ("ann", "kim")
+    assert breaking(whom(groups=["eng", "ops"])) == ("ann", "kim", "lee")
+    assert breaking(whom(classes=["a", "b"])) == ("kim", "max")
+    assert breaking(whom(groups=["lost", "ops"])) == ("ann", "kim", "lee", "max")  # it may be any of them
+
+
+def test_who_is_excepted_is_not_counted_whether_they_gain_or_lose_it() -> None:
+    asserted = assertion(AtMost(1, access(web="admin")), excepted=whom("ann"))
+    held = {"kim": holds(web="admin"), "ann": holds(web="admin"), "lee": {}}
+    gains = set_roles("ann", ADMIN)
+    loses = set_roles("ann", scope_change(WEB, "admin", ""))
+    assert by(judged(asserted, {**held, "ann": {}}, gains)) == [(), ()]
+    assert by(judged(asserted, held, loses, set_roles("lee", ADMIN))) == [("lee",), ()]
+
+
 def test_service_accounts_and_protected_people_are_held_to_it_too() -> None:
     of = organization(guardrails=replace(UNLIMITED, protected=("ann@acme.example",)))
     asks = policy(
@@ -342,6 +366,31 @@ def test_a_breach_names_the_person_the_role_and_the_line_that_gives_it() -> None
     )
 
 
+def test_of_roles_that_are_never_together_each_is_told_with_what_gives_it_the_highest_first() -> None:
+    asserted = assertion(NeverTogether(access(app="viewer", web="admin")))
+    grant = provenance("kim", "viewer", until=NOW, line=3)
+    of = desired(why={"kim": {WEB: (BY_ENG,), APP: (grant,)}})
+    (breach,) = judged(asserted, {"kim": holds(app="viewer")}, kim(ADMIN), of=of).caused
+    assert str(breach.people[0]) == (
+        "admin of project 'web' by group eng (team.yaml:7) and "
+        "viewer of project 'app' by temporary grant (team.yaml:3)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ("service account", "by service account (team.yaml:7)"),
+        ("undo", "by undo of eng (team.yaml:7)"),
+    ],
+)
+def test_what_gives_a_role_is_told_by_its_kind(entry: str, words: str) -> None:
+    asserted = assertion(Never(whom("kim"), access(web="admin")))
+    of = desired(why={"kim": {WEB: (replace(BY_ENG, entry=entry),)}})
+    (breach,) = judged(asserted, {}, kim(ADMIN), of=of).caused
+    assert str(breach.people[0]) == f"admin of project 'web' {words}"
+
+
 def test_a_role_that_applies_from_the_organization_is_told_there() -> None:
     asserted = assertion(NeverTogether(access(web="admin", app="viewer")))
     over = replace(BY_ENG, ended=True)
@@ -358,6 +407,7 @@ def test_a_number_that_is_too_high_is_told_of_the_organization() -> None:
         "has 4 people as admin of the organization, and 'A pair' allows 2: ann@acme.example, "
         "bob@acme.example, Cleo@acme.example and 1 more",
     )
+    assert (finding.remedy, finding.at) == (assertions.REMEDY, at(90, "assertions.yaml"))
 
 
 def violations(judgement: Judgement) -> tuple[Violation, ...]:

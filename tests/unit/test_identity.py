@@ -36,6 +36,10 @@ def together(*records: Member) -> frozenset[Member]:
             Member("u-ann", user_name="ann@acme.example", active=False, email="a@x"),
         ),
         (
+            [ANN._replace(principal_id="u-ann"), Member("u-ann", external_id="x-2")],
+            ANN._replace(principal_id="u-ann", external_id=None),
+        ),
+        (
             [ANN._replace(attributes=(("type", "staff"),)), ANN._replace(attributes=(("city", "Bonn"),))],
             ANN._replace(attributes=(("city", "Bonn"), ("type", "staff"))),
         ),
@@ -55,6 +59,7 @@ def together(*records: Member) -> frozenset[Member]:
         "an e-mail in two cases",
         "two e-mails",
         "an id of the server",
+        "an id of the server, and two others",
         "attributes",
         "inactive",
     ],
