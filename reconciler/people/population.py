@@ -121,12 +121,8 @@ class Population:
     """Whom the policy names by the userName that they have: by another, it would not know them any more."""
     problems: tuple[Problem, ...] = ()
 
-    def entitles(self, person: Principal) -> bool:
-        """Whether somebody can be given anything."""
-        return person.id in self.returning or (person.entitled and person.id not in self.denied)
-
     def barred(self, people: Mapping[str, Principal]) -> frozenset[str]:
-        """The ids of those whom it does not entitle: few, so that nobody else need be asked about."""
+        """The ids of those who can be given nothing: few, so that nobody else need be asked about."""
         inactive = {id_ for id_, person in people.items() if person.active is False}
         return frozenset((inactive | self.denied.keys()) - self.returning)
 

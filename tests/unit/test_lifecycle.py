@@ -416,6 +416,42 @@ def test_externalids_that_prove_nothing_are_no_problem_where_nobody_joins() -> N
     assert (seen.problems, seen.asked.roles) == ([], {"u-bob": holds("viewer")})
 
 
+@pytest.mark.parametrize(
+    ("listed", "account_of_bob", "created"),
+    [
+        pytest.param([BOB], account("bob", external_id="bob.nick"), False, id="somebody's are not the same"),
+        pytest.param([left("bob")], account("bob", external_id="bob.nick"), True, id="but they left"),
+        pytest.param([BOB], account("bob", external_id=None), True, id="the server tells none"),
+        pytest.param([person("bob", external_id=None)], BOBS, True, id="the directory tells none"),
+        pytest.param(
+            [BOB, person("bob", external_id="x-2")],
+            account("bob", external_id="bob.nick"),
+            True,
+            id="nobody can tell whose account it is",
+        ),
+    ],
+)
+def test_whether_externalids_are_the_same_is_told_by_those_who_are_here_for_certain(
+    listed: list[Member], account_of_bob: Principal, created: bool
+) -> None:
+    lee = person("lee")
+    seen = life([lee, *listed], server(account_of_bob), eng=[lee], rules=JOINING)
+    assert ("new:lee@acme.example" in seen.asked.roles) is created
+
+
+def test_an_id_of_the_server_goes_before_all_other_keys() -> None:
+    ann, mixed_up = person(), person(principal_id="u-bob")
+    assert life([ann], server(account(), BOBS)).population.matches.keys() == {"u-ann"}
+    assert life([mixed_up], server(account(), BOBS)).population.matches.keys() == {"u-bob"}
+
+
+def test_who_has_no_externalid_is_created_where_those_prove_nothing() -> None:
+    lee = person("lee", external_id=None)
+    bob = account("bob", external_id="bob.nick")
+    seen = life([lee, BOB], server(bob), eng=[lee], rules=JOINING)
+    assert seen.asked.roles == {"new:lee@acme.example": holds("viewer")}
+
+
 def test_externalids_that_prove_nothing_tell_nobody_apart_from_a_stranger() -> None:
     bob, live = account("bob", external_id="bob.nick"), {"ann": holds("viewer")}
     seen = life([person("lee"), BOB], server(account(), bob, **live), eng=[person("lee")])
