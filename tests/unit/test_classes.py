@@ -94,6 +94,25 @@ def test_the_policy_puts_people_in_classes_by_any_name_that_they_had() -> None:
     assert classes.tell_apart(written, NO_GROUPS, people) == Classes({"u-bob": Standing(("a",))})
 
 
+def test_the_policy_means_whom_the_directory_alone_calls_so_and_nobody_else() -> None:
+    renamed = ANN._replace(external_id="x-ann")
+    listed = (
+        Member(external_id="x-ann", user_name="Ann.New@acme.example"),
+        Member(user_name=BOB.user_name),
+        Member(),
+    )
+    found = told(
+        person_class("a"),
+        person_class("b"),
+        person("ann", "b"),
+        person("ann.new", "a", ends=SOON),
+        person("gone", "a"),
+        groups=Membership((), people=frozenset(listed)),
+        people=(renamed, BOB),
+    )
+    assert found.standings == {"u-ann": Standing(("a", "b"), end=End(SOON, at(1, "people.yaml"), "a"))}
+
+
 def test_who_is_in_no_class_is_held_to_nothing() -> None:
     found = told(person_class(highest="viewer", named=True, end_required=True))
     assert found.of("u-ann") == Standing() == classes.EVERYBODY

@@ -164,14 +164,16 @@ def test_past_their_end_nothing_gives_anybody_anything_and_that_is_the_reason(
 
 
 def test_an_end_takes_from_everybody_whose_it_is_and_from_nobody_else() -> None:
-    over, staying = ([f"{word}{number}" for number in range(20)] for word in ("over", "staying"))
+    words = ("over", "not yet", "staying")
+    over, not_yet, staying = ([f"{word}{number}" for number in range(20)] for word in words)
     state = expand(
         *(person(name, ends=OVER) for name in over),
+        *(person(name, ends=NOW) for name in not_yet),
         binding("eng", web="viewer"),
-        groups=membership(group("eng", *over, *staying)),
-        live=live({name: holds(web="viewer") for name in (*over, *staying)}),
+        groups=membership(group("eng", *over, *not_yet, *staying)),
+        live=live({name: holds(web="viewer") for name in (*over, *not_yet, *staying)}),
     )
-    assert state.roles == by_id({name: holds(web="viewer") for name in staying})
+    assert state.roles == by_id({name: holds(web="viewer") for name in (*not_yet, *staying)})
 
 
 def test_the_end_counts_from_the_moment_after_the_last() -> None:
