@@ -5,7 +5,7 @@ from enum import IntEnum, StrEnum
 from typing import assert_never
 from unicodedata import normalize
 
-from reconciler.model import ORGANIZATION, Principal, Provenance, Role, Roles, Scope, fold
+from reconciler.model import ORGANIZATION, Principal, Provenance, Role, Roles, Scope, fold, highest
 
 
 class Stage(IntEnum):
@@ -56,11 +56,11 @@ class ScopeChange:
 
     @property
     def gains(self) -> bool:
-        return max(self.after, default=0) > max(self.before, default=0)
+        return highest(self.after) > highest(self.before)
 
     @property
     def loses(self) -> bool:
-        return max(self.after, default=0) < max(self.before, default=0)
+        return highest(self.after) < highest(self.before)
 
     @property
     def unseats(self) -> bool:

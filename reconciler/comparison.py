@@ -25,6 +25,7 @@ from reconciler.model import (
     Principal,
     Scope,
     fold,
+    highest,
 )
 from reconciler.naming import RoleNames
 from reconciler.people import lifecycle, population
@@ -249,7 +250,7 @@ def _with_former(found: Drift, before: DesiredState) -> Drift:
         former = tuple(
             replace(reason, former=True)
             for reason in before.why.get(id_, {}).get(one.scope, ())
-            if reason.role > max(one.desired, default=0)
+            if reason.role > highest(one.desired)
             and not (reason.ended or reason.withheld or (reason.entry, reason.name) in still)
         )
         return replace(one, why=one.why + former)

@@ -28,6 +28,7 @@ from reconciler.model import (
     Roles,
     Scope,
     fold,
+    highest,
 )
 from reconciler.people import classes, groups
 from reconciler.people.classes import Classes, End
@@ -270,8 +271,8 @@ def _is_above(organization: ScopeExplanation, project: ScopeExplanation | None) 
     """Whether the role in the organization is the one that applies in the project, now or after a plan."""
     if project is None:
         return True
-    return _highest(organization.live) > _highest(project.live) or (
-        _highest(organization.desired) > _highest(project.desired)
+    return highest(organization.live) > highest(project.live) or (
+        highest(organization.desired) > highest(project.desired)
     )
 
 
@@ -333,8 +334,9 @@ def _scopes(case: Case, id_: str) -> list[Scope]:
 def _scope(case: Case, principal: Principal, scope: Scope) -> ScopeExplanation:
     id_ = principal.id
     reasons = _reasons(case, id_, scope)
-    given = _highest(
-        one.source.role for one in reasons if _gives(one.source) and one.standing is not Standing.TO_COME
+    given = max(
+        (one.source.role for one in reasons if _gives(one.source) and one.standing is not Standing.TO_COME),
+        default=0,
     )
     explained = ScopeExplanation(
         scope,
@@ -352,7 +354,7 @@ def _scope(case: Case, principal: Principal, scope: Scope) -> ScopeExplanation:
 
 def _verdict(scope: ScopeExplanation, given: int) -> Verdict:
     """`given` is the highest role that an entry gives, whether or not that comes to anything."""
-    has, should = _highest(scope.live), _highest(scope.desired)
+    has, should = highest(scope.live), highest(scope.desired)
     if should > given or (should < given and scope.live == scope.desired):
         return Verdict.HELD
     if has < should:
@@ -372,7 +374,7 @@ def _reasons(case: Case, id_: str, scope: Scope) -> tuple[Reason, ...]:
     to_come = [
         Reason(source, Standing.TO_COME) for source in case.desired.to_come.get(id_, {}).get(scope, ())
     ]
-    asked = _highest(case.desired.holdings(id_).get(scope, NONE))
+    asked = highest(case.desired.holdings(id_).get(scope, NONE))
     if id_ in case.protected or any(source.role > asked for source in holding):
         ranked = [Reason(source, Standing.IDLE) for source in holding]
     else:
@@ -401,7 +403,7 @@ def _above(case: Case, id_: str, scope: Scope) -> Role | None:
     for holdings in (case.desired.holdings(id_), case.live.holdings(id_)):
         here, everywhere = holdings.get(scope, NONE), holdings.get(ORGANIZATION, NONE)
         if here:
-            return max(everywhere) if _highest(everywhere) > max(here) else None
+            return max(everywhere) if highest(everywhere) > max(here) else None
     return None
 
 
@@ -451,7 +453,3 @@ def _idle_groups(case: Case, principal: Principal) -> tuple[str, ...]:
         if any(case.people.match(member) is principal for member in group.members or ())
     )
     return tuple(sorted(group.name for group in theirs if group not in giving))
-
-
-def _highest(roles: Iterable[Role]) -> int:
-    return max(roles, default=0)

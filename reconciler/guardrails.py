@@ -29,6 +29,7 @@ from reconciler.model import (
     Scope,
     Term,
     fold,
+    highest,
 )
 from reconciler.phrases import counted_people, shortened
 from reconciler.plan import Plan, after
@@ -409,10 +410,7 @@ def _emptied_groups(case: _Case) -> Violation | None:
 def _lost(change: SetRoles) -> frozenset[tuple[Scope, Role]]:
     """What somebody has before a change and has no more after it, nor anything higher."""
     return frozenset(
-        (scope.scope, role)
-        for scope in change.scopes
-        for role in scope.before
-        if role > max(scope.after, default=0)
+        (scope.scope, role) for scope in change.scopes for role in scope.before if role > highest(scope.after)
     )
 
 

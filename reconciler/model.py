@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import chain
 from types import MappingProxyType
 from typing import NamedTuple, TypeVar
@@ -63,6 +63,13 @@ ORGANIZATION = Scope()
 
 Roles = frozenset[Role]
 """The roles that one principal holds in one scope. The highest applies; a converged state has one."""
+
+
+@cache
+def highest(roles: Roles) -> int:
+    """The role that applies where somebody holds these; 0 where they hold none."""
+    return max(roles, default=0)
+
 
 ALONE: Mapping[Role, Roles] = MappingProxyType({role: frozenset({role}) for role in Role})
 """Each role by itself, as nearly everybody holds it: one value for all, which compares at once."""

@@ -23,6 +23,7 @@ from reconciler.model import (
     Provenance,
     Roles,
     Scope,
+    highest,
     provisional,
 )
 from reconciler.problem import Location
@@ -211,7 +212,7 @@ def _obstacle(person: Principal | None, now: Roles, trail: _Trail, *, known: boo
         left = " or ".join(dict.fromkeys(_told(scope.after) for scope, _ in trail.writes))
         return f"the run left {left}, now it is {_told(now)}"
     entitled = person.entitled or returns
-    if trail.active and not entitled and max(trail.before, default=0) > max(now, default=0):
+    if trail.active and not entitled and highest(trail.before) > highest(now):
         return "the person is not active any more"
     return ""
 

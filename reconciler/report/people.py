@@ -15,7 +15,7 @@ from reconciler.change import (
     SetAttributes,
     SetRoles,
 )
-from reconciler.model import DIRECTORY, UNDO, Provenance, Roles
+from reconciler.model import DIRECTORY, UNDO, Provenance, Roles, highest
 from reconciler.phrases import minute
 from reconciler.plan import after
 from reconciler.planning import Prepared
@@ -164,13 +164,13 @@ def roles(held: Roles) -> str:
 
 
 def _why(change: SetRoles, scope: ScopeChange) -> Words:
-    highest = max(scope.after, default=0)
+    applies = highest(scope.after)
     if scope.why and scope.why[0].entry == UNDO:
         return _source(scope.why[0])
     former = [_source(reason) for reason in scope.why if reason.former]
     holding = [r for r in scope.why if not (r.ended or r.withheld or r.former)]
-    given = [_source(reason) for reason in holding if reason.role == highest]
-    idle = [r for r in scope.why if r.role > highest and r not in holding and not r.former]
+    given = [_source(reason) for reason in holding if reason.role == applies]
+    idle = [r for r in scope.why if r.role > applies and r not in holding and not r.former]
     ends = [reason for reason in idle if reason.entry in ("end", DIRECTORY)]
     over = [_source(reason) for reason in ends[:1] or idle] + former[:1]
     if not change.principal.entitled and not scope.after:
