@@ -174,7 +174,8 @@ class _Content:
             if name in found:
                 who, where = quote(member["user_name"]), quote(group["name"])
                 self._complain(place, f"{who} is in the group {where} twice", "delete one of the two")
-            person = self._take(place, member)
+            known = self._people.get(name) if isinstance(entry, str) else None
+            person = known or self._take(place, member)  # of whom a name alone says nothing new
             if "people" in self._value and not person.listed:
                 remedy = "list everybody under `people`, or leave that key out"
                 self._complain(place, f"{person} is in a group, and not among the people", remedy)
