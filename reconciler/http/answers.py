@@ -62,21 +62,23 @@ def repeats(reply: Reply, token: Token) -> bool:
     secret, said = token.reveal(), reply.body
     if len(secret) < TELLING:
         return False
-    if b"\0" in said or not secret.isascii():  # JSON in UTF-8 has no zeros, in other encodings it has
-        return json.dumps(secret)[1:-1] in json.dumps(json_value(said))
+    spelled = json.dumps(secret)[1:-1]
+    if b"\0" in said or spelled != secret:  # JSON in UTF-8 has no zeros, in other encodings it has
+        return spelled in json.dumps(json_value(said))
     sought = secret.encode()
     if sought in said:
         return True
-    short = "".join(one for one in '"/bfnrt' if _CONTROLS.get(one, one) in secret)
-    # Escaped backslashes, too, so that none of them is taken for the beginning of something.
-    spelled = re.compile(rb"\\(u00[0-7][0-9a-fA-F]|[\\%s])" % short.encode())
-    return spelled.search(said) is not None and sought in spelled.sub(_meant, said)
+    escapes = _WITH_SLASH if "/" in secret else _ESCAPES
+    return escapes.search(said) is not None and sought in escapes.sub(_meant, said)
 
 
-_CONTROLS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+_ESCAPES = re.compile(rb"\\(u00[0-7][0-9a-fA-F]|\\)")
+"""How JSON may spell a letter of ASCII that it need not escape. Escaped backslashes, too, so that none of
+them is taken for the beginning of something."""
+_WITH_SLASH = re.compile(rb"\\(u00[0-7][0-9a-fA-F]|[\\/])")
 
 
 def _meant(escaped: re.Match[bytes]) -> bytes:
     """The letter that JSON may spell so."""
-    letter = escaped[1].decode()
-    return (chr(int(letter[1:], 16)) if letter[1:] else _CONTROLS.get(letter, letter)).encode()
+    letter = escaped[1]
+    return bytes([int(letter[1:], 16)]) if letter[1:] else letter

@@ -175,6 +175,21 @@ def test_a_token_is_found_in_whatever_way_json_spells_it(
     assert answers.repeats(Reply(200, {}, body), Token(secret)) is (secret in json.loads(body)["userName"])
 
 
+@pytest.mark.parametrize(
+    ("secret", "said", "found"),
+    [
+        ('000000000000000"', b'{"userName": "000000000000000"}', False),  # the quote ends the text
+        ('000000000000000"', b'{"userName": "000000000000000\\""}', True),
+        ('000000000000000"', b'{"userName": "000000000000000\\u0022"}', True),
+        ("000000000000000/", b'{"userName": "000000000000000\\/"}', True),
+        ("0000000000000000", b'{"userName": "000000000000000\\u0030"}', True),
+        ("000000000000u000", b'{"userName": "000000000000\\\\u000"}', False),
+    ],
+)
+def test_a_token_is_found_where_a_text_of_json_holds_it(secret: str, said: bytes, found: bool) -> None:
+    assert answers.repeats(Reply(200, {}, said), Token(secret)) is found
+
+
 def page_of(*resources: dict[str, object]) -> bytes:
     return json.dumps(
         {"schemas": [wire.LIST_SCHEMA], "totalResults": len(resources), "Resources": resources}
