@@ -31,7 +31,8 @@ def fold(name: str) -> str:
 
 def fold_all(names: Iterable[str]) -> list[str]:
     """The same of very many names, without a call for each of those in ASCII."""
-    return [name.lower() if name.isascii() else fold(name) for name in names]
+    # One that is folded already, as most are, is kept: texts of so many take much memory.
+    return [name if name.isascii() and name.islower() else fold(name) for name in names]
 
 
 class Role(IntEnum):

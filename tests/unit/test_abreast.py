@@ -13,10 +13,10 @@ SECONDS = 10.0
 
 
 def test_results_come_in_the_order_of_the_items_whichever_is_ready_first() -> None:
-    first, second = Barrier(2, timeout=SECONDS), Barrier(2, timeout=SECONDS)
+    pairs = [Barrier(2, timeout=SECONDS) for _ in range(20)]
 
     def work(item: int) -> int:
-        (first if item % 4 < 2 else second).wait()  # in pairs, so that nobody is always the first
+        pairs[item // 2].wait()  # so that nobody is always the first
         return item * item
 
     assert list(abreast(work, range(40), TOGETHER)) == [item * item for item in range(40)]
