@@ -25,6 +25,7 @@ from reconciler.model import (
     Roles,
     Scope,
     fold,
+    highest,
     shared,
 )
 from reconciler.people import classes, groups
@@ -340,7 +341,7 @@ class _Bench:
         return tuple(dict.fromkeys(had))
 
     def _source(self, id_: str, scope: Scope, role: Role) -> Had:
-        everywhere = max(self.held_after[id_].get(ORGANIZATION, ()), default=0)
+        everywhere = highest(self.held_after[id_].get(ORGANIZATION, frozenset()))
         where = ORGANIZATION if everywhere >= role else scope
         reasons = self.desired.why.get(id_, {}).get(where, ())
         giving = (one for one in reasons if one.role >= role and not one.ended and not one.withheld)

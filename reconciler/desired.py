@@ -30,6 +30,7 @@ from reconciler.model import (
     Scope,
     Term,
     fold,
+    highest,
 )
 from reconciler.people import classes, groups
 from reconciler.people.classes import UNBOUND, Bounds, Classes, End
@@ -121,9 +122,9 @@ class _Expansion:
     idle: Aligned[_Offers] = field(init=False)
     """What gives nothing, or nothing any more, and explains what somebody lacks."""
     to_come: Aligned[_Offers] = field(init=False)
-    bounds: Mapping[int, Bounds] = field(init=False)
-    """Of those in a class, by their positions in `given`."""
-    excluded: frozenset[int] = field(init=False)
+    bounds_at: Mapping[int, Bounds] = field(init=False)
+    """The bounds of those in a class, by their positions."""
+    barred_at: frozenset[int] = field(init=False)
     """The positions of the `barred`."""
     held_for_all: dict[Scope, Role] = field(default_factory=dict)
     """The highest role in each scope that an unknown group, or a grant to an unknown name, could give."""
@@ -144,8 +145,8 @@ class _Expansion:
         books = (everybody.beside([nothing] * len(everybody.people)) for _ in range(3))
         self.given, self.idle, self.to_come = books
         at = everybody.positions
-        self.bounds = {at[id_]: one.bounds for id_, one in self.classes.standings.items()}
-        self.excluded = frozenset(at[id_] for id_ in self.barred)
+        self.bounds_at = {at[id_]: one.bounds for id_, one in self.classes.standings.items()}
+        self.barred_at = frozenset(at[id_] for id_ in self.barred)
 
     def bind(self, binding: Binding) -> None:
         """Without knowing who is in which class, a group that is known gives no more than one that is not."""
@@ -228,7 +229,7 @@ class _Expansion:
         doubtful = self._frozen()
         held = self.protected | doubtful
         self._end()
-        roles = self._highest()
+        roles = self._asked()
         given = sum(map(len, roles.each))
         given -= sum(len(roles.get(id_, NOTHING)) for id_ in held | self.population.held)
         kept_for: dict[str, Reasons] = {}
@@ -253,17 +254,17 @@ class _Expansion:
             doubtful=doubtful,
         )
 
-    def _highest(self) -> Aligned[Holdings]:
+    def _asked(self) -> Aligned[Holdings]:
         """The highest role that everybody is given in each scope, worked out once for all given the same.
 
         What somebody of them holds already is the same value on both sides: most comparisons end there.
         """
         given, live = self.given.each, self.live.held
-        highest: dict[_Offers, Holdings] = {}
+        found: dict[_Offers, Holdings] = {}
         for offers, held in dict(zip(given, live.each, strict=True)).items():
             asked = _highest(offers)
-            highest[offers] = held if held == asked else asked
-        return live.beside([*map(highest.__getitem__, given)])
+            found[offers] = held if held == asked else asked
+        return live.beside([*map(found.__getitem__, given)])
 
     def _bind(self, binding: Binding, group: DirectoryGroup) -> None:
         self.bound.append(group)
@@ -285,18 +286,18 @@ class _Expansion:
 
     def _within(self, positions: Collection[int]) -> Iterable[tuple[Bounds, Collection[int]]]:
         """People by what bindings can give them; nearly all are in no class."""
-        if self.bounds.keys().isdisjoint(positions):
+        if self.bounds_at.keys().isdisjoint(positions):
             return [(UNBOUND, positions)]
         found: dict[Bounds, list[int]] = defaultdict(list)
         for at in positions:
-            found[self.bounds.get(at, UNBOUND)].append(at)
+            found[self.bounds_at.get(at, UNBOUND)].append(at)
         return found.items()
 
     def _entitled(self, positions: Collection[int]) -> Collection[int]:
         """Those of some people who can be given something."""
-        if self.excluded.isdisjoint(positions):
+        if self.barred_at.isdisjoint(positions):
             return positions
-        return [at for at in positions if at not in self.excluded]
+        return [at for at in positions if at not in self.barred_at]
 
     def _is_touched(self, id_: str) -> bool:
         """Whether somebody is given or has something that an end of their time would take."""
@@ -327,11 +328,11 @@ class _Expansion:
                 continue
             person, lost = self.live.people[id_], _by_scope(self.given.get(id_, ()))
             self.given.put(id_, ())
-            highest = {scope: max(roles) for scope, roles in self.live.holdings(id_).items()}
+            taken = {scope: max(roles) for scope, roles in self.live.holdings(id_).items()}
             for scope, reasons in lost.items():
-                highest[scope] = max(highest.get(scope, Role.VIEWER), *(one.role for one in reasons))
-            if highest:
-                over = ((scope, _over(person, end, role)) for scope, role in highest.items())
+                taken[scope] = max(taken.get(scope, Role.VIEWER), *(one.role for one in reasons))
+            if taken:
+                over = ((scope, _over(person, end, role)) for scope, role in taken.items())
                 _add(self.idle, id_, _Offer(tuple(over)))
 
     def _empty(self, group: DirectoryGroup, roles: Iterable[RoleEntry]) -> None:
@@ -355,7 +356,7 @@ class _Expansion:
             if id_ not in apart:
                 reach = max(reach, self.held_for_unmatched.get(scope, 0))
             kept = min(max(roles), reach)
-            if kept > max(asked.get(scope, ()), default=0):
+            if kept > highest(asked.get(scope, frozenset())):
                 result[scope] = frozenset([Role(kept)])
         return result
 
@@ -367,7 +368,7 @@ class _Expansion:
         for scope, roles in self.live.holdings(id_).items():
             over = [one for one in idle.get(scope, ()) if one.ended and one.role >= max(roles)]
             left = asked.get(scope, frozenset())
-            if not over or max(left, default=0) >= max(roles):
+            if not over or highest(left) >= max(roles):
                 result[scope] = roles
                 continue
             why |= _ranked({scope: given.get(scope, [])}, {scope: over})

@@ -13,10 +13,11 @@ from functools import cached_property
 
 from reconciler import explanation, reviews
 from reconciler.errors import ReconcilerError
+from reconciler.exact import canonical
 from reconciler.explanation import Case, Explanation, Reason, ScopeExplanation, Standing, Verdict
 from reconciler.finding import Finding
 from reconciler.git.commits import NOT_COMMITTED, Approval, Approvals, Commit, Untold, Writer, Writers
-from reconciler.history import Record, canonical
+from reconciler.history import Record
 from reconciler.model import ORGANIZATION, Role, Roles, fold
 from reconciler.overview import Overview
 from reconciler.policy.document import Mode

@@ -334,10 +334,8 @@ def _scopes(case: Case, id_: str) -> list[Scope]:
 def _scope(case: Case, principal: Principal, scope: Scope) -> ScopeExplanation:
     id_ = principal.id
     reasons = _reasons(case, id_, scope)
-    given = max(
-        (one.source.role for one in reasons if _gives(one.source) and one.standing is not Standing.TO_COME),
-        default=0,
-    )
+    giving = (one for one in reasons if _gives(one.source) and one.standing is not Standing.TO_COME)
+    given = highest(frozenset(one.source.role for one in giving))
     explained = ScopeExplanation(
         scope,
         case.live.holdings(id_).get(scope, NONE),

@@ -11,6 +11,7 @@ from typing import Any, assert_never
 
 from reconciler.change import Attribute, AttributeChange, Kind, Result
 from reconciler.errors import LedgerError
+from reconciler.exact import canonical
 from reconciler.model import Role, Roles, Scope
 
 FORMAT = "reconciler.ledger/1"
@@ -26,7 +27,6 @@ ID_LENGTH = 12
 Record = Mapping[str, Any]
 
 _ROLES = {str(role): role for role in Role}
-_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,11 +247,6 @@ def told_leavers(
             break
         latest |= dict.fromkeys(told, run.moment)
     return latest
-
-
-def canonical(record: Record) -> str:
-    """The one way to write a record, so that no byte of it can differ unseen."""
-    return _CANONICAL.encode(record)
 
 
 def sealed(content: Record) -> tuple[str, str]:

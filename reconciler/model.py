@@ -30,8 +30,7 @@ def fold(name: str) -> str:
 
 
 def fold_all(names: Iterable[str]) -> list[str]:
-    """The same of very many names, without a call for each of those in ASCII."""
-    # One that is folded already, as most are, is kept: texts of so many take much memory.
+    """The same of very many names. Those that are folded already, as most are, are kept: more take memory."""
     return [name if name.isascii() and name.islower() else fold(name) for name in names]
 
 

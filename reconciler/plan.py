@@ -1,7 +1,6 @@
 """The changes that remove drift, in order, with a fingerprint; data that renderers and apply share."""
 
 import hashlib
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -23,6 +22,7 @@ from reconciler.change import (
     shuts_out,
 )
 from reconciler.drift import Drift, PersonDrift
+from reconciler.exact import canonical
 from reconciler.finding import Finding
 from reconciler.model import NOTHING, Holdings, Principal, Role, Scope, fold
 from reconciler.naming import RoleNames
@@ -31,10 +31,8 @@ from reconciler.problem import Problem
 
 FORMAT = "reconciler.plan/1"
 
-PORTION = 100
-"""So many changes are put into words to be hashed at a time: those of all would take much memory."""
-
-_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
+AT_A_TIME = 100
+"""So many changes are written to be hashed at once: all of them would take much memory."""
 
 
 @dataclass(frozen=True)
@@ -101,10 +99,10 @@ def fingerprint(
     about = {"format": FORMAT, "organization": organization, "server": server, "tree": tree, "mode": mode}
     digest = hashlib.sha256(b'{"changes":[')
     waiting, between = iter(changes), ""
-    while portion := list(islice(waiting, PORTION)):
-        digest.update((between + _CANONICAL.encode(portion)[1:-1]).encode())
+    while some := list(islice(waiting, AT_A_TIME)):
+        digest.update(f"{between}{canonical(some)[1:-1]}".encode())
         between = ","
-    digest.update(f"],{_CANONICAL.encode(about)[1:]}".encode())
+    digest.update(f"],{canonical(about)[1:]}".encode())
     return digest.hexdigest()[:32]
 
 

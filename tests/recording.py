@@ -11,7 +11,8 @@ from build import NOW, holds, live, organization
 from fakes import FakeProvider, Fault
 
 from reconciler import apply, drift, plan
-from reconciler.history import FORMAT, START, Line, PastRun, canonical, sealed
+from reconciler.exact import canonical
+from reconciler.history import FORMAT, START, Line, PastRun, sealed
 from reconciler.ledger import Ledger
 from reconciler.ledgers import DEFAULT, Told
 from reconciler.model import Holdings, LiveState

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from reconciler.change import scope_data, words
+from reconciler.exact import canonical
 from reconciler.notifications.summary import Failure, Person, Share, Summary
 from reconciler.settings.token import Token
 
@@ -39,8 +40,8 @@ def body(summary: Summary, now: datetime) -> bytes:
 def name(summary: Summary, now: datetime) -> str:
     """The message's `webhook-id`: one for all that say the same on the same day, UTC, whoever sent them."""
     day = now.astimezone(UTC).date().isoformat()
-    canonical = json.dumps([day, _said(summary)], sort_keys=True, separators=(",", ":"))
-    return f"msg_{hashlib.sha256(canonical.encode('ascii')).hexdigest()[:32]}"
+    said = canonical([day, _said(summary)])
+    return f"msg_{hashlib.sha256(said.encode('ascii')).hexdigest()[:32]}"
 
 
 def headers(name: str, body: bytes, keys: Iterable[Token], now: datetime) -> Mapping[str, str]:

@@ -4,7 +4,7 @@ What a run does about it is `lifecycle`'s. Whoever can't be told for certain is 
 and their account stay as they are, and a problem says why.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Set
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -229,8 +229,6 @@ class _Sorting:
         """Whose account it is, by all keys. Disputed where they contradict each other."""
         by_id = self.people.by_external_id.get(person.external_id or "", [])
         named = self.people.named(person.user_name) if person.user_name else None
-        if len(by_id) == 1 and by_id[0] is named and person.principal_id is None:
-            return named  # as nearly everybody's
         if len(by_id) > 1:
             names = ", ".join(sorted(account.user_name for account in by_id))
             message = (
@@ -253,16 +251,16 @@ class _Sorting:
         """Persons of one userName: each would be given the account of the other."""
         present = [one for one in self.membership.everybody if one.user_name and one.active is not False]
         names = fold_all(one.user_name or "" for one in present)
-        if len(set(names)) == len(names):
-            return
+        several = {name for name, times in Counter(names).items() if times > 1}
         by_name: dict[str, list[Member]] = defaultdict(list)
-        for name, person in sorted(zip(names, present, strict=True), key=lambda pair: _rank(pair[1])):
-            by_name[name].append(person)
+        for name, person in zip(names, present, strict=True):
+            if name in several:
+                by_name[name].append(person)
         for persons in by_name.values():
-            if len(persons) > 1 and not self.disputed.issuperset(persons):
+            if not self.disputed.issuperset(persons):
                 self._dispute(
                     f"the directory has {len(persons)} people with one userName: "
-                    f"{', '.join(map(_described, persons))}",
+                    f"{', '.join(map(_described, sorted(persons, key=_rank)))}",
                     "the identity provider must rename all but one",
                     persons,
                     [id_ for id_, owners in self.owners.items() if any(one in persons for one in owners)],
@@ -270,11 +268,9 @@ class _Sorting:
 
     def _compare_ids(self) -> None:
         """See whether externalIds are to be believed; if not, nobody is created with one that is none."""
-        same = other = 0
-        for id_, persons in self.owners.items():
-            ours, theirs = self.live.people[id_].external_id, persons[0].external_id
-            if ours and theirs and id_ not in self.frozen and persons[0].active is not False:
-                same, other = same + (ours == theirs), other + (ours != theirs)
+        present = [match for match in self._matches().values() if match.member.active is not False]
+        other = sum(match.contradicted for match in present)
+        same = sum(match.agrees for match in present)
         self.ids_agree = same >= other
         joining = [one for one in self.outside if one.external_id and one in self.bound]
         if joining and self.policy.organization.lifecycle.creates and not self.ids_agree:

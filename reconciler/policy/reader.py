@@ -123,8 +123,8 @@ class _Frame:
     is_key: bool
     key: str | None = None
     kept: bool = True
-    colon: Mark = (0, 0)
-    """Where the key ends."""
+    key_end: Mark = (0, 0)
+    """Where the key ends that waits for its value."""
 
     @property
     def inside(self) -> Steps:
@@ -234,15 +234,14 @@ class _Tree:
             self._put(frame.container)
 
     def scalar(self, event: yaml.ScalarEvent) -> None:
-        if event.anchor is not None or event.tag is not None:
-            self._refuse_decoration(event)
+        self._refuse_decoration(event)
         text = event.value
         if not text.isascii() and _SURROGATE.search(text):
             self._stop("the text holds half a character", "write the character itself, not its escapes")
         value = text if event.style or event.tag is not None else read_plain(text)
         if self._open and self._open[-1].wants_key:
             assert event.end_mark is not None, "the parser marks every event"
-            self._open[-1].colon = event.end_mark.line, event.end_mark.column
+            self._open[-1].key_end = event.end_mark.line, event.end_mark.column
             self._key(self._open[-1], text, value)
             return
         self._values.setdefault(self._steps, self._mark if text or event.style else self._nowhere)
@@ -259,7 +258,7 @@ class _Tree:
             return (0, 0)
         if isinstance(self._open[-1].container, list):
             return self._mark
-        line, column = self._open[-1].colon
+        line, column = self._open[-1].key_end
         return line, column + 1
 
     def alias(self, event: yaml.AliasEvent) -> None:

@@ -15,7 +15,7 @@ from reconciler.aligned import Aligned
 from reconciler.change import SetRoles
 from reconciler.errors import ConflictError, ReadError, WriteError
 from reconciler.http.words import quoted
-from reconciler.model import ALONE, NOTHING, Entries, Holdings, LiveState, Role, Scope, fold
+from reconciler.model import ALONE, Entries, Holdings, LiveState, Role, Scope, fold
 from reconciler.naming import RoleNames
 from reconciler.scim import users, wire
 from reconciler.scim.client import RefusedError, UncertainError, WritingClient
@@ -62,16 +62,13 @@ def live(reading: Reading, names: RoleNames) -> LiveState:
     # Many share a list of roles (`decoding`), which `reading` keeps.
     lists = [id(person.roles) for person in reading.people.values()]
     somebody = dict(zip(lists, reading.people.values(), strict=True))
-    standings = {key: _standing(person, names) for key, person in somebody.items()}
-    holding = {key: one.holdings or NOTHING for key, one in standings.items()}
-    held = Aligned(people, [*map(holding.__getitem__, lists)])
-    more = {key: one for key, one in standings.items() if one.entries or one.foreign}
-    told = [(id_, more[key]) for id_, key in zip(people, lists, strict=True) if key in more] if more else []
+    known = {key: _standing(person, names) for key, person in somebody.items()}
+    standings = [known[key] for key in lists]
     return LiveState(
         people,
-        held,
-        entries={id_: one.entries for id_, one in told if one.entries},
-        foreign={id_: one.foreign for id_, one in told if one.foreign},
+        Aligned(people, [one.holdings for one in standings]),
+        entries={id_: one.entries for id_, one in zip(people, standings, strict=True) if one.entries},
+        foreign={id_: one.foreign for id_, one in zip(people, standings, strict=True) if one.foreign},
     )
 
 

@@ -17,7 +17,7 @@ from e2e.loopback import environment, serving
 from recording import END, chained, forged, outcome, run_record, story, write
 from scim.fake_server import BASE, FakeServer, Fault, group, reset, user
 
-from reconciler.history import canonical
+from reconciler.exact import canonical
 
 STORAGE = pytest.mark.parametrize("in_groups", [False, True], ids=["user roles", "role groups"])
 

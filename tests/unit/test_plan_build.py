@@ -46,7 +46,7 @@ from reconciler.change import (
 from reconciler.drift import Drift, PersonDrift, ScopeDrift
 from reconciler.finding import Finding, Kind
 from reconciler.model import ORGANIZATION, DesiredState, Holdings, Principal, Role, Scope
-from reconciler.plan import PORTION, Plan, after, build, whole
+from reconciler.plan import AT_A_TIME, Plan, after, build, whole
 from reconciler.policy.document import Mode, StoredAs
 from reconciler.problem import Problem
 
@@ -282,7 +282,7 @@ def test_a_fingerprint_is_32_hexadecimal_digits_and_the_same_in_every_release() 
     assert PLAN.fingerprint == "56f2b68740bb0508fc96a48e76c94fa3"
 
 
-@pytest.mark.parametrize("size", [0, 1, PORTION - 1, PORTION, PORTION + 1, 3 * PORTION])
+@pytest.mark.parametrize("size", [0, 1, AT_A_TIME - 1, AT_A_TIME, AT_A_TIME + 1, 3 * AT_A_TIME])
 def test_a_fingerprint_is_the_hash_of_one_document_however_many_changes_there_are(size: int) -> None:
     large = plan(*(set_roles(f"person-{n}", scope_change(WEB, "viewer", "admin")) for n in range(size)))
     document = {
